@@ -1,0 +1,1 @@
+"""What gets to a board: synthesis targets, boards, demos, the host link."""

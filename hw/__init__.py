@@ -1,0 +1,1 @@
+"""What becomes gates: formats, configuration, processing elements, arrays, engines, emission."""
