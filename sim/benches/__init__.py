@@ -1,0 +1,1 @@
+"""cocotb test benches, importable inside the simulator."""

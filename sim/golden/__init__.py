@@ -1,0 +1,1 @@
+"""Golden models: plain NumPy integers; never imports Amaranth."""

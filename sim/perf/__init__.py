@@ -1,0 +1,1 @@
+"""Cycle models: how long a job takes, without simulating it."""
