@@ -1,0 +1,96 @@
+"""A folder of built simulators, named by the hash of everything that went into them.
+
+A build happens in a temporary folder that is renamed into place when it is whole, under a lock of
+its own key: an interrupted build leaves nothing that a later one could take for a result, and two
+builds of the same thing at once do the work once.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+MAX_AGE = 24 * 3600
+"""Seconds after which the temporary folder of a killed build is removed."""
+
+MAX_ENTRIES = 256
+"""Built simulators that are kept; beyond, those unused for longest go."""
+
+
+def root() -> Path:
+    """``MATWEAVE_CACHE_DIR``, or ``matweave`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    if given := os.environ.get("MATWEAVE_CACHE_DIR"):
+        return Path(given).absolute()
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "matweave"
+
+
+def digest(*parts: object) -> str:
+    """One hash of ``parts`` (text or bytes; anything else by its ``repr``), boundaries included."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode()
+        total.update(b"%d:" % len(data))
+        total.update(data)
+    return total.hexdigest()[:32]
+
+
+def build(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The folder ``kind``/``key``; where it does not exist yet, ``make(folder)`` fills it.
+
+    ``make`` must write nothing but relocatable files: the folder is moved afterwards.
+    """
+    base = root() / kind
+    final = base / key
+    if _used(final):
+        return final
+    base.mkdir(parents=True, exist_ok=True)
+    with _lock(base / f".{key}.lock"):
+        if _used(final):  # somebody else built it while we waited
+            return final
+        _sweep(base)
+        work = Path(tempfile.mkdtemp(prefix=f".{key[:8]}-", dir=base))
+        try:
+            make(work)
+            work.chmod(0o755)  # mkdtemp's is private
+            work.rename(final)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    return final
+
+
+def _used(folder: Path) -> bool:
+    """Whether ``folder`` exists; marks it as used now."""
+    if not folder.is_dir():
+        return False
+    with contextlib.suppress(OSError):  # a cache that cannot be written is still good to read
+        os.utime(folder)
+    return True
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """An exclusive lock that ends with this process, however that ends."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(base: Path) -> None:
+    """Remove what killed builds left, and the entries unused for longest."""
+    now = time.time()
+    entries = []
+    for path in base.iterdir():
+        with contextlib.suppress(OSError):
+            age = now - path.stat().st_mtime
+            if not path.name.startswith("."):
+                entries.append((age, path))
+            elif path.is_dir() and age > MAX_AGE:
+                shutil.rmtree(path, ignore_errors=True)
+    for _, path in sorted(entries)[MAX_ENTRIES:]:
+        shutil.rmtree(path, ignore_errors=True)

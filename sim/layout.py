@@ -1,0 +1,109 @@
+"""Matrices to stream beats and back, whole arrays at a time.
+
+The order of elements is that of ``docs/reference/streams.md``. Beats are ``uint8`` arrays of
+shape (beats, bytes per beat), ready for any bus model; element 0 is in the lowest bytes.
+
+Padding (lanes beyond M, N, K, and the bits of a lane above the format's width) means nothing to
+an engine: ``fill`` says what is there. ``None`` fills lanes with zero and extends values; a
+NumPy ``Generator`` puts random bits everywhere, so that tests show that padding is ignored.
+"""
+
+import numpy as np
+
+from matweave.hw.formats import Format
+from matweave.hw.geometry import Geometry, Stationary
+
+Fill = np.random.Generator | None
+
+
+class LayoutError(ValueError):
+    """Beats that cannot be what an engine gives: wrong number, or padding that is not zero."""
+
+
+def lane_dtype(format: Format) -> np.dtype:
+    """The little-endian integer that one lane of ``format`` holds."""
+    return np.dtype(f"<{'i' if format.signed else 'u'}{format.lane_width // 8}")
+
+
+def pack_a(a: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
+    """The beats of stream A for the matrix ``a`` (M × K)."""
+    rows = 1 if geometry.stationary is Stationary.WEIGHT else geometry.m
+    blocks = _blocks(_lanes(a, rows, geometry.k, format, fill), rows, geometry.k)
+    if geometry.stationary is Stationary.WEIGHT:
+        blocks = blocks.transpose(1, 0, 2, 3)  # k panels outside
+    return _beats(blocks, geometry.a_lanes)
+
+
+def pack_b(b: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
+    """The beats of stream B for the matrix ``b`` (K × N)."""
+    rows = 1 if geometry.stationary is Stationary.WEIGHT else geometry.k
+    blocks = _blocks(_lanes(b, rows, geometry.n, format, fill), rows, geometry.n)
+    return _beats(blocks.transpose(1, 0, 2, 3), geometry.b_lanes)
+
+
+def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
+    """The beats of stream C0 for the matrix ``c0`` (M × N); ``format`` is the raw result's."""
+    lanes = _lanes(c0, 1, geometry.n, format, fill).reshape(-1, geometry.n)
+    return _beats(lanes[c_order(*c0.shape, geometry)], geometry.c_lanes)
+
+
+def unpack_c(beats: np.ndarray, m: int, n: int, geometry: Geometry, format: Format) -> np.ndarray:
+    """The matrix C (M × N) from its beats, as ``format``'s lane type.
+
+    Raises :class:`LayoutError` where the number of beats or the padding (zero) is wrong.
+    """
+    panels = -(-n // geometry.n)
+    width = geometry.c_lanes * format.lane_width // 8
+    if beats.shape != (m * panels, width):
+        raise LayoutError(f"C has {beats.shape} beats × bytes, not {(m * panels, width)}")
+    lanes = np.ascontiguousarray(beats).view(lane_dtype(format))
+    c = np.empty_like(lanes)
+    c[c_order(m, n, geometry)] = lanes
+    c = c.reshape(m, panels * geometry.n)
+    if c[:, n:].any():
+        row, column = np.argwhere(c[:, n:])[0]
+        raise LayoutError(f"padding of C is not zero at row {row}, column {n + column} of {n}")
+    return np.ascontiguousarray(c[:, :n])
+
+
+def c_order(m: int, n: int, geometry: Geometry) -> np.ndarray:
+    """For each beat of C: its place in row-major (row, column panel) order."""
+    panels = -(-n // geometry.n)
+    place = np.arange(m * panels).reshape(m, panels)
+    if geometry.stationary is Stationary.WEIGHT:
+        return place.T.ravel()
+    whole = m - m % geometry.m
+    head = place[:whole].reshape(-1, geometry.m, panels).transpose(0, 2, 1)
+    return np.concatenate((head.ravel(), place[whole:].T.ravel()))
+
+
+def _lanes(matrix: np.ndarray, rows: int, columns: int, format: Format, fill: Fill) -> np.ndarray:
+    """``matrix`` as unsigned lanes, padded to whole blocks of ``rows`` × ``columns``."""
+    shape = [
+        -(-size // part) * part for size, part in zip(matrix.shape, (rows, columns), strict=True)
+    ]
+    bits = format.lane_width
+    unsigned = np.dtype(f"<u{bits // 8}")
+    # Two's complement, whatever the source's type: C conversion keeps the low bits.
+    values = matrix.astype(lane_dtype(format)).view(unsigned)
+    m, n = matrix.shape
+    if fill is None:
+        lanes = np.zeros(shape, unsigned)
+        lanes[:m, :n] = values
+        return lanes
+    lanes = np.frombuffer(fill.bytes(shape[0] * shape[1] * bits // 8), unsigned).reshape(shape)
+    lanes = lanes.copy()
+    ignored = unsigned.type((1 << bits) - (1 << format.width))  # bits above the format's width
+    lanes[:m, :n] = (lanes[:m, :n] & ignored) | (values & ~ignored)
+    return lanes
+
+
+def _blocks(lanes: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """(row panel, column panel, row, column) view of a padded matrix."""
+    m, n = lanes.shape
+    return lanes.reshape(m // rows, rows, n // columns, columns).transpose(0, 2, 1, 3)
+
+
+def _beats(lanes: np.ndarray, per_beat: int) -> np.ndarray:
+    """Lanes in stream order as rows of bytes."""
+    return np.ascontiguousarray(lanes).reshape(-1, per_beat).view(np.uint8)
