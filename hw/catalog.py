@@ -1,0 +1,85 @@
+"""Which processing elements there are and what each admits, known without importing Amaranth.
+
+A PE is one file in ``hw/pe/`` with a module-level literal::
+
+    FACTS = {
+        "name": "mac",                # what [pe] kind in a configuration says
+        "title": "Plain multiplier",  # a few words, for lists
+        "summary": "...",             # one sentence
+        "saturates_in_array": True,   # False: it only ever adds modulo 2**width
+    }
+
+It is read from the file's syntax tree, not by importing the file. Adding the file adds the PE.
+"""
+
+import ast
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .formats import Format, Overflow
+
+ACCUMULATES_IN_PE = frozenset({"output_stationary", "matrix", "cube"})
+"""Array kinds whose PEs hold the accumulator. The others add partial sums outside of the PE."""
+
+
+@dataclass(frozen=True)
+class PeFacts:
+    """What the configuration and the lists need to know about one PE."""
+
+    name: str
+    title: str
+    summary: str
+    saturates_in_array: bool = True
+    redundant: bool = False
+
+
+def read_facts(path: Path) -> PeFacts | None:
+    """The ``FACTS`` literal of the PE in ``path``; ``None`` if the file has none."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and node.targets[0].id == "FACTS"
+        ):
+            facts = ast.literal_eval(node.value)
+            known = PeFacts.__dataclass_fields__
+            return PeFacts(**{key: value for key, value in facts.items() if key in known})
+    return None
+
+
+@functools.cache
+def pes() -> Mapping[str, PeFacts]:
+    """Every PE by its name, in alphabetical order."""
+    files = sorted(Path(__file__).with_name("pe").glob("*.py"))
+    found = [facts for facts in map(read_facts, files) if facts]
+    return {facts.name: facts for facts in sorted(found, key=lambda facts: facts.name)}
+
+
+def refusal(
+    pe: str,
+    array_kind: str,
+    accumulator_width: int | None,
+    overflow: Overflow,
+    a: Format,
+    b: Format,
+) -> str | None:
+    """Why the PE cannot work in this array with this accumulator, or ``None`` if it can.
+
+    ``accumulator_width`` is ``None`` for an exact accumulator, which never overflows. ``a`` and
+    ``b`` are the operands' formats; no PE is particular about them yet.
+    """
+    facts = pes()[pe]
+    if (
+        not facts.saturates_in_array
+        and array_kind in ACCUMULATES_IN_PE
+        and accumulator_width is not None
+        and overflow is Overflow.SATURATE
+    ):
+        return (
+            f"{pe} cannot saturate inside a {array_kind} array, because it adds modulo 2**width; "
+            "allowed are accumulator.overflow = 'wrap', accumulator.width = 'exact', or the arrays "
+            "weight_stationary and tree"
+        )
+    return None

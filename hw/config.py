@@ -1,0 +1,342 @@
+"""What a user says about an engine: validated, frozen, and free of Amaranth and NumPy.
+
+:func:`load` takes a TOML file or a preset's name. ``docs/reference/configuration.md`` has all
+keys. Sizes are bounded, so a configuration that loads can be built.
+"""
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from . import catalog, cost, source
+from .errors import ConfigError, described, nearest, shown
+from .explain import explain
+from .fields import Name, OperandFormat, choice, integer, integer_or, literal, one_of, wrong
+from .formats import Format, Overflow, Rounding, accumulator_width, lane_width
+from .geometry import Geometry, Stationary
+
+MAX_SIDE = 256
+"""Most rows or columns of an array."""
+MAX_DEPTH = 64
+"""Most products that one PE of a cube, or one tree, adds up per cycle."""
+MAX_LIMIT = 65_536
+"""Largest M, N or K."""
+MAX_PIPELINE = 2
+"""Most register stages in the product and adder path."""
+MIN_ACCUMULATOR, MAX_ACCUMULATOR = 2, 48
+"""Bounds in bits of an accumulator whose width is given."""
+
+
+Side = integer(1, MAX_SIDE)
+Depth = integer(1, MAX_DEPTH)
+Limit = integer(1, MAX_LIMIT)
+Stages = integer(0, MAX_PIPELINE)
+
+
+class _Table(BaseModel):
+    """A TOML table: nothing unknown in it, nothing converted, nothing changed later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Limits(_Table):
+    """The largest sizes of a job: C[m, n] = A[m, k] · B[k, n]."""
+
+    m: Limit = Field(description="Most rows of A and C.")
+    n: Limit = Field(description="Most columns of B and C.")
+    k: Limit = Field(description="Most columns of A and rows of B.")
+
+
+class _Systolic(_Table):
+    kind: str
+    rows: Side
+    columns: Side
+    tile_rows: Side
+    tile_columns: Side
+
+    @model_validator(mode="after")
+    def _tile_fits(self):
+        for tile, side in (("tile_rows", "rows"), ("tile_columns", "columns")):
+            value, most = getattr(self, tile), getattr(self, side)
+            if value > most:
+                raise wrong(
+                    f"{value} is more than {side}, which is {most}; allowed are 1 to {most}", tile
+                )
+        return self
+
+
+class OutputStationary(_Systolic):
+    """Systolic: each PE keeps one element of C while A moves right and B moves down."""
+
+    title: ClassVar[str] = "systolic, C stays in the PEs"
+    kind: Literal["output_stationary"]
+    rows: Side = Field(description="PEs along M.")
+    columns: Side = Field(description="PEs along N.")
+    tile_rows: Side = Field(1, description="Rows of PEs between pipeline registers.")
+    tile_columns: Side = Field(
+        default_factory=lambda data: min(4, data["columns"]),
+        description="Columns of PEs between pipeline registers; by default min(4, columns).",
+    )
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
+
+
+class WeightStationary(_Systolic):
+    """Systolic: each PE keeps one element of B while A moves right and partial sums move down."""
+
+    title: ClassVar[str] = "systolic, B stays in the PEs"
+    kind: Literal["weight_stationary"]
+    rows: Side = Field(description="PEs along K.")
+    columns: Side = Field(description="PEs along N.")
+    tile_rows: Side = Field(
+        default_factory=lambda data: min(4, data["rows"]),
+        description="Rows of PEs between pipeline registers; by default min(4, rows).",
+    )
+    tile_columns: Side = Field(
+        default_factory=lambda data: min(4, data["columns"]),
+        description="Columns of PEs between pipeline registers; by default min(4, columns).",
+    )
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.WEIGHT, 1, self.columns, self.rows)
+
+
+class Matrix(_Table):
+    """Outer product: a column of A and a row of B are broadcast; each PE keeps one element of C."""
+
+    title: ClassVar[str] = "operands broadcast, outer product"
+    kind: Literal["matrix"]
+    rows: Side = Field(description="PEs along M.")
+    columns: Side = Field(description="PEs along N.")
+    pipeline: Stages = Field(1, description="Register stages in the product path.")
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
+
+
+class Tree(_Table):
+    """Dot products: ``columns`` trees, each adding ``depth`` products; one column is 1D."""
+
+    title: ClassVar[str] = "dot products, multipliers and an adder tree"
+    kind: Literal["tree"]
+    columns: Side = Field(description="Dot products side by side, along N.")
+    depth: Depth = Field(description="Terms of each dot product, along K.")
+    pipeline: Stages = Field(1, description="Register stages in the product and adder path.")
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.WEIGHT, 1, self.columns, self.depth)
+
+
+class Cube(_Table):
+    """Three dimensions: each PE adds ``depth`` products per cycle to its element of C."""
+
+    title: ClassVar[str] = "a matrix of small dot products"
+    kind: Literal["cube"]
+    rows: Side = Field(description="PEs along M.")
+    columns: Side = Field(description="PEs along N.")
+    depth: Depth = Field(description="Products that each PE adds per cycle, along K.")
+    pipeline: Stages = Field(1, description="Register stages in the product and adder path.")
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.OUTPUT, self.rows, self.columns, self.depth)
+
+
+ARRAYS = {
+    array.model_fields["kind"].annotation.__args__[0]: array
+    for array in (OutputStationary, WeightStationary, Matrix, Tree, Cube)
+}
+"""Array tables by their ``kind``."""
+
+
+def _check_array(value: object) -> object:
+    """Refuses what Pydantic could not choose an array table by."""
+    if isinstance(value, _Table):
+        return value
+    if not isinstance(value, dict):
+        raise wrong(f"must be a table, not {described(value)}")
+    if "kind" not in value:
+        raise wrong(f"is missing; allowed are {', '.join(ARRAYS)}", "kind")
+    try:
+        one_of("an array", lambda: ARRAYS)(value["kind"])
+    except PydanticCustomError as error:
+        raise wrong(error.message(), "kind") from None
+    return value
+
+
+class Pe(_Table):
+    """The multiply-accumulate variant in every cell of the array."""
+
+    kind: Annotated[str, BeforeValidator(one_of("a PE", catalog.pes))] = Field(
+        "mac",
+        description="`matweave list` names them.",
+        json_schema_extra=lambda schema: schema.update(enum=list(catalog.pes())),
+    )
+
+
+class Accumulator(_Table):
+    """The running sum of products."""
+
+    width: integer_or("exact", MIN_ACCUMULATOR, MAX_ACCUMULATOR) = Field(
+        "exact",
+        description="Bits, at least the widths of a and b together; `exact`: as many as limits.k "
+        "products can need.",
+    )
+    overflow: choice(Overflow, "an overflow") = Field(
+        Overflow.WRAP, description="What a sum that leaves the accumulator or the result does."
+    )
+
+
+class Output(_Table):
+    """What happens to a finished sum."""
+
+    mode: literal("an output mode", "raw", "requantized", "both") = Field(
+        "both", description="`both`: each job chooses."
+    )
+    format: OperandFormat = Field(
+        "int8", validate_default=True, description="Of a requantised element."
+    )
+    rounding: choice(Rounding, "a rounding") = Field(
+        Rounding.HALF_UP, description="Of the scaled sum."
+    )
+    scale: literal("a scale", "channel", "tensor") = Field(
+        "channel", description="One multiplier and shift per column of C, or one for all."
+    )
+
+
+class GemmConfig(_Table):
+    """A matrix-multiplication engine: C = requantise(A · B + C₀ + bias)."""
+
+    kind: Literal["gemm"] = Field(description="Which engine this is.")
+    name: Name = Field(description="Of the Verilog module and of the files.")
+    a: OperandFormat = Field(description="Format of A.")
+    b: OperandFormat = Field(description="Format of B.")
+    limits: Limits = Field(description="The largest sizes of a job.")
+    array: Annotated[
+        OutputStationary | WeightStationary | Matrix | Tree | Cube,
+        Field(discriminator="kind"),
+        BeforeValidator(_check_array),
+    ] = Field(description="The multipliers and how they are wired.")
+    pe: Pe = Pe()
+    accumulator: Accumulator = Accumulator()
+    output: Output = Output()
+
+    @model_validator(mode="after")
+    def _parts_agree(self):
+        width, products = self.accumulator.width, self.a.width + self.b.width
+        if width != "exact" and width < products:
+            raise wrong(
+                f"{width} bits do not hold one product of {self.a} and {self.b}; "
+                f"allowed are 'exact' and {products} to {MAX_ACCUMULATOR}",
+                "accumulator.width",
+            )
+        if reason := catalog.refusal(
+            self.pe.kind,
+            self.array.kind,
+            None if width == "exact" else width,
+            self.accumulator.overflow,
+            self.a,
+            self.b,
+        ):
+            raise wrong(reason, "pe.kind")
+        if (
+            self.output.mode != "raw"
+            and self.output.rounding is Rounding.TFLITE_DOUBLE
+            and self.result_format.width != 32
+        ):
+            raise wrong(
+                f"tflite_double is defined for 32-bit results only, and an accumulator of "
+                f"{self.accumulator_format.width} bits needs {self.result_format.width}; allowed "
+                "are the other roundings, or an accumulator of at most 32 bits",
+                "output.rounding",
+            )
+        if reason := self.cost.refusal():
+            raise wrong(reason, "array" if "array" in reason else "limits")
+        return self
+
+    @property
+    def geometry(self) -> Geometry:
+        """The block of the GEMM that the array takes per cycle."""
+        return self.array.geometry
+
+    @functools.cached_property
+    def accumulator_format(self) -> Format:
+        """Signed; if exact, the narrowest that holds any sum of ``limits.k`` products."""
+        width = self.accumulator.width
+        return Format(
+            accumulator_width(self.a, self.b, self.limits.k) if width == "exact" else width
+        )
+
+    @property
+    def result_format(self) -> Format:
+        """Of a raw element of C, and of C₀: signed, 32 or 64 bits."""
+        return Format(lane_width(max(32, self.accumulator_format.width)))
+
+    @property
+    def cost(self) -> cost.Cost:
+        limits = (self.limits.m, self.limits.n, self.limits.k)
+        return cost.gemm(
+            self.geometry, self.a, self.b, self.accumulator_format, self.result_format, limits
+        )
+
+    def canonical(self) -> dict:
+        """Every key with its value, defaults included, as JSON types."""
+        return self.model_dump(mode="json")
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON: the same for every spelling of the same engine."""
+        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+ENGINES: dict[str, type[GemmConfig]] = {"gemm": GemmConfig}
+"""Configurations by their top-level ``kind``."""
+
+
+def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> GemmConfig:
+    """The configuration in a TOML file, or of a preset, after ``key.path=value`` overrides.
+
+    Raises :class:`ConfigError` for whatever is wrong with it.
+    """
+    label, tables = source.read(origin)
+    return from_tables(source.override(tables, overrides), label)
+
+
+def from_tables(tables: Mapping, label: str = "configuration") -> GemmConfig:
+    """The configuration that plain ``tables`` describe; ``label`` is what messages call them."""
+    kind = tables.get("kind")
+    if not isinstance(kind, str) or kind not in ENGINES:
+        what = "is missing" if "kind" not in tables else f"{shown(kind)} is not an engine"
+        allowed = f"allowed are {', '.join(ENGINES)}{nearest(kind, ENGINES)}"
+        raise ConfigError(f"{label}: kind: {what}; {allowed}")
+    try:
+        return ENGINES[kind].model_validate(dict(tables))
+    except ValidationError as error:
+        raise ConfigError(f"{label}: {explain(error, ENGINES[kind])}") from error
+
+
+def schema() -> dict:
+    """The JSON Schema of a configuration, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **GemmConfig.model_json_schema(),
+    }

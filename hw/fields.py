@@ -1,0 +1,129 @@
+"""The types of a configuration's values: each checks its own range and words its own error.
+
+An error's text is complete (what is wrong, what is allowed, the nearest valid word);
+:mod:`.explain` only adds where.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from . import names
+from .errors import described, nearest, shown
+from .formats import MAX_WIDTH, MIN_WIDTH, Format
+
+
+def wrong(message: str, path: str | None = None) -> PydanticCustomError:
+    """An error whose text is complete; ``path`` is where it is if not at the field itself."""
+    return PydanticCustomError("wrong", "{message}", {"message": message, "path": path})
+
+
+def _check_integer(value: object, low: int, high: int) -> object:
+    allowed = f"allowed are {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise wrong(f"must be an integer, not {_typed(value)}; {allowed}")
+    if not low <= value <= high:
+        raise wrong(f"{shown(value)} is out of range; {allowed}")
+    return value
+
+
+def integer(low: int, high: int):
+    """The type of an integer from ``low`` to ``high``; booleans and floats are not integers."""
+    check = functools.partial(_check_integer, low=low, high=high)
+    return Annotated[int, Field(ge=low, le=high), BeforeValidator(check)]
+
+
+def one_of(what: str, values: Callable[[], Iterable[str]]):
+    """A validator that lets through only the strings that ``values()`` gives."""
+
+    def check(value: object) -> object:
+        allowed = list(values())
+        if isinstance(value, Enum):
+            return value
+        if not isinstance(value, str) or value not in allowed:
+            raise wrong(
+                f"{shown(value)} is not {what}; allowed are {', '.join(allowed)}"
+                + nearest(value, allowed)
+            )
+        return value
+
+    return check
+
+
+def _check_name(value: object) -> str:
+    if not isinstance(value, str):
+        raise wrong(f"must be a string, not {described(value)}")
+    if reason := names.refusal(value):
+        raise wrong(f"{shown(value)} {reason}")
+    return value
+
+
+def _check_format(value: object) -> Format:
+    if isinstance(value, Format):
+        value = str(value)
+    if isinstance(value, str):
+        try:
+            return Format.parse(value)
+        except ValueError:
+            pass
+    raise wrong(
+        f"{shown(value)} is not a number format; "
+        f"allowed are int{MIN_WIDTH} to int{MAX_WIDTH} and uint{MIN_WIDTH} to uint{MAX_WIDTH}"
+        + nearest(value, _FORMATS)
+    )
+
+
+_FORMATS = [f"{u}int{width}" for u in ("", "u") for width in range(MIN_WIDTH, MAX_WIDTH + 1)]
+
+Name = Annotated[
+    str,
+    PlainValidator(_check_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{names.PATTERN}$"}),
+]
+OperandFormat = Annotated[
+    Format,
+    PlainValidator(_check_format),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "enum": _FORMATS}),
+]
+
+
+def choice(enum: type[Enum], what: str):
+    """The type of a member of ``enum``, written as its value."""
+    values = [member.value for member in enum]
+    return Annotated[enum, Field(strict=False), BeforeValidator(one_of(what, lambda: values))]
+
+
+def literal(what: str, *values: str):
+    """The type of one of a few words."""
+    return Annotated[Literal[values], BeforeValidator(one_of(what, lambda: values))]
+
+
+def integer_or(word: str, low: int, high: int):
+    """The type of ``word`` or of an integer from ``low`` to ``high``."""
+
+    def check(value: object) -> object:
+        if value == word:
+            return value
+        allowed = f"allowed are {word!r} and {low} to {high}"
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise wrong(
+                f"must be {word!r} or an integer, not {_typed(value)}; {allowed}"
+                + nearest(value, [word])
+            )
+        if not low <= value <= high:
+            raise wrong(f"{shown(value)} is out of range; {allowed}")
+        return value
+
+    return Annotated[Literal[word] | Annotated[int, Field(ge=low, le=high)], BeforeValidator(check)]
+
+
+def _typed(value: object) -> str:
+    """``the string '8'``: the type as well as the value, where the type is what is wrong."""
+    if isinstance(value, str | float | bool):
+        return f"the {described(value).split()[1]} {shown(value)}"
+    return described(value)
