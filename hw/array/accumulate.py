@@ -1,0 +1,42 @@
+"""The accumulation step: add products to a state, modulo or saturating, with or without a
+register between products and accumulator."""
+
+from amaranth.hdl import Signal
+
+from ..cells import shared
+from ..formats import accumulator_width
+from ..pe.base import Pe
+
+
+def product_width(pe: Pe, depth: int) -> int:
+    """Bits that hold the sum of ``depth`` products exactly."""
+    return accumulator_width(pe.a, pe.b, depth)
+
+
+def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, partial: bool):
+    """``c + sum(a*b)`` as a state of ``width`` bits, built in module ``m``.
+
+    ``partial`` puts a register behind the products; ``c`` is then added a cycle later. Saturation
+    resolves the sum and therefore needs a PE whose state is two's complement.
+    """
+    if not saturate and not partial:
+        m.submodules.dot = dot = shared(pe.dot_class, pe=pe, depth=depth, width=width)
+        m.d.comb += [dot.a.eq(a), dot.b.eq(b), dot.c.eq(c)]
+        return dot.o
+    if saturate and pe.words != 1:
+        raise ValueError(f"{type(pe).__name__} keeps a redundant sum and cannot saturate")
+    # The products' own sum, exact, apart from the accumulator.
+    own = product_width(pe, depth)
+    if partial and pe.words != 1:
+        own = width
+    m.submodules.dot = dot = shared(pe.dot_class, pe=pe, depth=depth, width=own)
+    m.d.comb += [dot.a.eq(a), dot.b.eq(b), dot.c.eq(0)]
+    products = dot.o
+    if partial:
+        products = Signal.like(dot.o, name="products", reset_less=True)
+        m.d.sync += products.eq(dot.o)
+    m.submodules.add = add = shared(
+        pe.adder_class, width=width, i_width=own, saturate=saturate
+    )
+    m.d.comb += [add.i.eq(products), add.c.eq(c)]
+    return add.o

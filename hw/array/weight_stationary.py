@@ -1,0 +1,267 @@
+"""Weight-stationary systolic array: a block of B stays, rows of A stream through, sums move down.
+
+::
+
+              0          0           weights enter at the top, row enables at the left
+              |          |
+    a_0 -> [tile]-reg->[tile]-reg->
+             reg        reg
+    a_1 -> [tile]-reg->[tile]-reg->
+             reg        reg          partial sums of one row of A, skewed by column
+
+Every PE has two weights; ``bank`` travels with A and chooses, so that the next block is loaded
+while the present one works. Operands, weights, enables and sums are all registered between tiles
+and therefore keep step: what is presented together at the edge meets in every PE. Inside a tile
+the sums ripple through ``tile_rows`` adders in one cycle.
+"""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..cells import shared
+from ..pe.base import Pe, encode
+from .accumulate import product_width
+from .grid import chunks, tiles
+from .output_stationary import chain, drain, pad
+from .skew import delayed, skewed
+
+
+class WeightRegisters(wiring.Component):
+    """``count`` pairs of weights: written by ``en`` (one bit per weight) into ``write_bank``,
+    read from ``bank``. ``w`` holds ``count`` operands; ``o`` the chosen ``count``.
+    """
+
+    def __init__(self, *, width: int, count: int):
+        self.width, self.count = width, count
+        super().__init__(
+            {
+                "w": In(count * width),
+                "en": In(count),
+                "write_bank": In(1),
+                "bank": In(1),
+                "o": Out(count * width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        banks = [Signal(len(self.w), name=f"bank_{n}", reset_less=True) for n in range(2)]
+        for n, weights in enumerate(banks):
+            for index in range(self.count):
+                with m.If(self.en[index] & (self.write_bank == n)):
+                    m.d.sync += weights.word_select(index, self.width).eq(
+                        self.w.word_select(index, self.width)
+                    )
+        m.d.comb += self.o.eq(Mux(self.bank, banks[1], banks[0]))
+        return m
+
+
+class WsCell(wiring.Component):
+    """One PE: ``o = c + a * weight[bank]``, combinational but for the weights."""
+
+    def __init__(self, *, pe: Pe, width: int):
+        self.pe, self.width = pe, width
+        state = pe.words * width
+        super().__init__(
+            {
+                "a": In(pe.code_width),
+                "bank": In(1),
+                "w": In(pe.b.width),
+                "en": In(1),
+                "write_bank": In(1),
+                "c": In(state),
+                "o": Out(state),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.weights = weights = shared(WeightRegisters, width=self.pe.b.width, count=1)
+        m.submodules.dot = dot = shared(self.pe.dot_class, pe=self.pe, depth=1, width=self.width)
+        m.d.comb += [
+            weights.w.eq(self.w),
+            weights.en.eq(self.en),
+            weights.write_bank.eq(self.write_bank),
+            weights.bank.eq(self.bank),
+            dot.a.eq(self.a),
+            dot.b.eq(weights.o),
+            dot.c.eq(self.c),
+            self.o.eq(dot.o),
+        ]
+        return m
+
+
+class WsGrid(wiring.Component):
+    """``rows`` x ``columns`` PEs in tiles of ``tile_rows`` x ``tile_columns``.
+
+    Ports: ``a_i``/``a_o`` codes, moving right; ``control_i``/``control_o`` per tile row {bank,
+    write_bank, one enable per PE row of the tile}; ``w_i``/``w_o`` weights and ``sum_i``/``sum_o``
+    states, moving down.
+    """
+
+    def __init__(
+        self, *, rows: int, columns: int, tile_rows: int, tile_columns: int, pe: Pe, width: int
+    ):
+        self.rows, self.columns, self.pe, self.width = rows, columns, pe, width
+        self.tile_rows, self.tile_columns = tile_rows, tile_columns
+        ports = {}
+        for name, bits in (
+            ("a", rows * pe.code_width),
+            ("control", 2 * tiles(rows, tile_rows) + rows),
+            ("w", columns * pe.b.width),
+            ("sum", columns * pe.words * width),
+        ):
+            ports |= {f"{name}_i": In(bits), f"{name}_o": Out(bits)}
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        if self.rows <= self.tile_rows and self.columns <= self.tile_columns:
+            return self._tile()
+        return self._blocks()
+
+    def _tile(self):
+        m = Module()
+        pe, state = self.pe, self.pe.words * self.width
+        sums = self.sum_i
+        for row in range(self.rows):
+            outputs = []
+            for column in range(self.columns):
+                m.submodules[f"pe_{row}_{column}"] = cell = shared(WsCell, pe=pe, width=self.width)
+                m.d.comb += [
+                    cell.a.eq(self.a_i.word_select(row, pe.code_width)),
+                    Cat(cell.bank, cell.write_bank).eq(self.control_i[:2]),
+                    cell.en.eq(self.control_i[2 + row]),
+                    cell.w.eq(self.w_i.word_select(column, pe.b.width)),
+                    cell.c.eq(sums.word_select(column, state)),
+                ]
+                outputs.append(cell.o)
+            sums = Cat(outputs)
+        # Write enables are cleared by reset; data and sums need not be.
+        for name, value, resettable in (
+            ("a", self.a_i, False),
+            ("control", self.control_i, True),
+            ("w", self.w_i, False),
+            ("sum", sums, False),
+        ):
+            register = Signal(len(value), name=f"{name}_register", reset_less=not resettable)
+            m.d.sync += register.eq(value)
+            m.d.comb += getattr(self, f"{name}_o").eq(register)
+        return m
+
+    def _blocks(self):
+        m = Module()
+        pe, state = self.pe, self.pe.words * self.width
+        row_chunks = chunks(self.rows, self.tile_rows)
+        column_chunks = chunks(self.columns, self.tile_columns)
+        blocks = {}
+        for row, rows in row_chunks:
+            for column, columns in column_chunks:
+                m.submodules[f"block_{row}_{column}"] = blocks[row, column] = shared(
+                    WsGrid,
+                    rows=rows,
+                    columns=columns,
+                    tile_rows=min(self.tile_rows, rows),
+                    tile_columns=min(self.tile_columns, columns),
+                    pe=pe,
+                    width=self.width,
+                )
+        for row, rows in row_chunks:
+            line = [blocks[row, column] for column, _ in column_chunks]
+            chain(m, line, "a", self.a_i, self.a_o, row * pe.code_width, rows * pe.code_width)
+            start = 2 * (row // self.tile_rows) + row
+            length = 2 * tiles(rows, self.tile_rows) + rows
+            chain(m, line, "control", self.control_i, self.control_o, start, length)
+        for column, columns in column_chunks:
+            line = [blocks[row, column] for row, _ in row_chunks]
+            width = pe.b.width
+            chain(m, line, "w", self.w_i, self.w_o, column * width, columns * width)
+            chain(m, line, "sum", self.sum_i, self.sum_o, column * state, columns * state)
+        return m
+
+
+def weight_ports(rows: int, columns: int, pe: Pe, width: int) -> dict:
+    """Ports common to the arrays that keep a ``rows`` x ``columns`` block of B."""
+    return {
+        "w": In(columns * pe.b.width),
+        "w_row": In(range(max(rows, 2))),
+        "w_valid": In(1),
+        "w_bank": In(1),
+        "a": In(rows * pe.a.width),
+        "bank": In(1),
+        "valid": In(1),
+        "o": Out(columns * width),
+        "o_valid": Out(1),
+    }
+
+
+class WeightStationaryArray(wiring.Component):
+    """``rows`` (along K) x ``columns`` (along N) PEs, weights staying where they are.
+
+    Ports: ``w`` (columns operands), ``w_row``, ``w_valid``, ``w_bank``: load row ``w_row`` of a
+    block of B into bank ``w_bank``; usable by operands presented from the next cycle on. ``a``
+    (rows operands), ``bank``, ``valid``: one row of A against the block in ``bank``. ``o``
+    (columns sums of ``width`` bits) with ``o_valid``: that row's partial sums, :attr:`latency`
+    cycles later. Initiation interval 1. ``width`` holds the sum of ``rows`` products exactly.
+
+    A bank may be overwritten as soon as its last row of A has been presented.
+    """
+
+    def __init__(
+        self, *, pe: Pe, rows: int, columns: int, tile_rows: int = 1, tile_columns: int = 1
+    ):
+        for name, value in (("rows", rows), ("columns", columns)):
+            if value < 1:
+                raise ValueError(f"{name} must be a positive integer, not {value}")
+        self.pe, self.rows, self.columns = pe, rows, columns
+        self.tile_rows, self.tile_columns = min(tile_rows, rows), min(tile_columns, columns)
+        self.width = product_width(pe, rows)
+        #: Cycles from ``a`` to ``o``: tile rows, and the column skew.
+        self.latency = tiles(rows, self.tile_rows) + tiles(columns, self.tile_columns) - 1
+        super().__init__(weight_ports(rows, columns, pe, self.width))
+
+    def elaborate(self, platform):
+        m = Module()
+        pe = self.pe
+        m.submodules.grid = grid = shared(
+            WsGrid,
+            rows=self.rows,
+            columns=self.columns,
+            tile_rows=self.tile_rows,
+            tile_columns=self.tile_columns,
+            pe=pe,
+            width=self.width,
+        )
+        row_groups = tiles(self.rows, self.tile_rows)
+        column_groups = tiles(self.columns, self.tile_columns)
+
+        a = pad(self.a, row_groups * self.tile_rows * pe.a.width)
+        a = skewed(m, "a_skew", a, row_groups)
+        lanes = [a.word_select(lane, pe.a.width) for lane in range(self.rows)]
+        m.d.comb += grid.a_i.eq(Cat(encode(m, pe, lanes, "encoder")))
+
+        control = []
+        for start in range(0, row_groups * self.tile_rows, self.tile_rows):
+            control += [self.bank, self.w_bank]
+            control += [
+                # Rows that only fill up the last tile do not exist.
+                self.w_valid & (self.w_row == row) & (row < self.rows)
+                for row in range(start, start + self.tile_rows)
+            ]
+        control = Cat(control)
+        control = skewed(m, "control_skew", control, row_groups, resettable=True)
+        m.d.comb += grid.control_i.eq(control[: len(grid.control_i)])
+
+        w = pad(self.w, column_groups * self.tile_columns * pe.b.width)
+        w = skewed(m, "w_skew", w, column_groups)
+        m.d.comb += [
+            grid.w_i.eq(w[: len(grid.w_i)]),
+            grid.sum_i.eq(0),
+            self.o.eq(
+                drain(
+                    m, pe, grid.sum_o, self.columns, self.width, column_groups, self.tile_columns
+                )
+            ),
+            self.o_valid.eq(delayed(m, "o_stage", self.valid, self.latency, resettable=True)),
+        ]
+        return m

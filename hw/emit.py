@@ -1,0 +1,95 @@
+"""From a component to Verilog, every distinct cell once, and from a configuration to its files.
+
+Deterministic: the same component and tool versions give the same bytes, whatever the hash seed,
+working directory or path. No source locations, times or user names enter the output.
+"""
+
+import os
+
+# A system Yosys may be too old for Amaranth; the wheel's own is the version we test with.
+os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
+
+from amaranth.back import rtlil
+from amaranth.back.verilog import _convert_rtlil_text
+from amaranth.hdl import ClockDomain
+from amaranth.hdl._ast import SignalDict, Value, ValueCastable
+from amaranth.hdl._ir import Fragment, PortDirection, build_netlist
+from amaranth.lib import wiring
+
+from .cells import Library, is_sequential
+
+
+class _ModuleEmitter(rtlil.ModuleEmitter):
+    """Amaranth's RTLIL writer, but adders and comparisons keep operands of the result's width.
+
+    Amaranth trims sign extensions from them for looks, which Verilator (rightly) reports as
+    WIDTHEXPAND. Multiplications stay trimmed: synthesis infers DSP blocks from the narrow form.
+    """
+
+    _trim = True
+
+    def shorten_operand(self, value, *, signed):
+        return super().shorten_operand(value, signed=signed) if self._trim else value
+
+    def emit_operator(self, cell_idx, cell):
+        self._trim = cell.operator == "*"
+        super().emit_operator(cell_idx, cell)
+
+
+def _ports(component):
+    ports = {}
+    for path, member, value in component.signature.flatten(component):
+        if isinstance(value, ValueCastable):
+            value = value.as_value()
+        assert isinstance(value, Value)
+        direction = PortDirection.Input if member.flow == wiring.In else PortDirection.Output
+        ports["__".join(map(str, path))] = (value, direction)
+    return ports
+
+
+def _emit_cell(design, name, component):
+    """Add one component's modules to an RTLIL design."""
+    fragment = Fragment.get(component, None)
+    ports = _ports(component)
+    if is_sequential(component):
+        domain = ClockDomain("sync")
+        fragment.add_domains(domain)
+        ports = {
+            "clk": (domain.clk, PortDirection.Input),
+            "rst": (domain.rst, PortDirection.Input),
+        } | ports
+    netlist = build_netlist(fragment, ports=ports, name=name)
+    for module in netlist.modules[1:]:
+        # Plain identifiers instead of Amaranth's escaped "parent.child".
+        module.name = ("__".join(module.name),)
+    empty = rtlil.EmptyModuleChecker(netlist)
+    names = SignalDict()
+    for index, module in enumerate(netlist.modules):
+        if not empty.is_empty(index):
+            builder = design.module(".".join(module.name), src_loc=None)
+            if index == 0 and not design.modules.keys() - {name}:
+                builder.attribute("top", 1)
+            _ModuleEmitter(builder, netlist, module, names, empty_checker=empty).emit()
+
+
+def rtlil_text(component, name: str) -> str:
+    """RTLIL of ``component`` as module ``name``, with every shared cell below it once."""
+    design = rtlil.Design(emit_src=False)
+    library = Library(name)
+    with library.active():
+        _emit_cell(design, name, component)
+        done = 0
+        while done < len(library.cells):
+            cell_name, cell = list(library.cells.values())[done]
+            _emit_cell(design, cell_name, cell)
+            done += 1
+    return str(design)
+
+
+def verilog(component, name: str) -> str:
+    """Verilog-2001 of ``component`` as module ``name``.
+
+    Ports: ``clk``, ``rst`` (synchronous) where the component has registers, then its signature
+    flattened with ``__``. Each distinct shared cell is one module, named ``{name}__...``.
+    """
+    return _convert_rtlil_text(rtlil_text(component, name), strip_internal_attrs=True)
