@@ -1,0 +1,83 @@
+"""The register map as ``docs/decisions/0001-interfaces.md`` states it.
+
+Written from the page and not from the RTL, so that a mistake in one shows against the other.
+"""
+
+import enum
+
+
+class Register(enum.IntEnum):
+    """Byte addresses."""
+
+    ID = 0x00
+    VERSION = 0x04
+    CONTROL = 0x08
+    STATUS = 0x0C
+    ERROR = 0x10
+    M = 0x14
+    N = 0x18
+    K = 0x1C
+    MODE = 0x20
+    ZERO_POINT = 0x24
+    MULTIPLIER = 0x28
+    SHIFT = 0x2C
+    CYCLES = 0x40
+    STALL_A = 0x44
+    STALL_B = 0x48
+    STALL_C0 = 0x4C
+    STALL_C = 0x50
+    TILES = 0x54
+    MAX_M = 0x60
+    MAX_N = 0x64
+    MAX_K = 0x68
+    GEOMETRY = 0x6C
+
+
+ID_VALUE = 0x4D545756
+VERSION_VALUE = 1
+
+COUNTERS = ("CYCLES", "STALL_A", "STALL_B", "STALL_C0", "STALL_C", "TILES")
+READ_WRITE = ("M", "N", "K", "MODE", "ZERO_POINT", "MULTIPLIER", "SHIFT")
+READ_ONLY = ("ID", "VERSION", "STATUS", *COUNTERS, "MAX_M", "MAX_N", "MAX_K", "GEOMETRY")
+
+
+class Control(enum.IntFlag):
+    START = 1
+    SOFT_RESET = 2
+    CLEAR_COUNTERS = 4
+
+
+class Status(enum.IntFlag):
+    BUSY = 1
+    DONE = 2
+    ERROR = 4
+
+
+class Error(enum.IntFlag):
+    ILLEGAL_SIZE = 1
+    START_WHILE_BUSY = 2
+    MODE_NOT_BUILT_IN = 4
+    ILLEGAL_SHIFT = 8
+
+
+class Mode(enum.IntFlag):
+    ADD_C0 = 1
+    ADD_BIAS = 2
+    REQUANTIZE = 4
+    RELU = 8
+
+
+class Response(enum.IntEnum):
+    """AXI responses."""
+
+    OKAY = 0
+    EXOKAY = 1
+    SLVERR = 2
+    DECERR = 3
+
+
+def tables(max_n: int) -> dict[str, int]:
+    """Byte addresses of the channel tables of an engine whose ``limits.n`` is ``max_n``."""
+    window = 4 * (1 << (max_n - 1).bit_length())
+    step = max(window, 0x100)
+    return {"bias": step, "multiplier": 2 * step, "shift": 3 * step}

@@ -1,0 +1,108 @@
+"""An engine's Verilog and ``native.cpp`` compiled into a shared library, cached by content.
+
+Verilator writes C++, g++ compiles it, one process per core; Verilator's own run-time library is
+compiled once for all engines.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import cache, toolchain
+
+DRIVER = Path(__file__).with_name("native.cpp")
+
+VERILATOR_FLAGS = (
+    *("--cc", "--prefix", "Vtop", "-O3", "--no-timing", "--no-assert"),
+    *("--x-assign", "fast", "--x-initial", "fast", "--output-split", "12000"),
+    # Lint belongs to the tests of the emitted Verilog; here a warning must not stop a user.
+    *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
+)
+COMPILER_FLAGS = ("-std=gnu++20", "-fPIC", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
+FAST, SLOW = ("-O2",), ("-O1",)
+RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+
+TIMEOUT = 1800
+"""Seconds that one tool may take on one engine."""
+
+
+def ports_header(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> str:
+    """``ports.h``: the streams (port prefix -> bytes per beat) that ``native.cpp`` drives."""
+    lines = []
+    for name, streams in (("INPUTS", inputs), ("OUTPUTS", outputs)):
+        rows = "".join(f" X({i}, {port}, {size})" for i, (port, size) in enumerate(streams.items()))
+        lines += [f"#define {name}(X){rows}", f"#define N_{name} {len(streams)}"]
+    return "\n".join(lines) + "\n"
+
+
+def library(verilog: str, top: str, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Path:
+    """The shared library of module ``top``; built where the cache does not have it."""
+    ports = ports_header(inputs, outputs)
+    tools = (toolchain.verilator().version, toolchain.compiler().version)
+    flags = (VERILATOR_FLAGS, COMPILER_FLAGS, FAST, SLOW)
+    key = cache.digest(verilog, top, ports, DRIVER.read_bytes(), tools, flags)
+
+    def make(folder: Path) -> None:
+        (folder / "design.v").write_text(verilog)
+        generated = folder / "generated"
+        verilator = toolchain.verilator().path
+        toolchain.run(
+            [verilator, *VERILATOR_FLAGS, "--top-module", top, "-Mdir", generated, "design.v"],
+            cwd=folder,
+            env=toolchain.environment(),
+            timeout=TIMEOUT,
+            what=f"compiling {top}",
+        )
+        (generated / "ports.h").write_text(ports)
+        objects = _compile([DRIVER, *sorted(generated.glob("*.cpp"))], generated, folder)
+        _link([*objects, *_runtime()], folder / "engine.so")
+        shutil.rmtree(generated)
+        for path in objects:
+            path.unlink()
+
+    return cache.build("native", key, make) / "engine.so"
+
+
+def _runtime() -> list[Path]:
+    """Verilator's run-time library as object files."""
+    include = toolchain.verilator_include()
+    tools = (toolchain.verilator().version, toolchain.compiler().version)
+    key = cache.digest(RUNTIME, tools, COMPILER_FLAGS, FAST)
+    sources = [include / name for name in RUNTIME]
+    folder = cache.build("runtime", key, lambda folder: _compile(sources, include, folder))
+    return [folder / f"{Path(name).stem}.o" for name in RUNTIME]
+
+
+def _compile(sources: list[Path], headers: Path, folder: Path) -> list[Path]:
+    include = toolchain.verilator_include()
+    compiler = toolchain.compiler().path
+
+    def one(source: Path) -> Path:
+        target = folder / f"{source.stem}.o"
+        optimise = SLOW if "__Slow" in source.name else FAST
+        paths = (f"-I{headers}", f"-I{include}", f"-I{include / 'vltstd'}")
+        toolchain.run(
+            [compiler, *COMPILER_FLAGS, *optimise, *paths, "-c", source, "-o", target],
+            timeout=TIMEOUT,
+            what=f"compiling {source.name}",
+        )
+        return target
+
+    # The largest first, so that none is left alone at the end.
+    sources = sorted(sources, key=lambda path: -path.stat().st_size)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        try:
+            return list(pool.map(one, sources))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _link(objects: list[Path], target: Path) -> None:
+    toolchain.run(
+        [toolchain.compiler().path, "-shared", "-pthread", *objects, "-o", target],
+        timeout=TIMEOUT,
+        what=f"linking {target.name}",
+    )
