@@ -1,1 +1,1 @@
-"""Golden models: plain NumPy integers; never imports Amaranth."""
+"""Golden models: plain NumPy integers, exact, and never Amaranth."""

@@ -1,0 +1,140 @@
+"""The GEMM engine in exact integers: ``C = requantise(A · B + C0 + bias)``.
+
+The definition is that of ``docs/decisions/0001-interfaces.md``, section Arithmetic.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from matweave.hw.formats import Format, Overflow
+
+from . import arithmetic
+from .arithmetic import checked, integers, magnitude
+from .requantize import Requantize
+
+BIAS = Format(32)
+
+
+def gemm(
+    a,
+    b,
+    *,
+    a_format: Format,
+    b_format: Format,
+    block: int,
+    accumulator: Format,
+    overflow: Overflow,
+    result: Format,
+    c0=None,
+    bias=None,
+    requantize: Requantize | None = None,
+    relu: bool = False,
+) -> np.ndarray:
+    """C (M × N, ``int64``) of A (M × K) and B (K × N).
+
+    Products are added along K in blocks of ``block``; after each block the sum is brought into
+    ``accumulator`` by ``overflow``, and so is the sum with ``c0`` (M × N) and ``bias`` (N) into
+    ``result``. An ``accumulator`` that holds every sum of K products never overflows.
+
+    Raises :class:`ValueError` for operands of the wrong shape or type or outside their format.
+    """
+    if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+        raise ValueError(f"block must be a positive integer, not {block!r}")
+    a = checked("a", a, a_format.min, a_format.max, (None, None))
+    b = checked("b", b, b_format.min, b_format.max, (a.shape[1], None))
+    m, n = a.shape[0], b.shape[1]
+    terms, bound = [], magnitude(accumulator)
+    if c0 is not None:
+        terms.append(checked("c0", c0, result.min, result.max, (m, n)))
+        bound += magnitude(result)
+    if bias is not None:
+        terms.append(checked("bias", bias, BIAS.min, BIAS.max, (n,)))
+        bound += magnitude(BIAS)
+
+    sums = accumulate(a, b, a_format, b_format, block, accumulator, overflow)
+    sums = sums.astype(integers(bound))
+    for term in terms:
+        sums = sums + term
+    sums = arithmetic.overflow(sums, result, overflow).astype(np.int64)
+    if requantize is not None:
+        return requantize(sums, result, relu=relu)
+    return np.maximum(sums, 0) if relu else sums
+
+
+def accumulate(a, b, a_format, b_format, block, accumulator, mode) -> np.ndarray:
+    """A · B, in the accumulator: the part of :func:`gemm` before C0, on checked operands."""
+    k = a.shape[1]
+    largest = magnitude(a_format) * magnitude(b_format)
+    # Wrapping once at the end is wrapping after every block; a sum that cannot leave the
+    # accumulator needs neither.
+    if mode is Overflow.WRAP or k * largest <= accumulator.max:
+        return arithmetic.overflow(multiply(a, b, k * largest), accumulator, mode)
+    bound = magnitude(accumulator) + block * largest
+    sums = np.zeros((a.shape[0], b.shape[1]), integers(bound))
+    for start in range(0, k, block):
+        step = multiply(a[:, start : start + block], b[start : start + block], block * largest)
+        sums = arithmetic.overflow(sums + step, accumulator, mode)
+    return sums
+
+
+def multiply(a: np.ndarray, b: np.ndarray, bound: int) -> np.ndarray:
+    """A · B exactly, where no sum of products exceeds ``bound``."""
+    if bound > np.iinfo(np.int64).max:
+        return a.astype(object) @ b.astype(object)
+    # einsum's inner loop is vectorised if both operands are contiguous (matmul's is not for
+    # integers), and twice as wide in 32 bits.
+    dtype = np.int32 if bound <= np.iinfo(np.int32).max else np.int64
+    a, transposed = np.ascontiguousarray(a, dtype), np.ascontiguousarray(b.T, dtype)
+    return np.einsum("mk,nk->mn", a, transposed).astype(np.int64)
+
+
+def for_config(config) -> Callable[..., np.ndarray]:
+    """The golden model of a ``hw.config.GemmConfig``: C of one job.
+
+    The callable takes ``(a, b, c0=None, bias=None, multiplier=None, shift=None, zero_point=0,
+    relu=False, requantize=False)``.
+    """
+
+    def golden(
+        a,
+        b,
+        c0=None,
+        bias=None,
+        multiplier=None,
+        shift=None,
+        zero_point=0,
+        relu=False,
+        requantize=False,
+    ):
+        scale = None
+        if requantize:
+            if multiplier is None or shift is None:
+                raise ValueError("requantisation needs a multiplier and a shift")
+            if config.output.scale == "tensor" and (np.ndim(multiplier) or np.ndim(shift)):
+                raise ValueError(
+                    "multiplier and shift must be one number each: the scale is per tensor"
+                )
+            scale = Requantize(
+                multiplier=multiplier,
+                shift=shift,
+                zero_point=zero_point,
+                format=config.output.format,
+                rounding=config.output.rounding,
+            )
+        return gemm(
+            a,
+            b,
+            a_format=config.a,
+            b_format=config.b,
+            block=config.geometry.k,
+            accumulator=config.accumulator_format,
+            overflow=config.accumulator.overflow,
+            result=config.result_format,
+            c0=c0,
+            bias=bias,
+            requantize=scale,
+            relu=relu,
+        )
+
+    return golden
