@@ -1,4 +1,212 @@
-"""placeholder"""
+"""The ``matweave`` command: what it takes and what it prints. The work is done elsewhere.
 
-def main():
-    print("matweave")
+Standard output carries results only (with ``--json`` one JSON document); progress and errors go to
+standard error. Simulators and Amaranth are loaded by the commands that need them.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+import matweave
+
+from . import failure
+from .progress import Reporter
+
+
+class _Group(typer.core.TyperGroup):
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise failure.Interrupted from error
+
+
+app = typer.Typer(
+    name="matweave",
+    cls=_Group,
+    help="From a short configuration to a verified tensor engine in Verilog.",
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit status (:mod:`matweave.failure` names them)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    failure.terminate_cleanly()
+    try:
+        status = app(arguments, prog_name="matweave", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else failure.OK
+    except BrokenPipeError:  # the reader of our output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return failure.OK
+    except SystemExit:
+        raise
+    except BaseException as error:
+        return failure.report(error, failure.debugging(arguments))
+
+
+def _names(incomplete: str) -> list[str]:
+    from matweave.hw import source
+
+    return [name for name in source.presets() if name.startswith(incomplete)]
+
+
+_CONFIG_HELP = "A TOML file, or the name of a preset."
+Config = Annotated[str, typer.Argument(metavar="CONFIG", help=_CONFIG_HELP, autocompletion=_names)]
+Configs = Annotated[
+    list[str], typer.Argument(metavar="CONFIG...", help=_CONFIG_HELP, autocompletion=_names)
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Replace one value, as array.rows=16. Repeatable."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"matweave {matweave.__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def _common(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+):
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command("list")
+def list_(as_json: Json = False):
+    """List engines, arrays, processing elements and presets."""
+    from . import listing
+
+    _print(listing.catalogue(), listing.text, as_json)
+
+
+@app.command()
+def schema(
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The reference in Markdown instead.")
+    ] = False,
+):
+    """Print the JSON Schema of a configuration, for editors."""
+    from matweave.hw import config
+
+    from . import reference
+
+    print(reference.markdown() if markdown else json.dumps(config.schema(), indent=2), end="\n")
+
+
+@app.command()
+def generate(
+    config: Config,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    overrides: Set = None,
+    as_json: Json = False,
+):
+    """Write an engine's Verilog, manifest and register map to a folder."""
+    from . import generating
+
+    with Reporter() as progress:
+        result = generating.generate(config, output, overrides or [], progress)
+    _print(result, generating.text, as_json)
+
+
+@app.command()
+def test(
+    configs: Configs,
+    simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 1,
+    cases: Annotated[int | None, typer.Option(min=1, help="Random jobs per test.")] = None,
+    waves: Annotated[bool, typer.Option("--waves", help="Record waveforms.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Where logs, waveforms and JUnit XML go."
+        ),
+    ] = None,
+    overrides: Set = None,
+    as_json: Json = False,
+):
+    """Simulate an engine's Verilog against the golden model, under back-pressure and resets."""
+    from . import testing
+
+    with Reporter() as progress:
+        result = testing.test(
+            configs, overrides or [], simulator, seed, cases, waves, output, progress
+        )
+    _print(result, testing.text, as_json)
+    if not result["passed"]:
+        failed = [each["name"] for each in result["engines"] if not each["passed"]]
+        raise failure.CheckFailed(f"tests of {', '.join(failed)}")
+
+
+@app.command()
+def run(
+    config: Config,
+    a: Annotated[Path, typer.Option("--a", metavar="A.npy", help="A, M × K integers.")],
+    b: Annotated[Path, typer.Option("--b", metavar="B.npy", help="B, K × N integers.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="C.npy", help="C, M × N.")],
+    c0: Annotated[Path | None, typer.Option("--c0", metavar="C0.npy", help="Added to A·B.")] = None,
+    bias: Annotated[
+        Path | None, typer.Option("--bias", metavar="BIAS.npy", help="N integers, added to rows.")
+    ] = None,
+    multiplier: Annotated[
+        str | None,
+        typer.Option(metavar="INT|NPY", help="Requantise: 0 to 2**31 - 1, one or N of them."),
+    ] = None,
+    shift: Annotated[
+        str | None, typer.Option(metavar="INT|NPY", help="Requantise: 0 to 62, one or N of them.")
+    ] = None,
+    zero_point: Annotated[
+        int | None, typer.Option("--zero-point", help="Requantise: added after scaling.")
+    ] = None,
+    relu: Annotated[bool, typer.Option("--relu", help="Clamp below at zero.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Compare with the golden model.")
+    ] = True,
+    overrides: Set = None,
+    as_json: Json = False,
+):
+    """Multiply matrices on the engine's simulated Verilog."""
+    from . import running
+
+    files = running.Files(a, b, c0, bias, multiplier, shift)
+    with Reporter() as progress:
+        result = running.run(
+            config, overrides or [], files, zero_point, relu, check, output, progress
+        )
+    _print(result, running.text, as_json)
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
+    ] = Path("demo_out"),
+):
+    """Classify real handwritten digits on a generated engine."""
+    from matweave import demo
+
+    demo.run(output=output)
+
+
+def _print(result: dict[str, Any], text, as_json: bool) -> None:
+    print(json.dumps(result, indent=2) if as_json else text(result))

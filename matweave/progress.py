@@ -1,0 +1,65 @@
+"""Where a long run is: a bar on a terminal, plain lines otherwise; always on standard error."""
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+LINE_EVERY = 2.0
+"""Seconds between two plain lines about the same step."""
+
+
+class Reporter:
+    """Call it with ``(step, done, total)`` as often as you like; ``total`` may be ``None``.
+
+    A context manager: leaving it takes the bar off the terminal.
+    """
+
+    def __init__(self, quiet: bool = False):
+        self._console = Console(file=sys.stderr)
+        self._bars = None
+        self._task = None
+        self._step = None
+        self._last = 0.0
+        self._quiet = quiet
+
+    def __enter__(self):
+        if self._console.is_terminal and not self._quiet:
+            self._bars = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                console=self._console,
+                transient=True,
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(self, *exception):
+        if self._bars:
+            self._bars.stop()
+
+    def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
+        if self._quiet:
+            return
+        if self._bars:
+            self._show_bar(step, done, total)
+        else:
+            self._print_line(step, done, total)
+        self._step = step
+
+    def _show_bar(self, step, done, total):
+        if step != self._step:
+            if self._task is not None:
+                self._bars.remove_task(self._task)
+            self._task = self._bars.add_task(step, total=total)
+        self._bars.update(self._task, completed=done, total=total)
+
+    def _print_line(self, step, done, total):
+        now = time.monotonic()
+        if step == self._step and now - self._last < LINE_EVERY and done != total:
+            return
+        self._last = now
+        print(step + (f" {done}/{total}" if total else ""), file=sys.stderr, flush=True)
