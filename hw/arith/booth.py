@@ -39,6 +39,8 @@ class BoothRecoder(wiring.Component):
         ``000`` (never a negative zero); *one* and *two* are never both set.
     """
 
+    sequential = False
+
     def __init__(self, *, format: Format):
         if not MIN_WIDTH <= format.width <= MAX_WIDTH:
             raise ValueError(

@@ -1,0 +1,1 @@
+"""Arithmetic parts that processing elements and engines share."""

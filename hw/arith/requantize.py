@@ -1,0 +1,169 @@
+"""Dyadic requantisation of one lane: ``clamp(round(i * multiplier / 2**shift) + zero_point)``."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..formats import MAX_WIDTH, MIN_WIDTH, Format, Rounding
+
+__all__ = ["Requantizer"]
+
+_KEPT = 18
+"""Bits of the scaled value that matter: 18 signed bits, saturated, and any zero point (17 bits)
+still fall on the right side of every output format of at most 16 bits."""
+
+
+class Requantizer(wiring.Component):
+    """Requantiser of one lane, one result per cycle, ``latency`` cycles after its operands.
+
+    Stage 1 multiplies (``tflite_double`` shifts left before that), stage 2 shifts right and
+    saturates, stage 3 adds the zero point and the rounding increment, and clamps. All stages
+    advance in cycles with ``en`` set, and hold otherwise. Nothing is reset: what comes out before
+    ``latency`` enabled cycles means nothing.
+
+    Parameters
+    ----------
+    in_format : Format
+        Signed, 32 or 64 bits; 32 for ``Rounding.TFLITE_DOUBLE``.
+    out_format : Format
+        2 to 16 bits.
+    rounding : Rounding
+
+    Attributes
+    ----------
+    latency : int
+        3.
+    en : In(1)
+    i : In(signed(in_format.width))
+    multiplier : In(31)
+    shift : In(6)
+        0 to 62.
+    zero_point : In(signed(17))
+    relu : In(1)
+        Results below the zero point (real zero) become the zero point.
+    o : Out(out_format)
+    """
+
+    latency = 3
+
+    def __init__(self, *, in_format: Format, out_format: Format, rounding: Rounding):
+        if in_format not in (Format(32), Format(64)):
+            raise ValueError(f"in_format must be int32 or int64, not {in_format}")
+        if not MIN_WIDTH <= out_format.width <= MAX_WIDTH:
+            raise ValueError(
+                f"out_format must have {MIN_WIDTH} to {MAX_WIDTH} bits, not {out_format.width}"
+            )
+        rounding = Rounding(rounding)
+        if rounding is Rounding.TFLITE_DOUBLE and in_format.width != 32:
+            raise ValueError("tflite_double needs int32 as in_format")
+        self.in_format, self.out_format, self.rounding = in_format, out_format, rounding
+        out_shape = signed if out_format.signed else unsigned
+        super().__init__(
+            {
+                "en": In(1),
+                "i": In(signed(in_format.width)),
+                "multiplier": In(31),
+                "shift": In(6),
+                "zero_point": In(signed(17)),
+                "relu": In(1),
+                "o": Out(out_shape(out_format.width)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        double = self.rounding is Rounding.TFLITE_DOUBLE
+
+        # Stage 1.
+        product = Signal(signed(self.in_format.width + 31), reset_less=True)
+        shift = Signal(6, reset_less=True)
+        relu = Signal(reset_less=True)
+        zero_points = [Signal(signed(17), name=f"zero_point_{n}", reset_less=True) for n in (1, 2)]
+        factor = self._shifted_left(m) if double else self.i
+        with m.If(self.en):
+            m.d.sync += [
+                product.eq(factor * self.multiplier),
+                shift.eq(self.shift),
+                relu.eq(self.relu),
+                zero_points[0].eq(self.zero_point),
+            ]
+
+        # Stage 2. SaturatingRoundingDoublingHighMul is half_up by 31 bits (it never saturates, as
+        # the multiplier is not negative), RoundingDivideByPOT half_away by the rest.
+        amount = shift
+        value = product
+        if double:
+            value = Signal(signed(32))
+            amount = Signal(5)
+            m.d.comb += value.eq((product >> 31) + product[30])
+            m.d.comb += amount.eq(Mux(shift[5], shift[:5] + 1, 0))
+        scaled, increment = self._shifted_right(m, value, amount)
+        floor = Signal(signed(_KEPT), reset_less=True)
+        round_up = Signal(reset_less=True)
+        with m.If(self.en):
+            m.d.sync += [
+                floor.eq(scaled),
+                round_up.eq(increment),
+                zero_points[1].eq(zero_points[0]),
+            ]
+            # floor < 0 makes the rounded value at most 0.
+            with m.If(relu & value[-1]):
+                m.d.sync += [floor.eq(0), round_up.eq(0)]
+
+        # Stage 3.
+        low, high = self.out_format.min, self.out_format.max
+        total = Signal(signed(_KEPT + 1))
+        result = Signal.like(self.o, reset_less=True)
+        m.d.comb += total.eq(floor + zero_points[1] + round_up)
+        with m.If(self.en):
+            m.d.sync += result.eq(Mux(total < low, low, Mux(total > high, high, total)))
+        m.d.comb += self.o.eq(result)
+        return m
+
+    def _shifted_left(self, m):
+        """``i << max(0, 31 - shift)``, modulo ``2**32``."""
+        amount = Signal(5)
+        m.d.comb += amount.eq(Mux(self.shift[5], 0, ~self.shift[:5]))  # 31 - x is ~x in 5 bits
+        result = Signal(signed(32))
+        m.d.comb += result.eq(self.i << amount)
+        return result
+
+    def _shifted_right(self, m, value, amount):
+        """``value >> amount`` saturated to ``_KEPT`` bits, and whether rounding adds one to it.
+
+        A barrel shifter, smallest step first. Below the value's lowest bit it keeps the *guard*,
+        worth one half, and *sticky*: whether anything is left below that.
+        """
+        width = len(value) + 1
+        current = Signal(signed(width), name="unshifted")
+        sticky = Signal(name="sticky_none")
+        m.d.comb += current.eq(Cat(0, value).as_signed())
+        for step in range(len(amount)):
+            lost = current[: 1 << step].any()
+            shifted = Signal(signed(width), name=f"shifted_{step}")
+            collected = Signal(name=f"sticky_{step}")
+            m.d.comb += [
+                shifted.eq(Mux(amount[step], current >> (1 << step), current)),
+                collected.eq(sticky | (amount[step] & lost)),
+            ]
+            current, sticky = shifted, collected
+
+        guard, floor, negative = current[0], current[1:], value[-1]
+        increment = Signal()
+        m.d.comb += increment.eq(
+            {
+                Rounding.FLOOR: lambda: 0,
+                Rounding.TRUNCATE: lambda: negative & (guard | sticky),
+                Rounding.HALF_UP: lambda: guard,
+                Rounding.HALF_EVEN: lambda: guard & (sticky | floor[0]),
+                Rounding.HALF_AWAY: lambda: guard & (sticky | ~negative),
+                Rounding.TFLITE_DOUBLE: lambda: guard & (sticky | ~negative),
+            }[self.rounding]()
+        )
+        fits = Signal()
+        saturated = Signal(signed(_KEPT))
+        m.d.comb += [
+            fits.eq((floor[_KEPT - 1 :] ^ negative.replicate(width - _KEPT)) == 0),
+            saturated.eq(Mux(fits, floor[:_KEPT], Cat((~negative).replicate(_KEPT - 1), negative))),
+        ]
+        return saturated, increment
