@@ -108,3 +108,10 @@ class _Reset(Elaboratable):
         m = Module()
         m.submodules.inner = ResetInserter(self._reset)(self._component)
         return m
+
+
+def describe(cls, **parameters):
+    """``cls(**parameters)`` to read attributes from (latency, widths), never to be elaborated."""
+    component = cls(**parameters)
+    component._MustUse__silence = True  # Amaranth warns of components that nobody elaborates
+    return component

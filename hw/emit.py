@@ -5,12 +5,13 @@ working directory or path. No source locations, times or user names enter the ou
 """
 
 import os
+from dataclasses import dataclass
 
 # A system Yosys may be too old for Amaranth; the wheel's own is the version we test with.
 os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
 
+from amaranth._toolchain.yosys import find_yosys
 from amaranth.back import rtlil
-from amaranth.back.verilog import _convert_rtlil_text
 from amaranth.hdl import ClockDomain
 from amaranth.hdl._ast import SignalDict, Value, ValueCastable
 from amaranth.hdl._ir import Fragment, PortDirection, build_netlist
@@ -34,6 +35,12 @@ class _ModuleEmitter(rtlil.ModuleEmitter):
     def emit_operator(self, cell_idx, cell):
         self._trim = cell.operator == "*"
         super().emit_operator(cell_idx, cell)
+
+    def emit_memory(self, cell_idx, cell):
+        # An all-zero memory needs no initial contents (ours are written before they are read);
+        # spelling them out would cost a line of Verilog per word.
+        if any(cell.init):
+            super().emit_memory(cell_idx, cell)
 
 
 def _ports(component):
@@ -86,10 +93,69 @@ def rtlil_text(component, name: str) -> str:
     return str(design)
 
 
+def _with_defaults(text: str) -> str:
+    """Verilog whose every ``case`` has a default; Yosys drops the empty ones (CASEINCOMPLETE)."""
+    lines, has_default = [], []  # the latter per open case statement
+    for line in text.splitlines():
+        word = line.split(maxsplit=1)[0] if line.strip() else ""
+        if word in ("case", "casez"):
+            has_default.append(False)
+        elif word == "default:":
+            has_default[-1] = True
+        elif word == "endcase" and not has_default.pop():
+            lines.append(line.replace("endcase", "  default: ;"))
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
 def verilog(component, name: str) -> str:
     """Verilog-2001 of ``component`` as module ``name``.
 
     Ports: ``clk``, ``rst`` (synchronous) where the component has registers, then its signature
     flattened with ``__``. Each distinct shared cell is one module, named ``{name}__...``.
+    Free of Verilator's default warnings.
     """
-    return _convert_rtlil_text(rtlil_text(component, name), strip_internal_attrs=True)
+    script = [
+        f"read_rtlil <<rtlil\n{rtlil_text(component, name)}\nrtlil",
+        # Without opt_expr, which turns comparisons with zero into `!vector` (WIDTHTRUNC).
+        "proc -nomux -norom -noopt",
+        "memory_collect",
+    ]
+    attributes = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+    removals = " ".join(f"-remove {attribute}" for attribute in attributes)
+    script += [f"attrmap {removals}", f"attrmap -modattr {removals}", "write_verilog -norename"]
+    # The one warning that remains says that processes exist, which is what we want of them.
+    yosys = find_yosys(lambda version: version >= (0, 40))
+    return _with_defaults(yosys.run(["-q", "-"], "\n".join(script), ignore_warnings=True))
+
+
+@dataclass(frozen=True)
+class Generated:
+    """An engine's Verilog, its manifest (plain JSON types) and all files by name."""
+
+    verilog: str
+    manifest: dict
+    files: dict[str, str]
+
+
+def generate(config) -> Generated:
+    """Everything that is generated from a configuration (:class:`~.config.GemmConfig`).
+
+    Files: ``{name}.v``, ``{name}.json``, ``{name}_regs.h``, ``{name}_regs.md``.
+    """
+    from . import manifest as manifests
+    from .engine import build
+
+    engine = build(config)
+    text = verilog(engine, config.name)
+    content = manifests.manifest(config, engine)
+    return Generated(
+        text,
+        content,
+        {
+            f"{config.name}.v": text,
+            f"{config.name}.json": manifests.manifest_text(content),
+            f"{config.name}_regs.h": manifests.c_header(content),
+            f"{config.name}_regs.md": manifests.register_markdown(content),
+        },
+    )

@@ -1,0 +1,74 @@
+"""Engines: an array plus its buffers, sequencer and registers; what a user instantiates."""
+
+from ..array.output_stationary import OutputStationaryArray
+from ..array.tree import TreeArray
+from ..array.weight_stationary import WeightStationaryArray
+from ..formats import Overflow
+from ..pe import REGISTRY
+from .core import ArrayChoice, CoreShape, OutputShape
+from .gemm import GemmEngine
+
+
+def _systolic_tiles(array):
+    return {"tile_rows": array.tile_rows, "tile_columns": array.tile_columns}
+
+
+def array_choice(config) -> ArrayChoice:
+    """The array of a configuration (:class:`~matweave.hw.config.GemmConfig`)."""
+    array = config.array
+    pe = REGISTRY[config.pe.kind](config.a, config.b)
+    if array.kind == "weight_stationary":
+        return ArrayChoice.of(
+            WeightStationaryArray,
+            pe=pe,
+            rows=array.rows,
+            columns=array.columns,
+            **_systolic_tiles(array),
+        )
+    if array.kind == "tree":
+        return ArrayChoice.of(
+            TreeArray, pe=pe, columns=array.columns, depth=array.depth, pipeline=array.pipeline
+        )
+    if array.kind == "output_stationary":
+        variant = _systolic_tiles(array)
+    else:  # matrix and cube: one tile
+        variant = {
+            "tile_rows": array.rows,
+            "tile_columns": array.columns,
+            "pipeline": array.pipeline,
+            "depth": config.geometry.k,
+        }
+    return ArrayChoice.of(
+        OutputStationaryArray,
+        pe=pe,
+        rows=array.rows,
+        columns=array.columns,
+        width=config.accumulator_format.width,
+        # An exact accumulator never overflows.
+        saturate=config.accumulator.width != "exact"
+        and config.accumulator.overflow is Overflow.SATURATE,
+        **variant,
+    )
+
+
+def build(config) -> GemmEngine:
+    """The engine that a configuration describes, not yet elaborated."""
+    output = config.output
+    choice = array_choice(config)
+    shape = CoreShape(
+        geometry=config.geometry,
+        pe=dict(choice.parameters)["pe"],
+        max_m=config.limits.m,
+        max_n=config.limits.n,
+        max_k=config.limits.k,
+        accumulator=config.accumulator_format,
+        overflow=config.accumulator.overflow,
+        result=config.result_format,
+        output=OutputShape(
+            raw=output.mode != "requantized",
+            format=None if output.mode == "raw" else output.format,
+            rounding=None if output.mode == "raw" else output.rounding,
+            per_channel=output.mode != "raw" and output.scale == "channel",
+        ),
+    )
+    return GemmEngine(shape=shape, array=choice)

@@ -1,0 +1,161 @@
+"""What the cores of a GEMM engine have in common: ports, and one array among them."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Mux, Signal, signed
+from amaranth.lib.wiring import In, Out
+
+from ..cells import describe, shared
+from ..formats import Format, Overflow
+from ..geometry import Geometry
+from ..pe.base import Pe
+from ..stream import sink_ports, source_ports
+
+
+@dataclass(frozen=True)
+class ArrayChoice:
+    """An array class with its parameters, not yet built; hashable."""
+
+    cls: type
+    parameters: tuple
+
+    @classmethod
+    def of(cls, array_class, **parameters):
+        return cls(array_class, tuple(parameters.items()))
+
+    def describe(self):
+        """An instance to read attributes from (``latency``, ``width``); nothing is elaborated."""
+        return describe(self.cls, **dict(self.parameters))
+
+    def shared(self):
+        return shared(self.cls, **dict(self.parameters))
+
+
+@dataclass(frozen=True)
+class CoreShape:
+    """The numbers of a core.
+
+    ``geometry``: block per cycle; ``pe``: operand formats; ``max_m``, ``max_n``, ``max_k``: largest
+    sizes; ``accumulator``, ``overflow``: of the sum of products; ``result``: raw result and C0;
+    ``output``: requantised element, or None; ``raw``: raw results can be asked for.
+    """
+
+    geometry: Geometry
+    pe: Pe
+    max_m: int
+    max_n: int
+    max_k: int
+    accumulator: Format
+    overflow: Overflow
+    result: Format
+    output: "OutputShape"
+
+    @property
+    def panels(self) -> int:
+        """Column panels of the largest B."""
+        return -(-self.max_n // self.geometry.n)
+
+    @property
+    def k_blocks(self) -> int:
+        """Blocks along the largest K."""
+        return -(-self.max_k // self.geometry.k)
+
+    @property
+    def a_width(self) -> int:
+        return self.geometry.a_lanes * self.pe.a.lane_width
+
+    @property
+    def b_width(self) -> int:
+        return self.geometry.b_lanes * self.pe.b.lane_width
+
+    @property
+    def c0_width(self) -> int:
+        return self.geometry.c_lanes * self.result.width
+
+    @property
+    def c_width(self) -> int:
+        return self.geometry.c_lanes * self.output.lane(self.result)
+
+
+@dataclass(frozen=True)
+class OutputShape:
+    """How results leave: ``raw`` and/or requantised to ``format`` (None: never)."""
+
+    raw: bool
+    format: Format | None
+    rounding: object = None
+    per_channel: bool = False
+
+    def lane(self, result: Format) -> int:
+        """Bits per lane of the C stream."""
+        return result.width if self.raw else self.format.lane_width
+
+
+def job_ports(shape: CoreShape) -> dict:
+    """A job's parameters, held while it runs, and its start."""
+    return {
+        "start": In(1),
+        "m": In(range(shape.max_m + 1)),
+        "n": In(range(shape.max_n + 1)),
+        "k": In(range(shape.max_k + 1)),
+        "add_c0": In(1),
+        "add_bias": In(1),
+        "requantize": In(1),
+        "relu": In(1),
+        "zero_point": In(signed(17)),
+        "multiplier": In(31),
+        "shift": In(6),
+    }
+
+
+def table_ports(shape: CoreShape) -> dict:
+    """Writes to the channel tables: one-hot ``t_en`` {bias, multiplier, shift}."""
+    return {
+        "t_en": In(3),
+        "t_panel": In(range(max(shape.panels, 2))),
+        "t_lane": In(range(max(shape.geometry.n, 2))),
+        "t_data": In(32),
+    }
+
+
+def core_ports(shape: CoreShape) -> dict:
+    """All ports of a core; ``done`` and the ``stall``/``tile`` counters' events are pulses."""
+    return {
+        **job_ports(shape),
+        **table_ports(shape),
+        **sink_ports("a", shape.a_width),
+        **sink_ports("b", shape.b_width),
+        **sink_ports("c0", shape.c0_width),
+        **source_ports("c", shape.c_width),
+        "done": Out(1),
+        **{f"stall_{name}": Out(1) for name in ("a", "b", "c0", "c")},
+        "tile": Out(1),
+    }
+
+
+def connect(m, target, source, names):
+    """Drive the input ports ``names`` of ``target`` from the same names of ``source``."""
+    m.d.comb += [getattr(target, name).eq(getattr(source, name)) for name in names]
+
+
+def elements(data, format: Format, count: int):
+    """The ``count`` elements of a stream beat, without the unused bits of their lanes."""
+    return [data.word_select(lane, format.lane_width)[: format.width] for lane in range(count)]
+
+
+def mask_depth(m, a_data, geometry: Geometry, width: int, size, enable_name: str):
+    """A's elements with those beyond K zeroed: lane ``row*k + d`` counts while ``d < size``.
+
+    ``size`` (1 to ``geometry.k``) belongs to the beat whose data arrive one cycle later.
+    """
+    if geometry.k == 1:
+        return a_data
+    keep = Signal(geometry.k, name=enable_name)
+    m.d.sync += keep.eq(Cat(size > d for d in range(geometry.k)))
+    lanes = [a_data.word_select(lane, width) for lane in range(geometry.a_lanes)]
+    return Cat(Mux(keep[lane % geometry.k], value, 0) for lane, value in enumerate(lanes))
+
+
+def power_of_two(value: int) -> int:
+    """The least power of two that is at least ``value`` (and at least 2)."""
+    return max(2, 1 << (value - 1).bit_length())

@@ -1,0 +1,294 @@
+"""The output stage: add C0 and bias, requantise, order and mask the beats of C.
+
+::
+
+    row queue -> [+ C0 + bias] -> reg -> [requantise, 3 stages] -> C
+                  pop cycle p    p+1      p+2 … p+4
+
+All stages advance together when C's last stage is empty or accepted.
+"""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from ..arith.adders import clamp
+from ..arith.requantize import Requantizer
+from ..cells import shared
+from ..formats import Overflow
+from ..geometry import Stationary
+from ..stream import SkidBuffer, sink_ports, source_ports
+from .core import CoreShape, job_ports, table_ports
+from .walk import Steps, advance, finished
+
+
+class ChannelTable(wiring.Component):
+    """One number of ``width`` bits per output channel: ``panels`` words of ``lanes`` lanes.
+
+    Writes one lane; reads a whole panel, one cycle after ``r_panel`` is given with ``r_en``.
+    """
+
+    def __init__(self, *, width: int, lanes: int, panels: int):
+        self.width, self.lanes, self.panels = width, lanes, panels
+        super().__init__(
+            {
+                "w_en": In(1),
+                "w_panel": In(range(max(panels, 2))),
+                "w_lane": In(range(max(lanes, 2))),
+                "w_data": In(width),
+                "r_en": In(1),
+                "r_panel": In(range(max(panels, 2))),
+                "r_data": Out(lanes * width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(
+            shape=self.lanes * self.width, depth=max(self.panels, 2), init=[]
+        )
+        write = memory.write_port(granularity=self.width)
+        read = memory.read_port()
+        enables = Cat(self.w_en & (self.w_lane == lane) for lane in range(self.lanes))
+        m.d.comb += [
+            write.en.eq(enables),
+            write.addr.eq(self.w_panel),
+            write.data.eq(Cat(self.w_data for _ in range(self.lanes))),
+            read.en.eq(self.r_en),
+            read.addr.eq(self.r_panel),
+            self.r_data.eq(read.data),
+        ]
+        return m
+
+
+class BiasAdd(wiring.Component):
+    """One lane of ``t = overflow(acc + C0 + bias)``, combinational, then zero where masked."""
+
+    sequential = False
+
+    def __init__(self, *, accumulator_width: int, result_width: int, saturate: bool):
+        self.saturate = saturate
+        super().__init__(
+            {
+                "accumulator": In(accumulator_width),
+                "c0": In(result_width),
+                "bias": In(32),
+                "o": Out(result_width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        total = self.accumulator.as_signed() + (self.c0.as_signed() + self.bias.as_signed())
+        exact = Signal(total.shape())
+        m.d.comb += exact.eq(total)
+        m.d.comb += self.o.eq(clamp(exact, len(self.o)) if self.saturate else exact[: len(self.o)])
+        return m
+
+
+class _Rows:
+    """Rows of one tile: ``size`` of them, 1 to ``limit``."""
+
+    def __init__(self, m, size, limit: int):
+        self._m = m
+        self._row = Signal(range(limit), name="tile_row") if limit > 1 else None
+        self.last = Signal(name="tile_row_last")
+        m.d.comb += self.last.eq(1 if limit == 1 else self._row == size - 1)
+
+    def restart(self):
+        if self._row is not None:
+            self._m.d.sync += self._row.eq(0)
+
+    def advance(self):
+        if self._row is not None:
+            self._m.d.sync += self._row.eq(Mux(self.last, 0, self._row + 1))
+
+
+class OutputStage(wiring.Component):
+    """Rows of accumulators in, beats of C out, in the order of ``docs/reference/streams.md``.
+
+    Ports: ``i_data`` (n accumulators), ``i_valid``, ``i_ready``; the job's parameters; the channel
+    tables' write port; streams ``c0`` and ``c``; pulses ``done``, ``stall_c0``, ``stall_c``.
+    Latency from ``i`` to ``c``: 1 cycle, or 4 if requantisation is built in.
+    """
+
+    def __init__(self, *, shape: CoreShape):
+        self.shape = shape
+        self.latency = 1 if shape.output.format is None else 1 + Requantizer.latency
+        super().__init__(
+            {
+                **job_ports(shape),
+                **table_ports(shape),
+                "i_data": In(shape.geometry.n * shape.accumulator.width),
+                "i_valid": In(1),
+                "i_ready": Out(1),
+                **sink_ports("c0", shape.c0_width),
+                **source_ports("c", shape.c_width),
+                "done": Out(1),
+                "stall_c0": Out(1),
+                "stall_c": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, lanes = self.shape, self.shape.geometry.n
+        enable, pop = Signal(), Signal()
+
+        # C0 through a register slice: its tready must not depend on C's in the same cycle.
+        m.submodules.c0_slice = c0 = shared(SkidBuffer, width=shape.c0_width)
+        c0_ready = ~self.add_c0 | c0.o_valid
+        m.d.comb += [
+            c0.i_data.eq(self.c0_tdata),
+            # Only a job that adds C0 takes any.
+            c0.i_valid.eq(self.c0_tvalid & self.add_c0),
+            self.c0_tready.eq(c0.i_ready & self.add_c0),
+            c0.o_ready.eq(pop & self.add_c0),
+            self.i_ready.eq(enable & c0_ready),
+            pop.eq(self.i_valid & self.i_ready),
+            self.stall_c0.eq(self.i_valid & ~c0_ready),
+        ]
+
+        panel, loops = self._loops(m)
+        with m.If(self.start):
+            for loop in loops:
+                loop.restart()
+        with m.Elif(pop):
+            advance(m, *loops)
+        # The bias is added in the cycle of the pop, so its table is read a cycle ahead.
+        next_panel = Signal.like(panel.index)
+        moves = pop & finished(*loops[: loops.index(panel)])
+        m.d.comb += next_panel.eq(panel.index)
+        with m.If(self.start):
+            m.d.comb += next_panel.eq(0)
+        with m.Elif(moves):
+            m.d.comb += next_panel.eq(Mux(panel.last, 0, panel.index + 1))
+        bias = self._table(m, 0, 32, next_panel, 1)
+
+        # First stage.
+        tail = {
+            "valid": pop,
+            "last": finished(*loops),
+            "mask": Cat(panel.size > lane for lane in range(lanes)),
+        }
+        totals = []
+        for lane in range(lanes):
+            m.submodules[f"bias_add_{lane}"] = add = shared(
+                BiasAdd,
+                accumulator_width=shape.accumulator.width,
+                result_width=shape.result.width,
+                saturate=shape.overflow is Overflow.SATURATE,
+            )
+            c0_lane = c0.o_data.word_select(lane, shape.result.width)
+            m.d.comb += [
+                add.accumulator.eq(self.i_data.word_select(lane, shape.accumulator.width)),
+                add.c0.eq(Mux(self.add_c0, c0_lane, 0)),
+                add.bias.eq(Mux(self.add_bias, bias.word_select(lane, 32), 0)),
+            ]
+            totals.append(add.o)
+        tail = self._stage(m, 0, enable, tail, reset=("valid",))
+        total = self._stage(m, 0, enable, {"total": Cat(totals)})["total"]
+
+        if shape.output.format is None:
+            results = [self._raw(total, lane) for lane in range(lanes)]
+        else:
+            results, tail = self._requantized(m, enable, panel.index, total, tail)
+
+        lane_width = shape.output.lane(shape.result)
+        for lane, result in enumerate(results):
+            result = Mux(tail["mask"][lane], result, 0)
+            m.d.comb += self.c_tdata.word_select(lane, lane_width).eq(result)
+        m.d.comb += [
+            self.c_tvalid.eq(tail["valid"]),
+            self.c_tlast.eq(tail["last"]),
+            enable.eq(~tail["valid"] | self.c_tready),
+            self.done.eq(tail["valid"] & self.c_tready & tail["last"]),
+            self.stall_c.eq(tail["valid"] & ~self.c_tready),
+        ]
+        return m
+
+    def _loops(self, m):
+        """Column panel, and all loops of the beats of C from the innermost."""
+        shape, g = self.shape, self.shape.geometry
+        columns = Steps(m, "n", self.n, g.n, shape.max_n, indexed=True)
+        if g.stationary is Stationary.WEIGHT:
+            return columns, [Steps(m, "m", self.m, 1, shape.max_m), columns]
+        rows = Steps(m, "m", self.m, g.m, shape.max_m)
+        return columns, [_Rows(m, rows.size, g.m), columns, rows]
+
+    def _table(self, m, number: int, width: int, panel, enable):
+        name = ("bias", "multiplier", "shift")[number]
+        m.submodules[f"{name}_table"] = table = shared(
+            ChannelTable, width=width, lanes=self.shape.geometry.n, panels=self.shape.panels
+        )
+        m.d.comb += [
+            table.w_en.eq(self.t_en[number]),
+            table.w_panel.eq(self.t_panel),
+            table.w_lane.eq(self.t_lane),
+            table.w_data.eq(self.t_data[:width]),
+            table.r_en.eq(enable),
+            table.r_panel.eq(panel),
+        ]
+        return table.r_data
+
+    def _stage(self, m, number: int, enable, values: dict, reset=()):
+        """Registers for ``values``, advancing with ``enable``; only ``reset`` ones are cleared."""
+        registers = {}
+        for name, value in values.items():
+            register = Signal(
+                len(value), name=f"{name}_{number}", reset_less=name not in reset
+            )
+            with m.If(enable):
+                m.d.sync += register.eq(value)
+            registers[name] = register
+        return registers
+
+    def _raw(self, totals, lane: int):
+        total = totals.word_select(lane, self.shape.result.width)
+        return Mux(self.relu & total[-1], 0, total)
+
+    def _requantized(self, m, enable, panel, total, tail):
+        shape, lanes, width = self.shape, self.shape.geometry.n, self.shape.result.width
+        output = shape.output
+        if output.per_channel:
+            # Read with the first stage, held with it.
+            multipliers = self._table(m, 1, 31, panel, enable)
+            shifts = self._table(m, 2, 6, panel, enable)
+        quantized = []
+        for lane in range(lanes):
+            m.submodules[f"requantize_{lane}"] = unit = shared(
+                Requantizer,
+                in_format=shape.result,
+                out_format=output.format,
+                rounding=output.rounding,
+            )
+            m.d.comb += [
+                unit.en.eq(enable),
+                unit.i.eq(total.word_select(lane, width)),
+                unit.multiplier.eq(
+                    multipliers.word_select(lane, 31) if output.per_channel else self.multiplier
+                ),
+                unit.shift.eq(shifts.word_select(lane, 6) if output.per_channel else self.shift),
+                unit.zero_point.eq(self.zero_point),
+                unit.relu.eq(self.relu),
+            ]
+            quantized.append(unit.o)
+        if output.raw:
+            tail = tail | {"total": total}
+        for number in range(1, 1 + Requantizer.latency):
+            tail = self._stage(m, number, enable, tail, reset=("valid",))
+        results = []
+        for lane in range(lanes):
+            result = quantized[lane]
+            if output.raw:
+                # Mux of a signed and an unsigned value: widen first, on purpose.
+                widened = Signal(width, name=f"widened_{lane}")
+                m.d.comb += widened.eq(result)
+                result = Mux(self.requantize, widened, self._raw(tail["total"], lane))
+            else:
+                lane_bits = Signal(output.format.lane_width, name=f"lane_{lane}")
+                m.d.comb += lane_bits.eq(result)
+                result = lane_bits
+            results.append(result)
+        return results, tail

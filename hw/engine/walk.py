@@ -1,0 +1,53 @@
+"""Loops over tiles by counting down, so that no size is ever divided in hardware."""
+
+from amaranth.hdl import Mux, Signal
+
+
+class Steps:
+    """``total`` (1 to ``limit``) walked in steps of ``step``; the last step may be shorter.
+
+    ``last``: this is the last step. ``size``: elements in this step, 1 to ``step``. ``index``:
+    which step, from 0 (only if ``indexed``). Call :meth:`restart` and :meth:`advance` under the
+    caller's conditions; :meth:`advance` wraps round to the first step.
+    """
+
+    def __init__(self, m, name: str, total, step: int, limit: int, *, indexed: bool = False):
+        self._m, self._total, self._step = m, total, step
+        self._left = Signal(range(limit + 1), name=f"{name}_left")
+        self.last = Signal(name=f"{name}_last")
+        self.size = Signal(range(step + 1), name=f"{name}_size")
+        m.d.comb += [
+            self.last.eq(self._left <= step),
+            self.size.eq(Mux(self.last, self._left, step)),
+        ]
+        self.index = None
+        if indexed:
+            self.index = Signal(range(max(-(-limit // step), 2)), name=f"{name}_index")
+
+    def restart(self):
+        self._m.d.sync += self._left.eq(self._total)
+        if self.index is not None:
+            self._m.d.sync += self.index.eq(0)
+
+    def advance(self):
+        left = self._left - self._step
+        self._m.d.sync += self._left.eq(Mux(self.last, self._total, left))
+        if self.index is not None:
+            self._m.d.sync += self.index.eq(Mux(self.last, 0, self.index + 1))
+
+
+def advance(m, *loops):
+    """Advance nested loops, innermost first: each steps when all inside it are at their last."""
+    inner, *outer = loops
+    if outer:
+        with m.If(inner.last):
+            advance(m, *outer)
+    inner.advance()
+
+
+def finished(*loops):
+    """All loops are at their last step."""
+    done = loops[0].last
+    for loop in loops[1:]:
+        done = done & loop.last
+    return done

@@ -1,0 +1,224 @@
+"""Core of a GEMM engine around a weight-stationary array or an adder tree.
+
+::
+
+    A -> buffer (all of A) ----------> array -> + sums of earlier blocks -> row queue -> output
+    B -> the array's free weight bank ---^          (accumulator memory)
+
+Loops, outermost first: column panels of B, blocks along K, rows of A. Each block of B is loaded
+once, straight from the stream, while the block before it works. A block's partial sums are added
+to the row's earlier ones in a memory of M rows; the last block's go on to the output stage.
+"""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+
+from ..arith.adders import Add
+from ..array.skew import delayed
+from ..cells import shared
+from ..formats import Overflow
+from ..stream import BufferMemory, RowQueue
+from .core import (
+    ArrayChoice,
+    CoreShape,
+    connect,
+    core_ports,
+    elements,
+    job_ports,
+    mask_depth,
+    power_of_two,
+    table_ports,
+)
+from .output import OutputStage
+from .walk import Steps, advance, finished
+
+
+class WeightStationaryCore(wiring.Component):
+    """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
+
+    Timing with streams that never stall: the first row of A enters the array one cycle after the
+    last weight of the first block; see :mod:`matweave.sim.perf` for the whole model.
+    """
+
+    def __init__(self, *, shape: CoreShape, array: ArrayChoice):
+        self.shape, self.array = shape, array
+        described = array.describe()
+        self.latency, self.array_width = described.latency, described.width
+        self.a_depth = shape.max_m * shape.k_blocks
+        #: Rows of the queue: what is on its way through the array, twice.
+        self.queue_depth = power_of_two(2 * (self.latency + 4))
+        super().__init__(core_ports(shape))
+
+    def elaborate(self, platform):
+        m = Module()
+        shape, g = self.shape, self.shape.geometry
+        m.submodules.array = array = self.array.shared()
+        m.submodules.a_buffer = a_buffer = shared(
+            BufferMemory, width=g.a_lanes * shape.pe.a.width, depth=self.a_depth
+        )
+        m.submodules.queue = queue = shared(
+            RowQueue, width=g.n * shape.accumulator.width, depth=self.queue_depth
+        )
+        m.submodules.output = output = shared(OutputStage, shape=shape)
+
+        # Loading A: beats are counted, not marked.
+        a_push, a_level = Signal(), Signal(range(self.a_depth + 1))
+        a_open = self._load_a(m, a_push)
+        m.d.comb += [
+            self.a_tready.eq(a_open),
+            a_push.eq(self.a_tvalid & self.a_tready),
+            a_buffer.w_en.eq(a_push),
+            a_buffer.w_addr.eq(a_level),
+            a_buffer.w_data.eq(Cat(elements(self.a_tdata, shape.pe.a, g.a_lanes))),
+        ]
+        m.d.sync += a_level.eq(a_level + a_push)
+
+        # Issuing rows of A.
+        columns = Steps(m, "columns", self.n, g.n, shape.max_n)
+        blocks = Steps(m, "blocks", self.k, g.k, shape.max_k)
+        rows = Steps(m, "rows", self.m, 1, shape.max_m)
+        loops = (rows, blocks, columns)
+        running, issue, bank = Signal(), Signal(), Signal()
+        a_here, b_here, room = Signal(), Signal(), Signal()
+        a_head = Signal(range(max(self.a_depth, 2)))
+        reserved = Signal(range(self.queue_depth + 1))
+        loaded, filled = self._load_b(m, array, issue & rows.last)
+        popped = queue.o_valid & queue.o_ready
+        m.d.comb += [
+            a_buffer.r_addr.eq(a_head),
+            a_here.eq((a_level > a_head) | (a_push & (a_level == a_head))),
+            b_here.eq((loaded != 0) | filled),
+            room.eq(~blocks.last | (reserved != self.queue_depth)),
+            issue.eq(running & a_here & b_here & room),
+            self.tile.eq(issue & rows.last),
+            self.stall_a.eq(running & ~a_here),
+            self.stall_b.eq(running & ~b_here),
+        ]
+        m.d.sync += reserved.eq(reserved + (issue & blocks.last) - popped)
+        with m.If(self.start):
+            m.d.sync += [running.eq(1), a_level.eq(0), a_head.eq(0), bank.eq(0)]
+            for loop in loops:
+                loop.restart()
+        with m.Elif(issue):
+            advance(m, *loops)
+            m.d.sync += a_head.eq(Mux(finished(rows, blocks), 0, a_head + 1))
+            with m.If(rows.last):
+                m.d.sync += bank.eq(~bank)
+            with m.If(finished(*loops)):
+                m.d.sync += running.eq(0)
+
+        valid, row_bank = Signal(), Signal()
+        m.d.sync += [valid.eq(issue), row_bank.eq(bank)]
+        m.d.comb += [
+            array.valid.eq(valid),
+            array.bank.eq(row_bank),
+            array.a.eq(
+                mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")
+            ),
+        ]
+        self._accumulate(m, array, queue, issue)
+
+        connect(m, output, self, [*job_ports(shape), *table_ports(shape)])
+        connect(m, output, self, ["c0_tdata", "c0_tvalid", "c0_tlast", "c_tready"])
+        connect(m, self, output, ["c0_tready", "c_tdata", "c_tvalid", "c_tlast"])
+        connect(m, self, output, ["done", "stall_c0", "stall_c"])
+        m.d.comb += [
+            output.i_data.eq(queue.o_data),
+            output.i_valid.eq(queue.o_valid),
+            queue.o_ready.eq(output.i_ready),
+        ]
+        return m
+
+    def _load_a(self, m, push):
+        """High while beats of A are expected."""
+        shape = self.shape
+        rows = Steps(m, "a_load_rows", self.m, 1, shape.max_m)
+        blocks = Steps(m, "a_load_blocks", self.k, shape.geometry.k, shape.max_k)
+        active = Signal(name="a_open")
+        with m.If(self.start):
+            m.d.sync += active.eq(1)
+            rows.restart()
+            blocks.restart()
+        with m.Elif(push):
+            advance(m, rows, blocks)
+            with m.If(finished(rows, blocks)):
+                m.d.sync += active.eq(0)
+        return active
+
+    def _load_b(self, m, array, release):
+        """Weights from the stream into the array's banks.
+
+        Returns the number of whole blocks in the array, and whether one is completed this cycle.
+        """
+        shape, g = self.shape, self.shape.geometry
+        columns = Steps(m, "b_load_columns", self.n, g.n, shape.max_n)
+        blocks = Steps(m, "b_load_blocks", self.k, g.k, shape.max_k)
+        row = Signal(range(max(g.k, 2)), name="b_load_row")
+        active, push, bank = Signal(name="b_open"), Signal(name="b_push"), Signal(name="b_bank")
+        filled = Signal(name="b_filled")
+        loaded = Signal(range(3), name="b_loaded")
+        m.d.comb += [
+            self.b_tready.eq(active & (loaded != 2)),
+            push.eq(self.b_tvalid & self.b_tready),
+            filled.eq(push & (row == blocks.size - 1)),
+            array.w.eq(Cat(elements(self.b_tdata, shape.pe.b, g.b_lanes))),
+            array.w_row.eq(row),
+            array.w_valid.eq(push),
+            array.w_bank.eq(bank),
+        ]
+        m.d.sync += loaded.eq(loaded + filled - release)
+        with m.If(self.start):
+            m.d.sync += [active.eq(1), row.eq(0), bank.eq(0)]
+            columns.restart()
+            blocks.restart()
+        with m.Elif(push):
+            m.d.sync += row.eq(row + 1)
+            with m.If(filled):
+                m.d.sync += [row.eq(0), bank.eq(~bank)]
+                advance(m, blocks, columns)
+                with m.If(finished(blocks, columns)):
+                    m.d.sync += active.eq(0)
+        return loaded, filled
+
+    def _accumulate(self, m, array, queue, issue):
+        """Partial sums plus those of the row's earlier blocks; the last block's to the queue."""
+        shape, g = self.shape, self.shape.geometry
+        width = shape.accumulator.width
+        # One cycle ahead of the array's output, to read the memory in time.
+        coming = delayed(m, "coming", issue, self.latency, resettable=True)
+        rows = Steps(m, "sum_rows", self.m, 1, shape.max_m, indexed=True)
+        blocks = Steps(m, "sum_blocks", self.k, g.k, shape.max_k)
+        first_block = Signal(init=1)
+        with m.If(self.start):
+            rows.restart()
+            blocks.restart()
+            m.d.sync += first_block.eq(1)
+        with m.Elif(coming):
+            advance(m, rows, blocks)
+            with m.If(rows.last):
+                m.d.sync += first_block.eq(blocks.last)
+        row, first, last = Signal.like(rows.index), Signal(name="first"), Signal(name="last")
+        m.d.sync += [row.eq(rows.index), first.eq(first_block), last.eq(blocks.last)]
+
+        m.submodules.sums = sums = shared(BufferMemory, width=g.n * width, depth=shape.max_m)
+        totals = []
+        for lane in range(g.n):
+            m.submodules[f"add_{lane}"] = add = shared(
+                Add,
+                width=width,
+                i_width=self.array_width,
+                saturate=shape.overflow is Overflow.SATURATE,
+            )
+            m.d.comb += [
+                add.i.eq(array.o.word_select(lane, self.array_width)),
+                add.c.eq(Mux(first, 0, sums.r_data.word_select(lane, width))),
+            ]
+            totals.append(add.o)
+        m.d.comb += [
+            sums.r_addr.eq(rows.index),
+            sums.w_en.eq(array.o_valid & ~last),
+            sums.w_addr.eq(row),
+            sums.w_data.eq(Cat(totals)),
+            queue.i_data.eq(Cat(totals)),
+            queue.i_valid.eq(array.o_valid & last),
+        ]
