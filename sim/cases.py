@@ -12,7 +12,9 @@ import numpy as np
 from matweave.hw.config import GemmConfig
 from matweave.hw.formats import Format
 
-from .jobs import BIAS, MAX_SHIFT, MULTIPLIER, ZERO_POINT, Job
+from .golden.gemm import BIAS
+from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
+from .jobs import Job
 
 VALUES = (
     "random", "lowest", "highest", "extremes", "alternating", "zero", "sparse", "small", "pattern",
@@ -136,18 +138,18 @@ def _scale(config: GemmConfig, n: int, k: int, rng: np.random.Generator) -> dict
     spread = config.a.width + config.b.width + int(k).bit_length() // 2 - config.output.format.width
     typical = 30 + max(spread, 0)
     if kind <= 1:
-        multiplier = rng.integers(1 << 30, MULTIPLIER.max, size, endpoint=True)
-        shift = np.clip(typical + rng.integers(-2, 3, size), 0, MAX_SHIFT)
+        multiplier = rng.integers(1 << 30, MULTIPLIER_MAX, size, endpoint=True)
+        shift = np.clip(typical + rng.integers(-2, 3, size), 0, SHIFT_MAX)
     elif kind == 2:  # a power of two: every other sum is a tie
         shift = rng.integers(1, max(2, min(spread, 30) + 1), size)
         power = rng.integers(0, 20, size)
         multiplier, shift = 1 << power, shift + power
     elif kind == 3:
-        multiplier = rng.choice([0, 1, MULTIPLIER.max - 1, MULTIPLIER.max], size)
-        shift = rng.choice([0, 1, 30, 31, 32, MAX_SHIFT - 1, MAX_SHIFT], size)
+        multiplier = rng.choice([0, 1, MULTIPLIER_MAX - 1, MULTIPLIER_MAX], size)
+        shift = rng.choice([0, 1, 30, 31, 32, SHIFT_MAX - 1, SHIFT_MAX], size)
     else:
-        multiplier = rng.integers(0, MULTIPLIER.max, size, endpoint=True)
-        shift = rng.integers(0, MAX_SHIFT, size, endpoint=True)
+        multiplier = rng.integers(0, MULTIPLIER_MAX, size, endpoint=True)
+        shift = rng.integers(0, SHIFT_MAX, size, endpoint=True)
     low, high = config.output.format.min, config.output.format.max
     zero_point = (0, int(rng.integers(low, high + 1)), ZERO_POINT.min, ZERO_POINT.max)
     return {

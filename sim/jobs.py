@@ -9,12 +9,10 @@ from matweave.hw.config import GemmConfig
 from matweave.hw.formats import Format
 
 from . import layout
+from .golden.arithmetic import checked
+from .golden.gemm import BIAS
+from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
 from .registers import Control, Mode, Register, tables
-
-BIAS = Format(32)
-MULTIPLIER = Format(31, signed=False)
-MAX_SHIFT = 62
-ZERO_POINT = Format(17)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,38 +43,36 @@ class Job:
 
         Raises :class:`ValueError` with one line where it cannot.
         """
-        a = _array("a", self.a, config.a, 2)
-        b = _array("b", self.b, config.b, 2)
-        if a.shape[1] != b.shape[0]:
-            raise ValueError(f"a has {a.shape[1]} columns but b has {b.shape[0]} rows")
+        a = checked("a", self.a, config.a.min, config.a.max, (None, None))
+        b = checked("b", self.b, config.b.min, config.b.max, (a.shape[1], None))
         m, n, k = len(a), b.shape[1], a.shape[1]
         for name, size in (("m", m), ("n", n), ("k", k)):
             limit = getattr(config.limits, name)
             if not 1 <= size <= limit:
                 raise ValueError(f"{name} is {size}; this engine takes 1 to {limit}")
         _check_mode(self, config)
-        checked = {"a": a, "b": b}
+        changes = {"a": a, "b": b}
         if self.c0 is not None:
-            checked["c0"] = _array("c0", self.c0, config.result_format, 2, (m, n))
+            result = config.result_format
+            changes["c0"] = checked("c0", self.c0, result.min, result.max, (m, n))
         if self.bias is not None:
-            checked["bias"] = _array("bias", self.bias, BIAS, 1, (n,))
+            changes["bias"] = checked("bias", self.bias, BIAS.min, BIAS.max, (n,))
         if self.requantize:
-            checked |= self._checked_scale(config, n)
-        return dataclasses.replace(self, **checked)
+            changes |= self._checked_scale(config, n)
+        return dataclasses.replace(self, **changes)
 
     def _checked_scale(self, config: GemmConfig, n: int) -> dict:
+        """Multiplier and shift, one or one per column as the engine has them; zero point."""
         scale = {}
-        for name, low, high in (("multiplier", 0, MULTIPLIER.max), ("shift", 0, MAX_SHIFT)):
+        for name, most in (("multiplier", MULTIPLIER_MAX), ("shift", SHIFT_MAX)):
             value = getattr(self, name)
             if value is None:
-                raise ValueError(f"{name} is needed to requantize")
-            if config.output.scale == "tensor":
-                scale[name] = int(_ranged(name, value, low, high, 0))
-            elif np.ndim(value) == 0:
-                scale[name] = np.full(n, _ranged(name, value, low, high, 0))
-            else:
-                scale[name] = _ranged(name, value, low, high, 1, (n,))
-        zero_point = _ranged("zero_point", self.zero_point, ZERO_POINT.min, ZERO_POINT.max, 0)
+                raise ValueError("requantisation needs a multiplier and a shift")
+            channels = config.output.scale == "channel"
+            if channels and np.ndim(value) == 0:
+                value = np.broadcast_to(value, (n,))
+            scale[name] = checked(name, value, 0, most, (n,) if channels else ())
+        zero_point = checked("zero_point", self.zero_point, ZERO_POINT.min, ZERO_POINT.max, ())
         return {**scale, "zero_point": int(zero_point)}
 
     def pack(self, config: GemmConfig, fill: layout.Fill = None) -> dict[str, np.ndarray]:
@@ -132,22 +128,3 @@ def _check_mode(job: Job, config: GemmConfig) -> None:
         raise ValueError("this engine has no requantizer: its output.mode is raw")
     if not job.requantize and built == "requantized":
         raise ValueError("this engine gives requantized results only: its output.mode says so")
-
-
-def _array(name: str, value, format: Format, ndim: int, shape=None) -> np.ndarray:
-    return _ranged(name, value, format.min, format.max, ndim, shape)
-
-
-def _ranged(name: str, value, low: int, high: int, ndim: int, shape=None) -> np.ndarray:
-    """``value`` as an integer array of so many dimensions, with nothing outside low ... high."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{name} must hold integers, not {array.dtype}")
-    if array.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions, not {array.ndim}")
-    if shape is not None and array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, not {array.shape}")
-    if array.size and not (low <= int(array.min()) and int(array.max()) <= high):
-        worst = int(array.min()) if int(array.min()) < low else int(array.max())
-        raise ValueError(f"{name} holds {worst}, which is outside {low} to {high}")
-    return array

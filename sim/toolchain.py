@@ -37,6 +37,14 @@ class ToolError(RuntimeError):
     """A tool is missing, too old, hanging, or failed; the message is one line for the user."""
 
 
+class ToolFailed(ToolError):
+    """The tool ran and ended with an error; ``output`` is all that it said."""
+
+    def __init__(self, message: str, output: str):
+        super().__init__(message)
+        self.output = output
+
+
 @dataclass(frozen=True)
 class Tool:
     """A program that was found and told its version."""
@@ -56,11 +64,11 @@ def find(name: str, install: str) -> Path:
     return Path(path)
 
 
-def run(argv, *, timeout: float, what: str, cwd=None, env=None, log=None):
+def run(argv, *, timeout: float, what: str, cwd=None, env=None) -> str:
     """Run ``argv`` in its own process group and return its combined output.
 
     On a time-out, Ctrl-C or any other exception the whole group is killed, so that no compiler
-    stays behind. ``log``: a path that gets the output too.
+    stays behind.
     """
     argv = [str(arg) for arg in argv]
     try:
@@ -85,10 +93,9 @@ def run(argv, *, timeout: float, what: str, cwd=None, env=None, log=None):
     except BaseException:
         kill(process)
         raise
-    if log is not None:
-        Path(log).write_text(output)
     if process.returncode:
-        raise ToolError(f"{what}: {failure(argv[0], process.returncode, output)}")
+        message = f"{what}: {failure(argv[0], process.returncode, output)}"
+        raise ToolFailed(message, output)
     return output
 
 

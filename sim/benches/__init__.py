@@ -1,1 +1,5 @@
-"""cocotb test benches, importable inside the simulator."""
+"""cocotb test benches: this folder's modules are imported inside the simulator.
+
+``protocol`` checks handshakes, ``bench`` connects bus models to an engine, ``gemm`` and the others
+hold the tests. :mod:`matweave.sim.regression` runs them.
+"""

@@ -1,0 +1,82 @@
+"""What every GEMM engine is tested on: jobs, pauses, resets."""
+
+import hashlib
+
+import cocotb
+from cocotb.triggers import ClockCycles
+
+from matweave.sim.cases import case, cases
+from matweave.sim.registers import Register
+
+from .bench import Bench
+
+LIMIT = 50_000_000  # ns of simulated time; the watchdog is what finds a hang
+
+
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
+async def jobs(dut):
+    """Corner cases and random ones, the streams never stalling."""
+    bench = await Bench(dut).start()
+    plan = bench.plan
+    for index, item in enumerate(cases(plan.config, plan.seed, plan.cases, plan.largest)):
+        cycles = await bench.run(item.job)
+        assert await bench.read(Register.STALL_C) == 0
+        digest = hashlib.sha256(bench.golden(**item.job.arguments()).tobytes()).hexdigest()[:16]
+        plan.record(index=index, case=item.name, cycles=cycles, c=digest)
+    bench.report("jobs", jobs=plan.cases)
+
+
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
+async def pauses(dut):
+    """Random pauses on every stream, rare and frequent, short and long."""
+    bench = await Bench(dut).start()
+    plan = bench.plan
+    patterns = [(0.1, 1), (0.5, 1), (0.9, 1), (0.05, 20), (0.3, 5)]
+    for index, item in enumerate(cases(plan.config, plan.seed + 1, plan.cases, plan.largest)):
+        bench.pause(*patterns[index % len(patterns)])
+        await bench.run(item.job)
+    bench.report("pauses", jobs=plan.cases)
+
+
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
+async def back_to_back(dut):
+    """The operands of the next job wait at the ports while the present one runs."""
+    bench = await Bench(dut).start()
+    plan = bench.plan
+    queue = [item.job for item in cases(plan.config, plan.seed + 2, plan.cases, plan.largest)]
+    for job in queue:
+        bench.offer(job)
+    for job in queue:
+        for channel in bench.channels.values():
+            channel.restart()
+        await bench.program(job)
+        await bench.write(Register.CONTROL, 1)
+        await bench.finish(job)
+    bench.report("back_to_back", jobs=len(queue))
+
+
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
+async def soft_reset(dut):
+    """A soft reset at a random cycle of a job; the next job is right."""
+    await interrupted(dut, "soft_reset")
+
+
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
+async def hard_reset(dut):
+    """The same with ``rst``."""
+    await interrupted(dut, "hard_reset")
+
+
+async def interrupted(dut, how: str):
+    bench = await Bench(dut).start()
+    plan = bench.plan
+    for index in range(plan.cases):
+        job = case(plan.config, plan.seed + 3, index, plan.largest).job
+        bench.pause(*bench.random.choice([(0, 1), (0.2, 3)]))
+        await bench.begin(job)
+        length = sum(plan.config.geometry.beats(*job.shape).values()) + 30
+        await ClockCycles(dut.clk, bench.random.randint(1, length))
+        await getattr(bench, how)()
+        assert await bench.read(Register.STATUS) & 1 == 0, "busy after reset"
+        await bench.run(case(plan.config, plan.seed + 4, index, plan.largest).job)
+    bench.report(how, jobs=plan.cases)
