@@ -104,11 +104,12 @@ def _check_writable(folder: Path, path: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def _reported(path: str | os.PathLike) -> Iterator[None]:
+    if "\0" in os.fspath(path):
+        raise OutputError(f"{plain(path)}: is not a path")
     try:
         yield
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{plain(path)}: cannot be written: {plain(reason)}") from error
+    except OSError as error:
+        raise OutputError(f"{plain(path)}: cannot be written: {plain(error.strerror)}") from error
 
 
 @contextlib.contextmanager

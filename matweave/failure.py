@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import traceback
 
 from matweave.hw.errors import UserError, plain
@@ -36,7 +37,8 @@ def terminate_cleanly() -> None:
     def stop(_signal, _frame):
         raise Terminated
 
-    signal.signal(signal.SIGTERM, stop)
+    if threading.current_thread() is threading.main_thread():  # only there it is allowed
+        signal.signal(signal.SIGTERM, stop)
 
 
 def debugging(arguments: list[str]) -> bool:

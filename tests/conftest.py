@@ -11,6 +11,12 @@ SEED = int(os.environ.get("MATWEAVE_SEED", "20261122"))
 REQUIRE_TOOLS = os.environ.get("MATWEAVE_REQUIRE_TOOLS", "0") not in ("", "0")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    if config.getoption("hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(SEED)
+
+
 def pytest_report_header():
     tools = "an error" if REQUIRE_TOOLS else "skipped"
     return f"matweave: MATWEAVE_SEED={SEED}; tests whose tools are missing are {tools}"
