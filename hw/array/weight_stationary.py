@@ -46,7 +46,8 @@ class WeightRegisters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        banks = [Signal(len(self.w), name=f"bank_{n}", reset_less=True) for n in range(2)]
+        # Reset to zero: a short last block leaves rows unloaded, and 0 * unknown is not 0 in Verilog.
+        banks = [Signal(len(self.w), name=f"bank_{n}") for n in range(2)]
         for n, weights in enumerate(banks):
             for index in range(self.count):
                 with m.If(self.en[index] & (self.write_bank == n)):
