@@ -86,7 +86,9 @@ def lane_width(width: int) -> int:
 
 def signed_width(low: int, high: int) -> int:
     """Bits of the narrowest two's-complement format that holds ``low`` and ``high``."""
-    return 1 + max((high if high >= 0 else ~high).bit_length(), (low if low >= 0 else ~low).bit_length())
+    return 1 + max(
+        (high if high >= 0 else ~high).bit_length(), (low if low >= 0 else ~low).bit_length()
+    )
 
 
 def accumulator_width(a: Format, b: Format, terms: int) -> int:

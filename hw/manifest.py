@@ -62,9 +62,7 @@ def manifest(config, engine) -> dict:
         "streams": {
             "a": _stream("s_axis_a", "sink", config.a, g.a_lanes, config.a.lane_width),
             "b": _stream("s_axis_b", "sink", config.b, g.b_lanes, config.b.lane_width),
-            "c0": _stream(
-                "s_axis_c0", "sink", config.result_format, g.c_lanes, shape.result.width
-            ),
+            "c0": _stream("s_axis_c0", "sink", config.result_format, g.c_lanes, shape.result.width),
             "c": _stream(
                 "m_axis_c", "source", c_format, g.c_lanes, shape.output.lane(shape.result)
             ),
@@ -112,12 +110,16 @@ def c_header(content: dict) -> str:
         "",
     ]
     for register in regmap.REGISTERS:
-        lines.append(f"#define {prefix}_{register.name} 0x{register.address:02X}u /* {register.access} */")
+        lines.append(
+            f"#define {prefix}_{register.name} 0x{register.address:02X}u /* {register.access} */"
+        )
         for field in register.fields:
             mask = ((1 << field.width) - 1) << field.low
             lines.append(f"#define {prefix}_{register.name}_{field.name} 0x{mask:08X}u")
     for name, address in content["registers"]["tables"].items():
-        lines.append(f"#define {prefix}_TABLE_{name.upper()}(n) (0x{address:X}u + 4u * (n)) /* WO */")
+        lines.append(
+            f"#define {prefix}_TABLE_{name.upper()}(n) (0x{address:X}u + 4u * (n)) /* WO */"
+        )
     for name, value in content["limits"].items():
         lines.append(f"#define {prefix}_LIMIT_{name.upper()} {value}u")
     lines += ["", f"#endif /* {prefix}_REGS_H */", ""]

@@ -35,8 +35,6 @@ def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, pa
     if partial:
         products = Signal.like(dot.o, name="products", reset_less=True)
         m.d.sync += products.eq(dot.o)
-    m.submodules.add = add = shared(
-        pe.adder_class, width=width, i_width=own, saturate=saturate
-    )
+    m.submodules.add = add = shared(pe.adder_class, width=width, i_width=own, saturate=saturate)
     m.d.comb += [add.i.eq(products), add.c.eq(c)]
     return add.o

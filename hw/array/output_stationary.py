@@ -26,8 +26,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
 from ..pe.base import Pe, encode
-from .grid import chunks, tiles
 from .accumulate import accumulate
+from .grid import chunks, tiles
 from .skew import delayed, skewed
 
 
@@ -40,7 +40,9 @@ class OsCell(wiring.Component):
     ``first`` then come one cycle after the operands.
     """
 
-    def __init__(self, *, pe: Pe, depth: int, width: int, saturate: bool, hold: bool, partial: bool):
+    def __init__(
+        self, *, pe: Pe, depth: int, width: int, saturate: bool, hold: bool, partial: bool
+    ):
         self.pe, self.depth, self.width = pe, depth, width
         self.saturate, self.hold, self.partial = saturate, hold, partial
         super().__init__(
@@ -152,9 +154,7 @@ class OsGrid(wiring.Component):
 
     def _tile(self):
         m = Module()
-        m.submodules.tile = tile = shared(
-            OsTile, rows=self.rows, columns=self.columns, **self.cell
-        )
+        m.submodules.tile = tile = shared(OsTile, rows=self.rows, columns=self.columns, **self.cell)
         # Resettable, so that a reset in mid-drain leaves no token behind.
         token = Signal(self.rows)
         a_o, b_o = (
@@ -338,9 +338,7 @@ class OutputStationaryArray(wiring.Component):
         m.d.comb += grid.b_i.eq(b[: len(grid.b_i)])
         token = delayed(m, "token_stage", done, int(self.hold), resettable=True)
         token = Cat(token for _ in range(column_groups))
-        m.d.comb += grid.token_i.eq(
-            skewed(m, "token_skew", token, column_groups, resettable=True)
-        )
+        m.d.comb += grid.token_i.eq(skewed(m, "token_skew", token, column_groups, resettable=True))
 
         # Bottom edge: register, resolve to two's complement, and line the columns up again.
         bus = Signal.like(grid.o, name="bus", reset_less=True)

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 
 _FLAT = 4  # delays up to here are written out, longer ones halved
+_NARROW = 64  # vectors up to here are delayed whole, wider ones also halved across
 
 
 class Delay(wiring.Component):
@@ -29,19 +30,23 @@ class Delay(wiring.Component):
         value = self.i
         if self.depth <= _FLAT:
             for stage in range(self.depth):
-                register = Signal(
-                    self.width, name=f"stage_{stage}", reset_less=not self.resettable
-                )
+                register = Signal(self.width, name=f"stage_{stage}", reset_less=not self.resettable)
                 m.d.sync += register.eq(value)
                 value = register
         else:
+            # Halved in depth and, if wide, across: the halves of a skew ask for the same quarters.
             half = self.depth // 2
+            across = 2 if self.width > _NARROW and self.width % 2 == 0 else 1
+            width = self.width // across
             for name, depth in (("head", half), ("tail", self.depth - half)):
-                m.submodules[name] = part = shared(
-                    Delay, width=self.width, depth=depth, resettable=self.resettable
-                )
-                m.d.comb += part.i.eq(value)
-                value = part.o
+                outputs = []
+                for lane in range(across):
+                    m.submodules[f"{name}_{lane}"] = part = shared(
+                        Delay, width=width, depth=depth, resettable=self.resettable
+                    )
+                    m.d.comb += part.i.eq(value[lane * width : (lane + 1) * width])
+                    outputs.append(part.o)
+                value = Cat(outputs)
         m.d.comb += self.o.eq(value)
         return m
 
@@ -50,9 +55,7 @@ def delayed(m, name: str, value, depth: int, *, resettable: bool = False):
     """``value`` of ``depth`` cycles ago (``depth`` may be 0), built in module ``m``."""
     if depth == 0:
         return value
-    m.submodules[name] = line = shared(
-        Delay, width=len(value), depth=depth, resettable=resettable
-    )
+    m.submodules[name] = line = shared(Delay, width=len(value), depth=depth, resettable=resettable)
     m.d.comb += line.i.eq(value)
     return line.o
 
@@ -80,9 +83,7 @@ class Skew(wiring.Component):
         outputs = []
         for index, (value, groups) in enumerate(parts):
             if index == late:
-                value = delayed(
-                    m, "wait", value, parts[1 - late][1], resettable=self.resettable
-                )
+                value = delayed(m, "wait", value, parts[1 - late][1], resettable=self.resettable)
             outputs.append(
                 skewed(
                     m, f"half_{index}", value, groups,

@@ -259,9 +259,7 @@ class WeightStationaryArray(wiring.Component):
             grid.w_i.eq(w[: len(grid.w_i)]),
             grid.sum_i.eq(0),
             self.o.eq(
-                drain(
-                    m, pe, grid.sum_o, self.columns, self.width, column_groups, self.tile_columns
-                )
+                drain(m, pe, grid.sum_o, self.columns, self.width, column_groups, self.tile_columns)
             ),
             self.o_valid.eq(delayed(m, "o_stage", self.valid, self.latency, resettable=True)),
         ]

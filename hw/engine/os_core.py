@@ -144,9 +144,7 @@ class OutputStationaryCore(wiring.Component):
             array.valid.eq(valid),
             array.first.eq(first),
             array.last.eq(last),
-            array.a.eq(
-                mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")
-            ),
+            array.a.eq(mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")),
             array.b.eq(b_buffer.r_data),
         ]
         self._collect(m, array, queue)

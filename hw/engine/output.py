@@ -13,13 +13,12 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from ..arith.adders import clamp
-from ..arith.requantize import Requantizer
 from ..cells import shared
 from ..formats import Overflow
 from ..geometry import Stationary
 from ..stream import SkidBuffer, sink_ports, source_ports
 from .core import CoreShape, job_ports, table_ports
+from .output_lane import OutputLane, lane_latency
 from .walk import Steps, advance, finished
 
 
@@ -62,31 +61,6 @@ class ChannelTable(wiring.Component):
         return m
 
 
-class BiasAdd(wiring.Component):
-    """One lane of ``t = overflow(acc + C0 + bias)``, combinational, then zero where masked."""
-
-    sequential = False
-
-    def __init__(self, *, accumulator_width: int, result_width: int, saturate: bool):
-        self.saturate = saturate
-        super().__init__(
-            {
-                "accumulator": In(accumulator_width),
-                "c0": In(result_width),
-                "bias": In(32),
-                "o": Out(result_width),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        total = self.accumulator.as_signed() + (self.c0.as_signed() + self.bias.as_signed())
-        exact = Signal(total.shape())
-        m.d.comb += exact.eq(total)
-        m.d.comb += self.o.eq(clamp(exact, len(self.o)) if self.saturate else exact[: len(self.o)])
-        return m
-
-
 class _Rows:
     """Rows of one tile: ``size`` of them, 1 to ``limit``."""
 
@@ -115,7 +89,7 @@ class OutputStage(wiring.Component):
 
     def __init__(self, *, shape: CoreShape):
         self.shape = shape
-        self.latency = 1 if shape.output.format is None else 1 + Requantizer.latency
+        self.latency = lane_latency(shape.output)
         super().__init__(
             {
                 **job_ports(shape),
@@ -133,17 +107,19 @@ class OutputStage(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        shape, lanes = self.shape, self.shape.geometry.n
+        shape = self.shape
         enable, pop = Signal(), Signal()
 
         # C0 through a register slice: its tready must not depend on C's in the same cycle.
         m.submodules.c0_slice = c0 = shared(SkidBuffer, width=shape.c0_width)
         c0_ready = ~self.add_c0 | c0.o_valid
+        c0_push = Signal()
+        c0_open = self._load_c0(m, c0_push)
         m.d.comb += [
             c0.i_data.eq(self.c0_tdata),
-            # Only a job that adds C0 takes any.
-            c0.i_valid.eq(self.c0_tvalid & self.add_c0),
-            self.c0_tready.eq(c0.i_ready & self.add_c0),
+            c0.i_valid.eq(c0_push),
+            c0_push.eq(self.c0_tvalid & self.c0_tready),
+            self.c0_tready.eq(c0.i_ready & c0_open),
             c0.o_ready.eq(pop & self.add_c0),
             self.i_ready.eq(enable & c0_ready),
             pop.eq(self.i_valid & self.i_ready),
@@ -166,39 +142,10 @@ class OutputStage(wiring.Component):
             m.d.comb += next_panel.eq(Mux(panel.last, 0, panel.index + 1))
         bias = self._table(m, 0, 32, next_panel, 1)
 
-        # First stage.
-        tail = {
-            "valid": pop,
-            "last": finished(*loops),
-            "mask": Cat(panel.size > lane for lane in range(lanes)),
-        }
-        totals = []
-        for lane in range(lanes):
-            m.submodules[f"bias_add_{lane}"] = add = shared(
-                BiasAdd,
-                accumulator_width=shape.accumulator.width,
-                result_width=shape.result.width,
-                saturate=shape.overflow is Overflow.SATURATE,
-            )
-            c0_lane = c0.o_data.word_select(lane, shape.result.width)
-            m.d.comb += [
-                add.accumulator.eq(self.i_data.word_select(lane, shape.accumulator.width)),
-                add.c0.eq(Mux(self.add_c0, c0_lane, 0)),
-                add.bias.eq(Mux(self.add_bias, bias.word_select(lane, 32), 0)),
-            ]
-            totals.append(add.o)
-        tail = self._stage(m, 0, enable, tail, reset=("valid",))
-        total = self._stage(m, 0, enable, {"total": Cat(totals)})["total"]
-
-        if shape.output.format is None:
-            results = [self._raw(total, lane) for lane in range(lanes)]
-        else:
-            results, tail = self._requantized(m, enable, panel.index, total, tail)
-
-        lane_width = shape.output.lane(shape.result)
-        for lane, result in enumerate(results):
-            result = Mux(tail["mask"][lane], result, 0)
-            m.d.comb += self.c_tdata.word_select(lane, lane_width).eq(result)
+        tail = {"valid": pop, "last": finished(*loops)}
+        for number in range(self.latency):
+            tail = self._stage(m, number, enable, tail)
+        self._lanes(m, enable, panel, c0, bias)
         m.d.comb += [
             self.c_tvalid.eq(tail["valid"]),
             self.c_tlast.eq(tail["last"]),
@@ -207,6 +154,62 @@ class OutputStage(wiring.Component):
             self.stall_c.eq(tail["valid"] & ~self.c_tready),
         ]
         return m
+
+    def _lanes(self, m, enable, panel, c0, bias):
+        """The arithmetic, lane by lane."""
+        shape, output = self.shape, self.shape.output
+        scaled = output.format is not None
+        if output.per_channel:
+            # Read with the first stage, held with it.
+            multipliers = self._table(m, 1, 31, panel.index, enable)
+            shifts = self._table(m, 2, 6, panel.index, enable)
+        for lane in range(shape.geometry.n):
+            m.submodules[f"lane_{lane}"] = unit = shared(
+                OutputLane,
+                accumulator=shape.accumulator,
+                result=shape.result,
+                output=output,
+                saturate=shape.overflow is Overflow.SATURATE,
+            )
+            m.d.comb += [
+                unit.en.eq(enable),
+                unit.accumulator.eq(self.i_data.word_select(lane, shape.accumulator.width)),
+                unit.c0.eq(c0.o_data.word_select(lane, shape.result.width)),
+                unit.bias.eq(bias.word_select(lane, 32)),
+                unit.keep.eq(panel.size > lane),
+                unit.add_c0.eq(self.add_c0),
+                unit.add_bias.eq(self.add_bias),
+                unit.relu.eq(self.relu),
+                self.c_tdata.word_select(lane, len(unit.o)).eq(unit.o),
+            ]
+            if scaled:
+                m.d.comb += [
+                    unit.requantize.eq(self.requantize),
+                    unit.zero_point.eq(self.zero_point),
+                    unit.multiplier.eq(
+                        multipliers.word_select(lane, 31) if output.per_channel else self.multiplier
+                    ),
+                    unit.shift.eq(
+                        shifts.word_select(lane, 6) if output.per_channel else self.shift
+                    ),
+                ]
+
+    def _load_c0(self, m, push):
+        """High while beats of C0 are expected: from the start of a job that adds it, as many as
+        there are beats of C."""
+        shape = self.shape
+        rows = Steps(m, "c0_rows", self.m, 1, shape.max_m)
+        columns = Steps(m, "c0_columns", self.n, shape.geometry.n, shape.max_n)
+        active = Signal(name="c0_open")
+        with m.If(self.start):
+            m.d.sync += active.eq(self.add_c0)
+            rows.restart()
+            columns.restart()
+        with m.Elif(push):
+            advance(m, rows, columns)
+            with m.If(finished(rows, columns)):
+                m.d.sync += active.eq(0)
+        return active
 
     def _loops(self, m):
         """Column panel, and all loops of the beats of C from the innermost."""
@@ -232,63 +235,11 @@ class OutputStage(wiring.Component):
         ]
         return table.r_data
 
-    def _stage(self, m, number: int, enable, values: dict, reset=()):
-        """Registers for ``values``, advancing with ``enable``; only ``reset`` ones are cleared."""
+    def _stage(self, m, number: int, enable, values: dict):
+        """Registers for ``values``, advancing with ``enable``."""
         registers = {}
         for name, value in values.items():
-            register = Signal(
-                len(value), name=f"{name}_{number}", reset_less=name not in reset
-            )
+            registers[name] = Signal(name=f"{name}_{number}")
             with m.If(enable):
-                m.d.sync += register.eq(value)
-            registers[name] = register
+                m.d.sync += registers[name].eq(value)
         return registers
-
-    def _raw(self, totals, lane: int):
-        total = totals.word_select(lane, self.shape.result.width)
-        return Mux(self.relu & total[-1], 0, total)
-
-    def _requantized(self, m, enable, panel, total, tail):
-        shape, lanes, width = self.shape, self.shape.geometry.n, self.shape.result.width
-        output = shape.output
-        if output.per_channel:
-            # Read with the first stage, held with it.
-            multipliers = self._table(m, 1, 31, panel, enable)
-            shifts = self._table(m, 2, 6, panel, enable)
-        quantized = []
-        for lane in range(lanes):
-            m.submodules[f"requantize_{lane}"] = unit = shared(
-                Requantizer,
-                in_format=shape.result,
-                out_format=output.format,
-                rounding=output.rounding,
-            )
-            m.d.comb += [
-                unit.en.eq(enable),
-                unit.i.eq(total.word_select(lane, width)),
-                unit.multiplier.eq(
-                    multipliers.word_select(lane, 31) if output.per_channel else self.multiplier
-                ),
-                unit.shift.eq(shifts.word_select(lane, 6) if output.per_channel else self.shift),
-                unit.zero_point.eq(self.zero_point),
-                unit.relu.eq(self.relu),
-            ]
-            quantized.append(unit.o)
-        if output.raw:
-            tail = tail | {"total": total}
-        for number in range(1, 1 + Requantizer.latency):
-            tail = self._stage(m, number, enable, tail, reset=("valid",))
-        results = []
-        for lane in range(lanes):
-            result = quantized[lane]
-            if output.raw:
-                # Mux of a signed and an unsigned value: widen first, on purpose.
-                widened = Signal(width, name=f"widened_{lane}")
-                m.d.comb += widened.eq(result)
-                result = Mux(self.requantize, widened, self._raw(tail["total"], lane))
-            else:
-                lane_bits = Signal(output.format.lane_width, name=f"lane_{lane}")
-                m.d.comb += lane_bits.eq(result)
-                result = lane_bits
-            results.append(result)
-        return results, tail

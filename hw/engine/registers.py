@@ -240,14 +240,13 @@ class GemmRegisters(wiring.Component):
         with m.If(self.s_axil_arvalid & self.s_axil_arready):
             m.d.sync += [valid.eq(1), self.s_axil_rdata.eq(0), self.s_axil_rresp.eq(DECERR)]
             with m.Switch(address[shift_bits:]):
-                with m.Case(0):
-                    with m.Switch(address[:shift_bits]):
-                        for name, value in readable.items():
-                            with m.Case(ADDRESS[name]):
-                                m.d.sync += [
-                                    self.s_axil_rdata.eq(value),
-                                    self.s_axil_rresp.eq(OKAY),
-                                ]
+                with m.Case(0), m.Switch(address[:shift_bits]):
+                    for name, value in readable.items():
+                        with m.Case(ADDRESS[name]):
+                            m.d.sync += [
+                                self.s_axil_rdata.eq(value),
+                                self.s_axil_rresp.eq(OKAY),
+                            ]
                 for base in tables:
                     with m.Case(base // window):
                         index = address[2:shift_bits]

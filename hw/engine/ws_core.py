@@ -112,9 +112,7 @@ class WeightStationaryCore(wiring.Component):
         m.d.comb += [
             array.valid.eq(valid),
             array.bank.eq(row_bank),
-            array.a.eq(
-                mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")
-            ),
+            array.a.eq(mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")),
         ]
         self._accumulate(m, array, queue, issue)
 

@@ -60,7 +60,9 @@ class Dot(wiring.Component):
 
     def b_operands(self):
         """The ``depth`` second operands as numbers."""
-        return [as_number(self.b.word_select(d, self.pe.b.width), self.pe.b) for d in range(self.depth)]
+        return [
+            as_number(self.b.word_select(d, self.pe.b.width), self.pe.b) for d in range(self.depth)
+        ]
 
 
 class Resolve(wiring.Component):
