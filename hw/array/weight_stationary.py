@@ -46,7 +46,8 @@ class WeightRegisters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Reset to zero: a short last block leaves rows unloaded, and 0 * unknown is not 0 in Verilog.
+        # Reset to zero: a short last block leaves rows unloaded, and in Verilog 0 * unknown is
+        # unknown.
         banks = [Signal(len(self.w), name=f"bank_{n}") for n in range(2)]
         for n, weights in enumerate(banks):
             for index in range(self.count):
