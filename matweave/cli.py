@@ -137,11 +137,9 @@ def test(
     cases: Annotated[int | None, typer.Option(min=1, help="Random jobs per test.")] = None,
     waves: Annotated[bool, typer.Option("--waves", help="Record waveforms.")] = False,
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Where logs, waveforms and JUnit XML go."
-        ),
-    ] = None,
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="For logs, waveforms and JUnit XML."),
+    ] = Path("results"),
     overrides: Set = None,
     as_json: Json = False,
 ):

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 
 from matweave.hw.errors import UserError, plain
 
@@ -50,6 +51,8 @@ def report(error: BaseException, debug: bool) -> int:
     """Tell the user about ``error``; the exit status it stands for."""
     if debug:
         traceback.print_exception(error)
+    else:  # Amaranth's, about a design that was left half-made
+        warnings.simplefilter("ignore")
     status, line = _explain(error)
     print(f"matweave: {line}", file=sys.stderr, flush=True)
     return status
@@ -66,9 +69,11 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return USERS_MISTAKE, f"error: {error}"
     if callable(getattr(error, "format_message", None)):  # the command line's own, of any version
         return USERS_MISTAKE, f"error: {plain(error.format_message())} (see --help)"
-    if type(error).__name__ == "ToolError":  # by its name: simulators are not loaded for an error
+    # By their names: simulators need not be loaded to report an error.
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "ToolError" in kinds:
         return USERS_MISTAKE, f"error: {plain(error)}"
-    if type(error).__name__ == "EngineError":
+    if "EngineError" in kinds:
         return CHECK_FAILED, f"check failed: {plain(error)}"
     if isinstance(error, OSError):
         where = f"{plain(os.fsdecode(error.filename))}: " if error.filename else ""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from matweave.hw import config
-from matweave.hw.errors import UserError, nearest, shown
+from matweave.hw import config, output
+from matweave.hw.errors import UserError, nearest, plain, shown
 
 SIMULATORS = ("verilator", "icarus")
 
@@ -17,15 +17,19 @@ def test(
     seed: int,
     cases: int | None,
     waves: bool,
-    folder: Path | None,
+    folder: Path,
     progress: Callable[..., None],
 ) -> dict[str, Any]:
-    """Run the regression of every configuration; whether all passed, and the tests of each."""
+    """Run the regression of every configuration; whether all passed, and the tests of each.
+
+    Logs, JUnit XML and waveforms go to ``folder``/NAME-SIMULATOR.
+    """
     if simulator not in SIMULATORS:
         raise UserError(
             f"--simulator: {shown(simulator)} is not a simulator; allowed are "
             f"{', '.join(SIMULATORS)}{nearest(simulator, SIMULATORS)}"
         )
+    output.check_folder(folder)
     every = [config.load(origin, overrides) for origin in origins]  # all, before any takes time
     from matweave.sim import regression
 
@@ -38,7 +42,7 @@ def test(
             seed=seed,
             cases=cases,
             waves=waves,
-            work_dir=folder / settings.name if folder else None,
+            work_dir=folder / f"{settings.name}-{simulator}",
             progress=progress,
         )
         engines.append(
@@ -47,6 +51,8 @@ def test(
                 "passed": bool(report.passed),
                 "tests": [_test(each) for each in report.tests],
                 "junit": str(report.junit),
+                "log": str(report.log),
+                "waves": str(report.waves) if report.waves else None,
             }
         )
     return {
@@ -62,13 +68,19 @@ def text(result: dict[str, Any]) -> str:
     for engine in result["engines"]:
         passed = sum(each["passed"] for each in engine["tests"])
         lines.append(f"{engine['name']}: {passed} of {len(engine['tests'])} tests passed")
-        lines += [
-            f"  {'ok' if each['passed'] else 'FAILED':6}  {each['name']}"
-            for each in engine["tests"]
-        ]
-        lines.append(f"  JUnit: {engine['junit']}")
+        for each in engine["tests"]:
+            verdict = "ok    " if each["passed"] else "FAILED"
+            lines.append(f"  {verdict}  {each['seconds']:6.1f} s  {each['name']}")
+            if each["message"]:
+                lines.append(f"          {each['message']}")
+        lines += [f"  {what}: {engine[what]}" for what in ("junit", "log", "waves") if engine[what]]
     return "\n".join(lines)
 
 
 def _test(test: Any) -> dict[str, Any]:
-    return {"name": test.name, "passed": bool(test.passed)}
+    return {
+        "name": test.name,
+        "passed": bool(test.passed),
+        "seconds": round(test.seconds, 3),
+        "message": plain(test.message.strip().split("\n")[0]),
+    }

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from dataclasses import dataclass
 
 import pytest
 
@@ -48,3 +49,36 @@ def _found(name: str) -> bool:
 def seed() -> int:
     """The seed of this run, printed in the header."""
     return SEED
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of the command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line of an error: nothing but progress before it, no traceback, no results."""
+        lines = self.err.splitlines()
+        assert self.out == ""
+        assert "Traceback" not in self.err
+        assert lines[-1].startswith("matweave: ")
+        assert sum(line.startswith("matweave: ") for line in lines) == 1
+        assert lines[-1].isprintable()
+        return lines[-1].removeprefix("matweave: ")
+
+
+@pytest.fixture
+def matweave(capfd):
+    """Runs the command line in this process: ``matweave("list", "--json")``."""
+    from matweave.cli import main
+
+    def run(*arguments) -> Ended:
+        capfd.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return Ended(status, *capfd.readouterr())
+
+    return run
