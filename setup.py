@@ -6,7 +6,12 @@ every folder in them that has an ``__init__.py`` is a package.
 
 from setuptools import find_packages, setup
 
-ROOTS = {"matweave": "matweave", "matweave.hw": "hw", "matweave.sim": "sim", "matweave.fpga": "fpga"}
+ROOTS = {
+    "matweave": "matweave",
+    "matweave.hw": "hw",
+    "matweave.sim": "sim",
+    "matweave.fpga": "fpga",
+}
 
 setup(
     package_dir=ROOTS,
