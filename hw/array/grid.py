@@ -21,3 +21,13 @@ def chunks(length: int, unit: int = 1) -> list[tuple[int, int]]:
 def tiles(length: int, unit: int) -> int:
     """Tiles of ``unit`` that cover ``length``."""
     return -(-length // unit)
+
+
+def chain(m, blocks, name, value, result, start: int, length: int):
+    """Connect ``{name}_o`` of each block to ``{name}_i`` of the next; the ends are bits
+    ``start`` to ``start + length`` of ``value`` and ``result``."""
+    value = value[start : start + length]
+    for block in blocks:
+        m.d.comb += getattr(block, f"{name}_i").eq(value)
+        value = getattr(block, f"{name}_o")
+    m.d.comb += result[start : start + length].eq(value)

@@ -12,7 +12,8 @@ from ..cells import shared
 from ..pe.base import Pe, encode
 from .accumulate import product_width
 from .skew import delayed
-from .weight_stationary import WeightRegisters, weight_ports
+from .weight_stationary import weight_ports
+from .ws_grid import WeightRegisters
 
 
 class TreeColumn(wiring.Component):

@@ -1,0 +1,27 @@
+"""What the edges of systolic arrays share: padding of short tiles, and the drain."""
+
+from amaranth.hdl import Cat, Signal
+
+from ..cells import shared
+from ..pe.base import Pe
+from .skew import skewed
+
+
+def drain(m, pe: Pe, bus, columns: int, width: int, groups: int, tile_columns: int):
+    """One resolved number per column from the states on ``bus``, de-skewed by tile column."""
+    resolved = []
+    state = pe.words * width
+    for column in range(columns):
+        m.submodules[f"resolve_{column}"] = resolve = shared(pe.resolve_class, pe=pe, width=width)
+        m.d.comb += resolve.i.eq(bus.word_select(column, state))
+        resolved.append(resolve.o)
+    padded = pad(Cat(resolved), groups * tile_columns * width)
+    return skewed(m, "deskew", padded, groups, reverse=True)[: columns * width]
+
+
+def pad(value, width: int):
+    """``value`` zero-extended to ``width`` bits, for groups that the last tile does not fill."""
+    missing = width - len(value)
+    if missing == 0:
+        return value
+    return Cat(value, Signal(missing, name="padding"))

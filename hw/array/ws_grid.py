@@ -1,0 +1,167 @@
+"""Inside a weight-stationary array: weights in two banks, PEs, grids of tiles of them.
+
+See :mod:`.weight_stationary` for the structure and its timing.
+"""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..cells import shared
+from ..pe.base import Pe
+from .grid import chain, chunks, tiles
+
+
+class WeightRegisters(wiring.Component):
+    """``count`` pairs of weights: written by ``en`` (one bit per weight) into ``write_bank``,
+    read from ``bank``. ``w`` holds ``count`` operands; ``o`` the chosen ``count``.
+    """
+
+    def __init__(self, *, width: int, count: int):
+        self.width, self.count = width, count
+        super().__init__(
+            {
+                "w": In(count * width),
+                "en": In(count),
+                "write_bank": In(1),
+                "bank": In(1),
+                "o": Out(count * width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # Reset to zero: a short last block leaves rows unloaded, and in Verilog 0 * unknown is
+        # unknown.
+        banks = [Signal(len(self.w), name=f"bank_{n}") for n in range(2)]
+        for n, weights in enumerate(banks):
+            for index in range(self.count):
+                with m.If(self.en[index] & (self.write_bank == n)):
+                    m.d.sync += weights.word_select(index, self.width).eq(
+                        self.w.word_select(index, self.width)
+                    )
+        m.d.comb += self.o.eq(Mux(self.bank, banks[1], banks[0]))
+        return m
+
+
+class WsCell(wiring.Component):
+    """One PE: ``o = c + a * weight[bank]``, combinational but for the weights."""
+
+    def __init__(self, *, pe: Pe, width: int):
+        self.pe, self.width = pe, width
+        state = pe.words * width
+        super().__init__(
+            {
+                "a": In(pe.code_width),
+                "bank": In(1),
+                "w": In(pe.b.width),
+                "en": In(1),
+                "write_bank": In(1),
+                "c": In(state),
+                "o": Out(state),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.weights = weights = shared(WeightRegisters, width=self.pe.b.width, count=1)
+        m.submodules.dot = dot = shared(self.pe.dot_class, pe=self.pe, depth=1, width=self.width)
+        m.d.comb += [
+            weights.w.eq(self.w),
+            weights.en.eq(self.en),
+            weights.write_bank.eq(self.write_bank),
+            weights.bank.eq(self.bank),
+            dot.a.eq(self.a),
+            dot.b.eq(weights.o),
+            dot.c.eq(self.c),
+            self.o.eq(dot.o),
+        ]
+        return m
+
+
+class WsGrid(wiring.Component):
+    """``rows`` x ``columns`` PEs in tiles of ``tile_rows`` x ``tile_columns``.
+
+    Ports: ``a_i``/``a_o`` codes, moving right; ``control_i``/``control_o`` per tile row {bank,
+    write_bank, one enable per PE row of the tile}; ``w_i``/``w_o`` weights and ``sum_i``/``sum_o``
+    states, moving down.
+    """
+
+    def __init__(
+        self, *, rows: int, columns: int, tile_rows: int, tile_columns: int, pe: Pe, width: int
+    ):
+        self.rows, self.columns, self.pe, self.width = rows, columns, pe, width
+        self.tile_rows, self.tile_columns = tile_rows, tile_columns
+        ports = {}
+        for name, bits in (
+            ("a", rows * pe.code_width),
+            ("control", 2 * tiles(rows, tile_rows) + rows),
+            ("w", columns * pe.b.width),
+            ("sum", columns * pe.words * width),
+        ):
+            ports |= {f"{name}_i": In(bits), f"{name}_o": Out(bits)}
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        if self.rows <= self.tile_rows and self.columns <= self.tile_columns:
+            return self._tile()
+        return self._blocks()
+
+    def _tile(self):
+        m = Module()
+        pe, state = self.pe, self.pe.words * self.width
+        sums = self.sum_i
+        for row in range(self.rows):
+            outputs = []
+            for column in range(self.columns):
+                m.submodules[f"pe_{row}_{column}"] = cell = shared(WsCell, pe=pe, width=self.width)
+                m.d.comb += [
+                    cell.a.eq(self.a_i.word_select(row, pe.code_width)),
+                    Cat(cell.bank, cell.write_bank).eq(self.control_i[:2]),
+                    cell.en.eq(self.control_i[2 + row]),
+                    cell.w.eq(self.w_i.word_select(column, pe.b.width)),
+                    cell.c.eq(sums.word_select(column, state)),
+                ]
+                outputs.append(cell.o)
+            sums = Cat(outputs)
+        # Write enables are cleared by reset; data and sums need not be.
+        for name, value, resettable in (
+            ("a", self.a_i, False),
+            ("control", self.control_i, True),
+            ("w", self.w_i, False),
+            ("sum", sums, False),
+        ):
+            register = Signal(len(value), name=f"{name}_register", reset_less=not resettable)
+            m.d.sync += register.eq(value)
+            m.d.comb += getattr(self, f"{name}_o").eq(register)
+        return m
+
+    def _blocks(self):
+        m = Module()
+        pe, state = self.pe, self.pe.words * self.width
+        row_chunks = chunks(self.rows, self.tile_rows)
+        column_chunks = chunks(self.columns, self.tile_columns)
+        blocks = {}
+        for row, rows in row_chunks:
+            for column, columns in column_chunks:
+                m.submodules[f"block_{row}_{column}"] = blocks[row, column] = shared(
+                    WsGrid,
+                    rows=rows,
+                    columns=columns,
+                    tile_rows=min(self.tile_rows, rows),
+                    tile_columns=min(self.tile_columns, columns),
+                    pe=pe,
+                    width=self.width,
+                )
+        for row, rows in row_chunks:
+            line = [blocks[row, column] for column, _ in column_chunks]
+            chain(m, line, "a", self.a_i, self.a_o, row * pe.code_width, rows * pe.code_width)
+            start = 2 * (row // self.tile_rows) + row
+            length = 2 * tiles(rows, self.tile_rows) + rows
+            chain(m, line, "control", self.control_i, self.control_o, start, length)
+        for column, columns in column_chunks:
+            line = [blocks[row, column] for row, _ in row_chunks]
+            width = pe.b.width
+            chain(m, line, "w", self.w_i, self.w_o, column * width, columns * width)
+            chain(m, line, "sum", self.sum_i, self.sum_o, column * state, columns * state)
+        return m
