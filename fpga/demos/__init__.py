@@ -1,0 +1,1 @@
+"""Complete designs with real data: one folder each, with its engine, data and host program."""
