@@ -47,24 +47,34 @@ def gemm(
     result: Format,
     limits: tuple[int, int, int],
 ) -> Cost:
-    """Cost of a GEMM engine for jobs of up to ``limits`` = (m, n, k).
+    """Cost of a GEMM engine for jobs of up to ``limits`` = (m, n, k), in whole blocks.
 
-    Output stationary: all of B, two row panels of A, two result tiles. Weight stationary: all of A,
-    two blocks of B, two column panels of accumulators. Both: three table words per output channel.
+    Output stationary: all of B, a ring of two row panels of A, a queue of results. Weight
+    stationary: all of A, two blocks of B, a column panel of accumulators, a queue of results. Both:
+    three table words per output channel.
     """
     m, n, k = limits
+    k_blocks, n_panels = -(-k // geometry.k), -(-n // geometry.n)
+    a_beat, b_block = geometry.m * geometry.k * a.width, geometry.k * geometry.n * b.width
+    row = geometry.n * accumulator.width
+    # A queue holds two tiles and what is on its way through the array, rounded up.
+    results = 4 * (geometry.m + geometry.n + geometry.k) * row
     if geometry.stationary is Stationary.OUTPUT:
-        operands = k * n * b.width + 2 * geometry.m * k * a.width
-        results = 2 * geometry.m * geometry.n * result.width
+        operands = n_panels * k_blocks * b_block + _power_of_two(2 * k_blocks) * a_beat
     else:
-        operands = m * k * a.width + 2 * geometry.k * geometry.n * b.width
-        results = 2 * m * geometry.n * accumulator.width
+        operands = m * k_blocks * a_beat + 2 * b_block
+        results += m * row
     return Cost(
         multipliers=geometry.macs,
-        buffer_bits=operands + results + n * 3 * 32,
+        buffer_bits=operands + results + n_panels * geometry.n * 3 * 32,
         stream_bits=max(
             geometry.a_lanes * a.lane_width,
             geometry.b_lanes * b.lane_width,
             geometry.c_lanes * result.lane_width,
         ),
     )
+
+
+def _power_of_two(value: int) -> int:
+    """The least power of two that is at least ``value``."""
+    return 1 << (value - 1).bit_length()

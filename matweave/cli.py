@@ -199,11 +199,12 @@ def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
     ] = Path("demo_out"),
+    as_json: Json = False,
 ):
     """Classify real handwritten digits on a generated engine."""
-    from matweave import demo
+    from . import demo
 
-    demo.run(output=output)
+    demo.run(output=output, as_json=as_json)
 
 
 def _print(result: dict[str, Any], text, as_json: bool) -> None:
