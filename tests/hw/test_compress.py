@@ -4,7 +4,7 @@ import itertools
 import random
 
 import pytest
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.sim import Simulator
 
 from matweave.hw.arith import compress
@@ -87,6 +87,65 @@ def test_fewest_counters(monkeypatch):
         rows = [Operand(Signal(n), False, shift) for shift in range(n)]
         compress.reduce(UNUSED, rows, 2 * n)
         assert (counted.count(3), counted.count(2)) == (n * n - 4 * n + 3, n - 1)
+
+
+def test_every_bit_is_used_once(monkeypatch):
+    """The sum is kept because each counter keeps it and each bit enters one counter, or stays.
+
+    Holds for a tree of any size; that the four counters count is ``test_counters``.
+    """
+    counters_of, stages = [], []
+    counters, stage = compress._counters, compress._stage
+
+    def recorded(m, logic, group, result, name):
+        before = [list(column) for column in result]
+        counters(m, logic, group, result, name)
+        new = [column[len(old) :] for column, old in zip(result, before, strict=True)]
+        counters_of.append((group, [len(bits) for bits in new]))
+
+    def checked(m, columns, limit, name):
+        counters_of.clear()
+        result = stage(m, columns, limit, name)
+        used = [[] for _ in columns]
+        made = [0] * len(columns)
+        for group, new in counters_of:
+            for weight, inputs in group:
+                used[weight] += map(id, inputs)
+            made = [total + count for total, count in zip(made, new, strict=True)]
+        for weight, column in enumerate(columns):
+            bits = [id(bit) for bit in column if bit is not compress._ONE]
+            kept = [id(bit) for bit in result[weight] if id(bit) in bits]
+            assert sorted(used[weight] + kept) == sorted(bits)
+            ones = sum(bit is compress._ONE for bit in result[weight])
+            assert len(result[weight]) == len(kept) + made[weight] + ones
+        stages.append(name)
+        return result
+
+    monkeypatch.setattr(compress, "_counters", recorded)
+    monkeypatch.setattr(compress, "_stage", checked)
+    rng = random.Random(3)
+    for n in (16, 32, 64):
+        rows = [Operand(Signal(n + 1), True, 2 * k) for k in range(n // 2)]
+        rows += [Operand(Signal(), False, 2 * k) for k in range(n // 2)]
+        compress.reduce(UNUSED, [*rows, Signal(2 * n + 8)], 2 * n + 8)
+        terms = [(rng.randint(1, n), rng.random() < 0.5, rng.randint(0, n)) for _ in range(3 * n)]
+        compress.reduce(UNUSED, [Operand(Signal(w), s, k) for w, s, k in terms], 2 * n)
+    assert len(stages) > 40
+
+
+@pytest.mark.parametrize("size, has_one", compress._LOGIC)
+def test_counters(size, has_one):
+    total, carry = compress._LOGIC[size, has_one]
+    for bits in itertools.product((0, 1), repeat=size - has_one):
+        inputs = [Const(bit, 1) for bit in bits]
+        m = Module()
+        result = Signal(2)
+        m.d.comb += result.eq(Cat(total(*inputs), carry(*inputs)))
+
+        async def process(ctx, count=(*bits, has_one), result=result):
+            assert ctx.get(result) == sum(count)
+
+        simulate(m, process)
 
 
 def test_shape_gives_the_sign_when_none_is_told():
