@@ -4,13 +4,11 @@ Exhaustive where the operands are narrow; corner values at all widths of 2 to 16
 unsigned. The state is opaque here: it is only ever started at zero, chained, and resolved.
 """
 
-import gc
 import itertools
 import random
-import warnings
 
 import pytest
-from amaranth.hdl import Module, Signal, UnusedElaboratable
+from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
 from matweave.hw import catalog
@@ -82,15 +80,6 @@ def corners(format: Format) -> list[int]:
     patterns = [pattern & mask for pattern in (0x5555, 0xAAAA, 0x3333, 0xCCCC)]
     signed = [value - (value > high) * (mask + 1) for value in patterns]
     return sorted({low, low + 1, high, high - 1, 0, 1, *([-1] if low else []), *signed})
-
-
-@pytest.fixture(autouse=True, scope="module")
-def collected():
-    """Amaranth warns of refused components when they are collected, not when they are made."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnusedElaboratable)
-        gc.collect()
 
 
 def pe(kind: str, a: tuple, b: tuple) -> Pe:
