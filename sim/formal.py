@@ -99,18 +99,31 @@ def check_tools() -> None:
         raise ToolError(f"{_smtbmc_path().name} was not found beside Yosys: {INSTALL}")
 
 
-def opened(component: Elaboratable) -> tuple[Fragment, dict[str, Signal]]:
-    """``component`` elaborated, and the signals that it drives itself, by name.
+def opened(component: Elaboratable) -> tuple[Elaboratable, dict[str, Signal]]:
+    """``component`` already elaborated, and the signals that it drives itself, by name.
 
-    For invariants about registers that are no ports: use the fragment as a submodule in place of
-    the component. Of several signals with one name the last counts.
+    For invariants about registers that are no ports: use the first as a submodule in place of the
+    component, in one proof. Of several signals with one name the last counts.
     """
     fragment = Fragment.get(component, None)
     signals = {}
     for statements in fragment.statements.values():
         for statement in statements:
             signals |= {signal.name: signal for signal in statement._lhs_signals()}
-    return fragment, signals
+    return _Once(fragment), signals
+
+
+class _Once(Elaboratable):
+    """Conversion changes a fragment in place: a second one would quietly prove something else."""
+
+    def __init__(self, fragment):
+        self._fragment = fragment
+
+    def elaborate(self, platform):
+        if self._fragment is None:
+            raise ValueError("an opened component can be used once")
+        fragment, self._fragment = self._fragment, None
+        return fragment
 
 
 def _smtbmc_path() -> Path:
