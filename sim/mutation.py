@@ -1,0 +1,173 @@
+"""Rung 6: what the vectors would not notice.
+
+Yosys puts several hundred small faults (an inverted or stuck gate input or output) into one
+netlist, behind an input that selects one of them; 0 selects none. :func:`run` plays the same
+stimuli (:mod:`.stimuli`) to each. A mutant is killed when anything differs at the ports, and
+survives when nothing does; :mod:`.equivalence` then tries to show that nothing can.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matweave.hw.config import GemmConfig
+
+from . import driver, native, netlist, verilate
+from .stimuli import SELECT, Step, observe, stimuli, wrapper
+
+WIDTH = 16
+"""Bits of the input that selects a mutant."""
+
+MUTATE = """
+read_verilog design.v
+synth -flatten -noabc -top {top} -run begin:fine
+opt -fast -full
+techmap
+opt -full
+clean
+write_json netlist.json
+mutate -list {count} -seed {seed} -ctrl mutsel {width} 1 -o mutations.ys
+script mutations.ys
+opt_clean
+write_verilog -noattr mutants.v
+"""
+"""Memories stay memories: a fault in one of their cells is one that any job finds."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One fault: ``mode`` (``inv``, ``const0``, ``const1``, ``cnot0``, ``cnot1``) at a cell's
+    port bit. ``cnot``: inverted while bit ``control`` of the same port is 0 or 1."""
+
+    number: int
+    mode: str
+    cell: str
+    port: str
+    bit: int
+    control: int | None
+    where: str
+    """The nearest named wire and the line of the Verilog, for people."""
+
+    def __str__(self):
+        return f"{self.number}: {self.mode} at {self.cell}.{self.port}[{self.bit}] ({self.where})"
+
+
+@dataclass(frozen=True)
+class Mutants:
+    """A netlist with all its mutants."""
+
+    verilog: str
+    mutations: list[Mutation]
+    netlist: dict
+    """The netlist without them, as Yosys' JSON."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`run` found."""
+
+    mutants: int
+    killed: int
+    survivors: list[Mutation]
+    cycles: int
+    """Clock cycles of the stimuli, in which the unchanged netlist is compared with NumPy."""
+    netlist: dict = field(repr=False, default_factory=dict)
+    """The unchanged netlist, as Yosys' JSON."""
+
+
+def mutate(verilog: str, top: str, count: int, seed: int) -> Mutants:
+    """``count`` mutants of module ``top`` after synthesis, drawn with ``seed``."""
+    script = MUTATE.format(top=top, count=count, seed=seed, width=WIDTH)
+    folder = netlist.yosys("mutants", script, {"design.v": verilog})
+    lines = (folder / "mutations.ys").read_text().splitlines()
+    return Mutants(
+        (folder / "mutants.v").read_text(),
+        [_mutation(line) for line in lines if line.startswith("mutate")],
+        json.loads((folder / "netlist.json").read_text())["modules"][top],
+    )
+
+
+def _mutation(line: str) -> Mutation:
+    options = dict(re.findall(r"-(mode|cell|port|portbit|ctrlbit|wire|wirebit) (\S+)", line))
+    number = re.search(r"-ctrl \S+ \d+ (\d+)", line)[1]
+    where = [f"{options['wire']}[{options['wirebit']}]"] if "wire" in options else []
+    where += re.findall(r"-src (\S+)", line)[:1]
+    return Mutation(
+        int(number),
+        options["mode"],
+        options["cell"].removeprefix("\\"),
+        options["port"].removeprefix("\\"),
+        int(options["portbit"]),
+        int(options["ctrlbit"]) if "ctrlbit" in options else None,
+        ", ".join(Path(part).name for part in where),
+    )
+
+
+class MutantEngine(native.Engine):
+    """An engine with mutants, none of them selected; see :func:`~.stimuli.wrapper`."""
+
+    def _open(self, verilog: str, config: GemmConfig, seed: int) -> None:
+        self.config, self.seed = config, seed
+        inputs, self._outputs = native.stream_bytes(config)
+        self._inputs = {**inputs, f"s_axis_{SELECT}": 4}
+        path = verilate.library(verilog, f"{config.name}_mutants", self._inputs, self._outputs)
+        self._job_type = driver.job_type(len(self._inputs), len(self._outputs))
+        self._library = driver.load(path, self._job_type)
+        self._handle = None
+        self.restart()
+
+    def restart(self) -> None:
+        """A new instance, so that no mutant sees what another left."""
+        self.close()
+        self._handle = self._library.matweave_new(self.seed)
+
+
+def run(
+    config: GemmConfig,
+    *,
+    count: int = 500,
+    seed: int = 1,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Try ``count`` mutants of the engine of ``config``."""
+    from matweave.hw.emit import generate
+
+    say = progress or (lambda *_: None)
+    say(f"mutating {config.name}", 0, count)
+    mutants = mutate(generate(config).verilog, config.name, count, seed)
+    steps = list(stimuli(config, seed))
+    with MutantEngine.from_verilog(
+        wrapper(mutants.verilog, config.name), config, seed=seed
+    ) as engine:
+        expected = play(engine, steps)
+        cycles = engine.total_cycles
+        survivors = []
+        for done, mutation in enumerate(mutants.mutations, 1):
+            if not _killed(engine, steps, expected, mutation.number):
+                survivors.append(mutation)
+            say(f"mutants of {config.name}", done, len(mutants.mutations))
+    total = len(mutants.mutations)
+    return Report(total, total - len(survivors), survivors, cycles, mutants.netlist)
+
+
+def play(engine: MutantEngine, steps: list[Step]) -> list[tuple]:
+    """What the ports show while nothing is broken; compared with the golden model."""
+    engine.restart()
+    seen = []
+    for step in steps:
+        seen.append(observe(engine, step, 0))
+        step.check(seen[-1])
+    return seen
+
+
+def _killed(engine, steps, expected, number) -> bool:
+    engine.restart()
+    try:
+        for step, reference in zip(steps, expected, strict=True):
+            if observe(engine, step, number) != reference:
+                return True
+    except native.EngineError:
+        return True
+    return False

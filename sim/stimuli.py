@@ -1,0 +1,358 @@
+"""What is done to an engine to tell it from a broken one, as steps that can be repeated exactly.
+
+A step is one call of :meth:`.native.Engine.run`; what it shows at the ports, cycle counts
+included, is one tuple. The same steps on the same netlist give the same tuples.
+
+The driver of :mod:`.native` writes whole words, one channel at a time; :func:`wrapper` puts logic
+between it and the engine that varies byte strobes and delays the register channels against each
+other, and selects a mutant.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from matweave.hw.config import GemmConfig
+
+from . import layout
+from .cases import case, values
+from .driver import Access, Pause, flush, read, write
+from .golden.gemm import for_config
+from .jobs import Job
+from .native import Engine
+from .registers import COUNTERS, READ_WRITE, Control, Mode, Register, Response, tables
+
+SELECT = "mutsel"
+"""Name of the stream that sets the wrapper: mutant (16 bits), strobes (4), delays (1)."""
+
+WATCHDOG = 3_000
+N_JOBS, N_RESETS = 70, 30
+LONG = 1 << 17
+"""Longest pause, for the counters' bits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """``inputs``, ``outputs``, ``operations`` and ``options`` are those of ``Engine.run``."""
+
+    inputs: dict = field(default_factory=dict)
+    outputs: dict = field(default_factory=dict)
+    operations: tuple[Access, ...] = ()
+    options: dict = field(default_factory=dict)
+    strobe: int = 15
+    delays: bool = False
+    job: Job | None = None
+    config: GemmConfig | None = None
+
+    def check(self, seen: tuple) -> None:
+        """Raise :class:`AssertionError` unless ``seen`` is what the golden model says."""
+        if self.job is None:
+            return
+        m, n, _ = self.job.shape
+        size = -1, self._beat_bytes()
+        beats = np.frombuffer(seen[3], np.uint8).reshape(size)
+        c = layout.unpack_c(beats, m, n, self.config.geometry, self.job.lane(self.config))
+        assert np.array_equal(c, for_config(self.config)(**self.job.arguments()))
+        assert all(operation.response == Response.OKAY for operation in seen[-1])
+
+    def _beat_bytes(self) -> int:
+        return self.config.geometry.c_lanes * self.job.lane(self.config).lane_width // 8
+
+
+def observe(engine: Engine, step: Step, mutant: int) -> tuple:
+    """Do ``step`` with ``mutant`` selected; everything that could be seen at the ports."""
+    setting = mutant | step.strobe << 16 | step.delays << 20
+    beat = np.frombuffer(setting.to_bytes(4, "little"), np.uint8).reshape(1, 4)
+    engine.run({SELECT: beat}, {})
+    outcome = engine.run(step.inputs, step.outputs, step.operations, **step.options)
+    return (
+        outcome.cycles,
+        outcome.first_in,
+        outcome.last_out,
+        outcome.outputs["c"].tobytes(),
+        *(tuple(counts.items()) for counts in (outcome.taken, outcome.stalls, outcome.idles)),
+        tuple(outcome.operations),
+    )
+
+
+def wrapper(verilog: str, top: str) -> str:
+    """``verilog`` with a module ``{top}_mutants`` that sets the input ``mutsel`` of ``top``."""
+    module = verilog[verilog.index(f"module {top}(") :].partition("endmodule")[0]
+    ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", module, re.M)
+    outside = [port for port in ports if port[2] != SELECT]
+    declared = ", ".join(f"{way} [{high or 0}:0] {name}" for way, high, name in outside)
+    inside = {name: name for _, _, name in ports}
+    inside |= {name: f"x_{name}" for name in ("s_axil_wstrb",)}
+    delayed = []
+    for channel in ("aw", "w", "b", "ar", "r"):
+        # A channel opens at random cycles and, once open, stays so until something crosses.
+        valid, ready = f"s_axil_{channel}valid", f"s_axil_{channel}ready"
+        master, slave = (ready, valid) if channel in "br" else (valid, ready)
+        inside |= {master: f"x_{master}", slave: f"x_{slave}"}
+        delayed.append(f"""
+  reg open_{channel} = 1;
+  wire x_{master} = {master} & open_{channel};
+  wire x_{slave};
+  assign {slave} = x_{slave} & open_{channel};
+  always @(posedge clk) begin
+    if (x_{master} & x_{slave}) open_{channel} <= ~delays;
+    else if (random[{len(delayed)}] | ~delays) open_{channel} <= 1;
+  end""")
+    connected = ", ".join(f".{name}({net})" for name, net in inside.items())
+    stream = f"s_axis_{SELECT}"
+    return f"""{verilog}
+module {top}_mutants({declared},
+    input [31:0] {stream}_tdata, input {stream}_tvalid, output {stream}_tready,
+    input {stream}_tlast);
+  reg [15:0] {SELECT} = 0;
+  reg [3:0] strobe = 15;
+  reg delays = 0;
+  reg [30:0] random = 1;
+  wire [3:0] x_s_axil_wstrb = strobe;
+  assign {stream}_tready = 1;
+  always @(posedge clk) begin
+    random <= {{random[25:0], random[30:26] ^ random[27:23]}};
+    if ({stream}_tvalid) begin
+      {{delays, strobe, {SELECT}}} <= {stream}_tdata[20:0];
+      random <= 31'h2545F491;
+    end
+  end{"".join(delayed)}
+  {top} dut({connected});
+endmodule
+"""
+
+
+def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """The steps for the engine of ``config``; some random ones from ``seed``."""
+    yield _hard_reset()
+    yield _look(config)
+    yield from _writes(config)
+    yield from _starts(config)
+    yield from _errors(config)
+    yield from _jobs(config, seed)
+    yield from _resets(config, seed)
+    yield from _busy(config, seed)
+    yield from _long(config, seed)
+    yield _look(config)
+
+
+def _hard_reset() -> Step:
+    return Step(options={"hard_reset": (0, 3)})
+
+
+def _step(*operations: Access, **settings) -> Step:
+    return Step(operations=operations, options={"watchdog": WATCHDOG, "drain": 3}, **settings)
+
+
+def _look(config: GemmConfig) -> Step:
+    """Read everything that can be read, and some that cannot."""
+    registers = [4 * word for word in range(0x80 // 4)] + [0xFC, 0x15, 0x42]
+    base = tables(config.limits.n)
+    channels = [
+        address + offset
+        for address in (*base.values(), base["shift"] + 0x100)
+        for offset in (0, 2, 4 * config.limits.n - 4, 4 * config.limits.n)
+    ]
+    high = [1 << bit for bit in range(7, (4 * base["bias"] - 1).bit_length())]
+    return _step(*map(read, registers + channels + high))
+
+
+def _state() -> list[Access]:
+    return [read(Register.STATUS), read(Register.ERROR)]
+
+
+def _all_registers() -> list[Access]:
+    names = ("STATUS", "ERROR", *READ_WRITE, *COUNTERS)
+    return [read(Register[name]) for name in names]
+
+
+def _writes(config: GemmConfig) -> Iterator[Step]:
+    """Every register: patterns, strobes, and what cannot be written."""
+    base = tables(config.limits.n)
+    for delays in (False, True):
+        for pattern in (0xFFFF_FFFF, 0, 0x5555_5555, 0xAAAA_AAAA, 62, 63, 0x1_0003):
+            for strobe in (15, 0, 1, 2, 4, 8, 5, 10):
+                writes = [write(Register[name], pattern) for name in READ_WRITE]
+                yield _step(*writes, *_all_registers(), strobe=strobe, delays=delays)
+        for strobe in (1, 2, 14, 7, 0):
+            control = Control.START | Control.SOFT_RESET | Control.CLEAR_COUNTERS
+            targets = [Register.CONTROL, Register.ERROR, *base.values()]
+            yield _step(*(write(address, control) for address in targets), *_state(),
+                        strobe=strobe)  # fmt: skip
+        unmapped = [*range(0, 0x80, 4), 0xFC, 0x16, base["bias"] + 2, base["bias"] + 0xFC]
+        unmapped += [1 << bit for bit in range(7, (4 * base["bias"] - 1).bit_length())]
+        unmapped += [value + 4 * config.limits.n for value in base.values()]
+        unmapped = [address for address in unmapped if address != Register.CONTROL]
+        yield _step(*(write(address, 5) for address in unmapped), *_all_registers(), delays=delays)
+    yield _hard_reset()  # from registers full of ones
+    yield _step(*_all_registers())
+
+
+def _starts(config: GemmConfig) -> Iterator[Step]:
+    """Sizes and modes, legal and not; what did start is aborted."""
+    limits = {"M": config.limits.m, "N": config.limits.n, "K": config.limits.k}
+    modes = [0] if config.output.mode != "requantized" else [int(Mode.REQUANTIZE)]
+    for name, limit in limits.items():
+        sizes = [0, limit - 1, limit, limit + 1, *(1 << bit for bit in range(32))]
+        sizes += [(1 << bit) - 1 for bit in range(2, 33)]
+        for size in sizes:
+            writes = [write(Register[other], 1) for other in limits if other != name]
+            yield _step(*writes, write(Register.MODE, modes[0]), *_try(write(Register[name], size)))
+    ones = [write(Register[name], 1) for name in limits]
+    for mode in range(16):
+        yield _step(*ones, *_try(write(Register.MODE, mode)))
+
+
+def _try(last: Access) -> list[Access]:
+    return [
+        last,
+        write(Register.CONTROL, Control.START),
+        *_state(),
+        flush(Register.CONTROL, Control.SOFT_RESET),
+        *_state(),
+        write(Register.ERROR, 15),
+        *_state(),
+    ]
+
+
+def _errors(config: GemmConfig) -> Iterator[Step]:
+    """Illegal scales, and every error bit cleared by itself."""
+    base = tables(config.limits.n)
+    illegal = [62, 63, 64, *(1 << bit for bit in range(32)), 0xFFFF_FFFF]
+    for address in (base["shift"], base["multiplier"], Register.SHIFT, Register.MULTIPLIER):
+        for value in illegal:
+            yield _step(write(address, value), *_state(), write(Register.ERROR, 15))
+    for clear in (1, 2, 4, 8, 7, 11, 13, 14, 15):
+        yield _step(
+            write(Register.M, 0),
+            write(Register.CONTROL, Control.START),  # illegal size
+            write(Register.M, 1),
+            write(Register.N, 1),
+            write(Register.K, 1),
+            write(Register.MODE, 0 if config.output.mode == "requantized" else 4),
+            write(Register.CONTROL, Control.START),  # illegal mode, or a start
+            write(Register.MODE, 4 if config.output.mode == "requantized" else 0),
+            write(Register.CONTROL, Control.START),
+            write(Register.CONTROL, Control.START),  # busy
+            write(base["shift"], 63),
+            write(Register.SHIFT, 63),
+            *_state(),
+            write(Register.ERROR, clear),
+            *_state(),
+            flush(Register.CONTROL, Control.SOFT_RESET),
+            write(Register.ERROR, 15),
+            *_state(),
+        )
+
+
+def _job(config: GemmConfig, job: Job, *, fill, pauses=None, delays=False, **options) -> Step:
+    """One whole job, or the part of it that ``options`` say."""
+    job = job.checked(config)
+    whole = not options
+    return Step(
+        inputs=job.pack(config, fill),
+        outputs={"c": config.geometry.beats(*job.shape)["c"]},
+        operations=tuple(write(address, data) for address, data in job.registers(config)),
+        options={"pauses": pauses, "start_last": True, "watchdog": WATCHDOG, "drain": 4 * whole}
+        | options,
+        delays=delays,
+        job=job if whole else None,
+        config=config,
+    )
+
+
+def _pauses(rng: np.random.Generator) -> dict[str, Pause]:
+    patterns = [(0.0, 1), (0.1, 1), (0.5, 1), (0.9, 1), (0.05, 20), (0.3, 5)]
+    return {
+        name: Pause(*patterns[rng.integers(len(patterns))], seed=int(rng.integers(1, 1 << 30)))
+        for name in ("a", "b", "c0", "c")
+    }
+
+
+def _jobs(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Corner cases and random ones, never stalling and with every pattern of pauses."""
+    rng = np.random.default_rng([seed, 1])
+    for index in range(N_JOBS):
+        job = case(config, seed, index).job
+        pauses = _pauses(rng) if index % 3 else None
+        yield _job(config, job, fill=rng, pauses=pauses, delays=index % 4 == 3)
+        yield _step(*_all_registers())
+    m, n, k = config.limits.m, config.limits.n, config.limits.k
+    for kinds in (("lowest", "lowest"), ("highest", "lowest"), ("random", "random")):
+        a, b = (values(format, kind, size, rng) for format, kind, size in
+                zip((config.a, config.b), kinds, ((m, k), (k, n)), strict=True))  # fmt: skip
+        scale = {"multiplier": 1 << 30, "shift": 35, "requantize": True}
+        raw = config.output.mode != "requantized"
+        yield _job(config, Job(a=a, b=b, **({} if raw else scale)), fill=rng)
+        yield _step(*_all_registers())
+    # Between jobs nothing is taken, whatever is offered.
+    offered = case(config, seed, 8).job.pack(config, rng)
+    yield Step(inputs=offered, options={"drain": 40})
+
+
+def _resets(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """A job left at a random cycle, a reset, and a whole job after it."""
+    rng = np.random.default_rng([seed, 2])
+    for index in range(N_RESETS):
+        job = case(config, seed + 1, index).job
+        length = 12 * len(job.registers(config)) // 4 + sum(
+            config.geometry.beats(*job.shape).values()
+        )
+        stop = int(rng.integers(length // 2, length + 20))
+        pauses = _pauses(rng) if index % 2 else None
+        if index % 3 == 0:
+            yield _job(config, job, fill=rng, pauses=pauses, hard_reset=(stop, 3))
+        else:
+            yield _aborted(_job(config, job, fill=rng, pauses=pauses), stop)
+        yield _step(*_all_registers())
+        yield _job(config, case(config, seed + 2, index).job, fill=rng)
+        yield _step(*_all_registers())
+
+
+def _aborted(step: Step, cycle: int) -> Step:
+    """``step`` with a soft reset, not before ``cycle``."""
+    reset = flush(Register.CONTROL, Control.SOFT_RESET, at=cycle)
+    return dataclasses.replace(step, operations=(*step.operations, reset), job=None)
+
+
+def _busy(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Everything that is refused while a job runs, and counters cleared in its middle."""
+    rng = np.random.default_rng([seed, 3])
+    job = next(
+        case(config, seed, index).job
+        for index in range(N_JOBS)
+        if case(config, seed, index).job.shape >= (config.geometry.m + 1, 1, 1)
+    )
+    base = tables(config.limits.n)
+    names = [Register[name] for name in READ_WRITE]
+    for data in (1, 2, 0xFFFF_FFFF):
+        step = _job(config, job, fill=rng, start_last=False)
+        start = step.operations
+        meddling = [write(address, data) for address in (*names, *base.values())]
+        meddling += [write(Register.CONTROL, Control.START), *_state(), write(Register.ERROR, 15)]
+        meddling += [write(Register.CONTROL, Control.CLEAR_COUNTERS), *_all_registers()]
+        hold = {"c": Pause(0.2, 200, seed=data & 7)}
+        yield Step(step.inputs, step.outputs, (*start, *meddling),
+                   {"pauses": hold, "watchdog": WATCHDOG, "drain": 4})  # fmt: skip
+        yield _step(*_all_registers())
+
+
+def _long(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Pauses long enough to move the counters' middle bits, on one stream at a time."""
+    rng = np.random.default_rng([seed, 4])
+    result = config.result_format
+    for name in ("a", "b", "c0", "c"):
+        g = config.geometry
+        a = values(config.a, "random", (min(g.m + 1, config.limits.m), config.limits.k), rng)
+        b = values(config.b, "random", (config.limits.k, min(g.n + 1, config.limits.n)), rng)
+        c0 = values(result, "random", (len(a), b.shape[1]), rng)
+        scale = {}
+        if config.output.mode == "requantized":
+            scale = {"multiplier": 1 << 30, "shift": 35, "requantize": True}
+        pauses = {name: Pause(0.1, LONG, seed=5)}
+        step = _job(config, Job(a=a, b=b, c0=c0, **scale), fill=rng, pauses=pauses)
+        yield dataclasses.replace(step, options=step.options | {"watchdog": 2 * LONG})
+        yield _step(*_all_registers())
