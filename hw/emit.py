@@ -13,6 +13,7 @@ os.environ.setdefault("AMARANTH_USE_YOSYS", "builtin")
 from amaranth._toolchain.yosys import find_yosys
 from amaranth.back import rtlil
 from amaranth.hdl import ClockDomain
+from amaranth.hdl import _nir as nir
 from amaranth.hdl._ast import SignalDict, Value, ValueCastable
 from amaranth.hdl._ir import Fragment, PortDirection, build_netlist
 from amaranth.lib import wiring
@@ -25,6 +26,7 @@ class _ModuleEmitter(rtlil.ModuleEmitter):
 
     Amaranth trims sign extensions from them for looks, which Verilator (rightly) reports as
     WIDTHEXPAND. Multiplications stay trimmed: synthesis infers DSP blocks from the narrow form.
+    A comparison that the operands' ranges decide (sizes of one do that) is its result (CMPCONST).
     """
 
     _trim = True
@@ -33,6 +35,11 @@ class _ModuleEmitter(rtlil.ModuleEmitter):
         return super().shorten_operand(value, signed=signed) if self._trim else value
 
     def emit_operator(self, cell_idx, cell):
+        decided = _decided(cell)
+        if decided is not None:
+            result = self.sigspec(nir.Value([nir.Net.from_const(decided)]))
+            self.builder.connect(self.cell_wires[cell_idx].name, result)
+            return
         self._trim = cell.operator == "*"
         super().emit_operator(cell_idx, cell)
 
@@ -41,6 +48,26 @@ class _ModuleEmitter(rtlil.ModuleEmitter):
         # spelling them out would cost a line of Verilog per word.
         if any(cell.init):
             super().emit_memory(cell_idx, cell)
+
+
+def _decided(cell):
+    """The result of an unsigned comparison that is the same for all values, or ``None``."""
+    if cell.operator not in ("u<", "u<=", "u>", "u>="):
+        return None
+    (a_min, a_max), (b_min, b_max) = map(_range, cell.inputs)
+    if cell.operator in ("u>", "u>="):
+        # a > b is b < a.
+        (a_min, a_max), (b_min, b_max) = (b_min, b_max), (a_min, a_max)
+    if cell.operator in ("u<=", "u>="):
+        return int(a_max <= b_min) if a_max <= b_min or a_min > b_max else None
+    return int(a_max < b_min) if a_max < b_min or a_min >= b_max else None
+
+
+def _range(value):
+    """Least and largest of an unsigned value some of whose bits are constant."""
+    least = sum(net.const << bit for bit, net in enumerate(value) if net.is_const)
+    unknown = sum(1 << bit for bit, net in enumerate(value) if not net.is_const)
+    return least, least + unknown
 
 
 def _ports(component):

@@ -109,7 +109,7 @@ class BufferMemory(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
+        m.submodules.memory = memory = Memory(shape=self.width, depth=max(self.depth, 2), init=[])
         write = memory.write_port()
         read = memory.read_port(transparent_for=(write,))
         m.d.comb += [
