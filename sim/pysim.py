@@ -150,12 +150,15 @@ class _Sink:
         self.signals = (valid, last, data)
         self._bytes = len(data) // 8
         self._held = None
+        self.ignoring = False
+        """A reset is under way: beats may vanish, and come, as they like."""
         self.expect(0, _Pauses(QUIET, 0))
 
     def expect(self, beats: int, pauses: _Pauses) -> None:
         """Take so many beats from now on; one more is an error."""
         self.expected, self.pauses, self.beats = beats, pauses, []
         self._accepting = None
+        self.stalls = 0
 
     def forget(self) -> None:
         """What waits now may vanish: a reset."""
@@ -168,6 +171,8 @@ class _Sink:
             self._ctx.set(self._ready, accepting)
 
     def sample(self, valid: int, last: int, data: int) -> bool:
+        if self.ignoring:
+            return False
         if self._held is not None and self._held != (valid, last, data):
             what = "payload changed while waiting" if valid else "tvalid fell before tready"
             raise EngineError(f"{what} on stream c, beat {len(self.beats)} of {self.expected}")
@@ -177,6 +182,7 @@ class _Sink:
         if len(self.beats) >= self.expected:
             raise EngineError(f"a beat beyond the last of {self.expected} on stream c")
         if not self._accepting:
+            self.stalls += 1
             return False
         self.beats.append(data.to_bytes(self._bytes, "little"))
         if bool(last) != (len(self.beats) == self.expected):
@@ -240,17 +246,13 @@ class Driver:
 
     async def soft_reset(self) -> None:
         """Abort the job by register; offers stand until the write is answered."""
-        expected = self.sink.expected
-        self.sink.expected = 1 << 60  # what comes out until then is of no interest
-        write = self.write(Register.CONTROL, Control.SOFT_RESET, forget=True)
-        assert await write == Response.OKAY
-        self.sink.expected = expected
+        self.sink.ignoring = True
+        assert await self.write(Register.CONTROL, Control.SOFT_RESET) == Response.OKAY
         self.withdraw()
+        self.sink.ignoring = False
 
-    async def write(
-        self, address: int, data: int, strobe: int = 0xF, *, forget: bool = False
-    ) -> Response:
-        """The response to one register write. ``forget``: it may empty the output."""
+    async def write(self, address: int, data: int, strobe: int = 0xF) -> Response:
+        """The response to one register write."""
         engine, ctx = self._engine, self._ctx
         ctx.set(engine.s_axil_awaddr, int(address))
         ctx.set(engine.s_axil_wdata, int(data) & 0xFFFF_FFFF)
@@ -261,8 +263,6 @@ class Driver:
             getattr(engine, f"s_axil_{name}") for name in ("awready", "wready", "bvalid", "bresp")
         ]
         for _ in range(WATCHDOG):
-            if forget:
-                self.sink.forget()
             address_taken, data_taken, valid, response = await self.step(*watched)
             if address_taken:
                 ctx.set(engine.s_axil_awvalid, 0)
