@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
@@ -131,24 +132,46 @@ def _build(verilog: str, top: str, simulator: str, waves: bool) -> Path:
     )
 
     def make(folder: Path) -> None:
-        source = folder / "design.v"
-        source.write_text(verilog)
-        runner = _runner(simulator, BUILD_TIMEOUT, f"building {top} for {simulator}")
-        runner.build(
-            sources=[source],
-            hdl_toplevel=top,
-            build_dir=folder,
-            build_args=BUILD_ARGUMENTS[simulator],
-            timescale=TIMESCALE,
-            waves=waves,
-            always=True,
-            log_file=folder / "build.log",
-        )
+        runtime = _runtime(waves) if simulator == "verilator" else ()
+        _compile(verilog, top, simulator, waves, folder, runtime)
         for path in folder.iterdir():  # what only the build needs
             if path.suffix in (".o", ".cpp", ".h", ".d", ".a", ".gch", ".dat", ".mk"):
                 path.unlink()
 
     return cache.build("cocotb", key, make)
+
+
+def _compile(verilog, top, simulator, waves, folder, objects=()) -> None:
+    source = folder / "design.v"
+    source.write_text(verilog)
+    what = f"building {top} for {simulator}"
+    _runner(simulator, BUILD_TIMEOUT, what, objects=objects).build(
+        sources=[source],
+        hdl_toplevel=top,
+        build_dir=folder,
+        build_args=BUILD_ARGUMENTS[simulator],
+        timescale=TIMESCALE,
+        waves=waves,
+        always=True,
+        log_file=folder / "build.log",
+    )
+
+
+def _runtime(waves: bool) -> list[Path]:
+    """Object files that are the same in every build: cocotb's main loop and Verilator's run time.
+    To compile them is two thirds of the build of a small engine."""
+    versions = toolchain.versions()
+    tools = [versions[name] for name in ("verilator", "g++", "cocotb")]
+    key = cache.digest(tools, waves, BUILD_ARGUMENTS["verilator"])
+    empty = "module empty(input clk, output reg q); always @(posedge clk) q <= !q; endmodule\n"
+
+    def make(folder: Path) -> None:
+        _compile(empty, "empty", "verilator", waves, folder)
+        for path in folder.iterdir():
+            if not (path.suffix == ".o" and path.name.startswith("verilat")):
+                path.unlink()
+
+    return sorted(cache.build("cocotb-runtime", key, make).iterdir())
 
 
 def _test(build, top, simulator, waves, folder, seed, benches, tests) -> None:
@@ -173,8 +196,11 @@ def _test(build, top, simulator, waves, folder, seed, benches, tests) -> None:
         )
 
 
-def _runner(simulator: str, timeout: float, what: str, check: bool = True):
-    """A cocotb runner with our tools, a time limit, and nothing left behind on Ctrl-C."""
+def _runner(simulator: str, timeout: float, what: str, check: bool = True, objects=()):
+    """A cocotb runner with our tools, a time limit, and nothing left behind on Ctrl-C.
+
+    ``objects``: files that ``make`` need not compile. ``check``: a failing command is an error.
+    """
     from cocotb_tools import runner as cocotb_runner
 
     base = {"verilator": cocotb_runner.Verilator, "icarus": cocotb_runner.Icarus}[simulator]
@@ -195,6 +221,9 @@ def _runner(simulator: str, timeout: float, what: str, check: bool = True):
 
         def _execute_cmds(self, cmds, cwd, stdout=None):
             for cmd in cmds:
+                if cmd[0] == "make":  # now: they must be newer than the makefile
+                    for path in objects:
+                        shutil.copyfile(path, Path(cwd) / path.name)
                 try:
                     output = toolchain.run(cmd, cwd=cwd, env=self.env, timeout=timeout, what=what)
                 except toolchain.ToolFailed as error:

@@ -1,15 +1,16 @@
 """Verilog without initial values, so that simulation starts from unknown (X) registers.
 
 Amaranth gives every register an initial value: on such Verilog a bench that never resets passes.
-Hardware has no initial values (ASIC) or reaches that state without them (soft reset), so one
-regression runs without: what it then relies on must have been reset.
+An ASIC has no initial values; without them, a simulation passes only if whatever the engine relies
+on was reset.
 """
 
 import re
 
-# reg [7:0] name = 8'h00;   after:   reg [7:0] name;
+# reg [7:0] name = 8'h00;   (an escaped name ends with a space; not those dummies of Yosys' own
+# which make an always block run at time zero)
 _REGISTER = re.compile(
-    r"^(\s*reg\s+(?:signed\s+)?(?:\[[^\]]*\]\s*)?\S+)\s*=\s*[^;]+;", re.MULTILINE
+    r"^( *reg (?:signed )?(?:\[[^\]]*\] )?(?!\\\$auto\$verilog_backend)\S+) +=[^;]+;", re.MULTILINE
 )
 # initial begin … end of memories that are written somewhere
 _INITIAL = re.compile(r"^ *initial begin\n(?:.*\n)*? *end\n", re.MULTILINE)
@@ -21,7 +22,7 @@ def strip_init(verilog: str) -> str:
 
     Memories that nothing writes (ROM) keep theirs.
     """
-    stripped, n = _REGISTER.subn(r"\1;", verilog)
+    stripped, n = _REGISTER.subn(r"\1 ;", verilog)
     if not n:
         raise ValueError("there is no initial value to strip: has the writer's style changed?")
     return _INITIAL.sub(lambda block: _without_memories(block[0], stripped), stripped)

@@ -76,7 +76,7 @@ class Bench:
         if not self.forgive:
             raise AssertionError(f"protocol violation: {violation}")
 
-    async def start(self) -> "Bench":
+    async def start(self, *, checkers: bool = True) -> "Bench":
         """Reset (unless the plan leaves that out) and start clock, checkers and watchdog."""
         self.dut.rst.value = 0
         await Timer(PERIOD, "ns")
@@ -86,7 +86,8 @@ class Bench:
         Clock(self.dut.clk, PERIOD, "ns").start()
         await ClockCycles(self.dut.clk, 2)
         self.dut.rst.value = 0
-        self._watcher = cocotb.start_soon(self._watch())
+        if checkers:
+            self._watcher = cocotb.start_soon(self._watch())
         await ClockCycles(self.dut.clk, 2)
         return self
 
@@ -115,15 +116,18 @@ class Bench:
         await ClockCycles(self.dut.clk, cycles)
         self._withdraw()
         self.dut.rst.value = 0
-        await ClockCycles(self.dut.clk, 1)
+        await ClockCycles(self.dut.clk, 2)
 
     async def soft_reset(self) -> None:
         self.resets += 1
+        streams = [self.channels[name] for name in INPUTS | OUTPUTS]
+        for channel in streams:
+            channel.vanishing = True
         await self.write(Register.CONTROL, Control.SOFT_RESET)
         self._withdraw()
-        await ClockCycles(self.dut.clk, 1)
-        for name in INPUTS | OUTPUTS:
-            self.channels[name].forget()
+        await ClockCycles(self.dut.clk, 2)
+        for channel in streams:
+            channel.vanishing = False
 
     def _withdraw(self):
         """The bus models drop what they were sending or receiving."""

@@ -41,11 +41,13 @@ class Channel:
     idles: int = 0
     first: int | None = None
     last: int | None = None
+    vanishing: bool = False
+    """What waits may vanish at any cycle: a soft reset is under way."""
     _held: dict[str, str] | None = field(default=None, repr=False)
     _resetting: bool = False
 
     def forget(self) -> None:
-        """What waits may vanish: a soft reset, or the bench withdraws its offer."""
+        """What waits now may vanish: the bench withdraws its offer."""
         self._held = None
 
     def restart(self) -> None:
@@ -65,6 +67,8 @@ class Channel:
         for name, value in ((self.valid, valid), (self.ready, ready)):
             if value in UNKNOWN:
                 self._violated(f"{name} unknown", cycle)
+        if self.vanishing:
+            self._held = None
         if self._held is not None and valid == "0":
             self._violated(f"{self.valid} dropped", cycle)
         if valid != "1":
@@ -78,7 +82,7 @@ class Channel:
             elif self._held is not None and value != self._held[name]:
                 self._violated(f"{name} changed", cycle)
         if ready != "1":
-            self._held = now
+            self._held = None if self.vanishing else now
             self.stalls += 1
             return False
         self._held = None

@@ -82,6 +82,8 @@ async def unmapped(dut):
         await bench.registers.write(Register[name], b"\xff\xff\xff\xff")
         assert await bench.read(Register[name]) == before, name
     assert await bench.read(Register.STATUS) == 0
+    if (n := bench.config.limits.n) & (n - 1):
+        await bench.write(tables(n)["bias"] + 4 * n, 1, Response.DECERR)
     await bench.run(plain_job(bench))
     bench.report("unmapped")
 
@@ -107,7 +109,7 @@ async def illegal_sizes(dut):
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
 async def illegal_modes(dut):
-    """A mode or a shift that this engine does not have."""
+    """A mode that this engine does not have; a shift or multiplier out of range."""
     bench = await Bench(dut).start()
     output = bench.config.output
     if output.mode != "both":
@@ -117,19 +119,20 @@ async def illegal_modes(dut):
         await bench.write(Register.MODE, wrong)
         await bench.write(Register.CONTROL, Control.START)
         await refused(bench, Error.MODE_NOT_BUILT_IN)
-    if output.mode != "raw" and output.scale == "tensor":
-        job = plain_job(bench)
-        await bench.program(job)
-        await bench.write(Register.MODE, Mode.REQUANTIZE)
-        await bench.write(Register.SHIFT, 63)
-        await bench.write(Register.CONTROL, Control.START)
-        await refused(bench, Error.ILLEGAL_SHIFT)
+    if output.mode != "raw":
+        tensor = output.scale == "tensor"
+        table = tables(bench.config.limits.n)
+        for name, value in (("shift", 63), ("multiplier", 1 << 31)):
+            await bench.write(
+                Register[name.upper()] if tensor else table[name], value, Response.SLVERR
+            )
+            await refused(bench, Error.ILLEGAL_SHIFT)
     await bench.run(plain_job(bench))
     bench.report("illegal_modes")
 
 
 async def refused(bench: Bench, error: Error) -> None:
-    """The last start raised ``error`` and nothing else; writing the bit clears it."""
+    """What was just done raised ``error`` and nothing else; writing the bit clears it."""
     await ClockCycles(bench.dut.clk, 5)
     assert await bench.read(Register.ERROR) == error
     assert await bench.read(Register.STATUS) & (Status.BUSY | Status.ERROR) == Status.ERROR

@@ -1,1 +1,5 @@
-"""Cycle models: how long a job takes, without simulating it."""
+"""Cycle models: what a job takes, told without simulating it."""
+
+from .gemm import predict, utilisation
+
+__all__ = ["predict", "utilisation"]

@@ -1,0 +1,116 @@
+"""Simulated cycles per second of one engine in four simulators, on the same kind of job.
+
+Every simulator runs whole jobs through the engine's AXI ports: registers, operands from NumPy
+arrays, results back into one. cocotb uses cocotbext-axi with one wide port per stream and without
+the protocol checkers of the regression, which would slow it down. Seconds are processor time of
+the process that simulates, without builds and imports; the best of the repetitions counts.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import common
+import numpy as np
+
+BAR = 30
+"""native must be so many times faster than cocotb with Verilator."""
+
+
+def operands(config, size: int, seed: int = 1):
+    rng = np.random.default_rng(seed)
+    shape = (size, size)
+    a = rng.integers(config.a.min, config.a.max, shape, endpoint=True)
+    return a, rng.integers(config.b.min, config.b.max, shape, endpoint=True)
+
+
+def native(config, size: int, repeat: int) -> dict:
+    from matweave.sim.native import Engine
+
+    a, b = operands(config, size)
+    best = {"cycles_per_second": 0.0}
+    with Engine(config) as engine:
+        for _ in range(repeat):
+            before, start = engine.total_cycles, time.process_time()
+            result = engine.gemm(a, b)
+            seconds, cycles = time.process_time() - start, engine.total_cycles - before
+            assert np.array_equal(result.c, a @ b)
+            best = max(best, _figures(cycles, seconds), key=lambda f: f["cycles_per_second"])
+    return best
+
+
+def cocotb(config, simulator: str, size: int, repeat: int) -> dict:
+    from matweave.sim import regression
+
+    with tempfile.TemporaryDirectory() as folder:
+        report = regression.run(
+            config, simulator, work_dir=Path(folder), benches=["speed"], cases=repeat, largest=size,
+            strip=False,
+        )  # fmt: skip
+        assert report.passed, report.tests
+        found = [_figures(row["cycles"], row["seconds"]) for row in report.records]
+    return max(found, key=lambda f: f["cycles_per_second"])
+
+
+def pysim(config, size: int) -> dict:
+    from matweave.sim import pysim
+    from matweave.sim.jobs import Job
+
+    a, b = operands(config, size)
+    job = Job(a, b).checked(config)
+
+    async def script(driver):
+        before, start = driver.cycle, time.process_time()
+        result = await driver.job(job)
+        seconds, cycles = time.process_time() - start, driver.cycle - before
+        assert np.array_equal(result.c, a @ b)
+        return _figures(cycles, seconds)
+
+    return pysim.simulate(config, script)
+
+
+def _figures(cycles: float, seconds: float) -> dict:
+    return {
+        "cycles": round(cycles),
+        "seconds": seconds,
+        "cycles_per_second": cycles / max(seconds, 1e-9),
+    }
+
+
+def main() -> int:
+    parser = common.parser(__doc__)
+    parser.add_argument("--preset", default="gemm_os_16x16")
+    parser.add_argument("--repeat", type=int, default=5, help="jobs of each (default 5)")
+    arguments = parser.parse_args()
+    from matweave.hw import config as configuration
+
+    config = configuration.load(arguments.preset)
+    repeat = arguments.repeat
+    # Sizes: long enough to measure, short enough for the simulator.
+    runs = {
+        "native": lambda: native(config, 256, repeat),
+        "cocotb + Verilator": lambda: cocotb(config, "verilator", 64, repeat),
+        "cocotb + Icarus": lambda: cocotb(config, "icarus", 48, repeat),
+        "Amaranth": lambda: pysim(config, 32),
+    }
+    found = {}
+    for name, run in runs.items():
+        print(f"simulate: {name} …", file=sys.stderr, flush=True)
+        found[name] = run()
+    reference = found["cocotb + Verilator"]["cycles_per_second"]
+    rows = [
+        common.row(
+            {"engine": config.name, "simulator": name},
+            **figures,
+            times_cocotb_verilator=figures["cycles_per_second"] / reference,
+        )
+        for name, figures in found.items()
+    ]
+    ratio = found["native"]["cycles_per_second"] / reference
+    bars = [common.Bar("native over cocotb + Verilator", ratio, ">=", BAR)]
+    return common.report("simulated cycles per second", rows, bars, as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
