@@ -4,6 +4,7 @@ that it was made from."""
 import functools
 import getpass
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -12,9 +13,11 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from amaranth.hdl import _nir as nir
 
 from matweave.hw import catalog, config, emit, source
 from matweave.hw.array.output_stationary import OutputStationaryArray
@@ -173,6 +176,27 @@ def lint_samples(count: int, seed: int, folder: Path) -> None:
 @pytest.mark.requires_tool("verilator")
 def test_lint_of_samples(seed, tmp_path):
     lint_samples(8, seed, tmp_path)
+
+
+def test_comparisons_are_decided_only_where_they_are():
+    """All pairs of 2-bit values some of whose bits are constant, by enumeration."""
+    operators = {"u<": int.__lt__, "u<=": int.__le__, "u>": int.__gt__, "u>=": int.__ge__}
+
+    def operand(bits, cell):
+        nets = [
+            nir.Net.from_cell(cell, index) if bit is None else nir.Net.from_const(bit)
+            for index, bit in enumerate(bits)
+        ]
+        choices = itertools.product(*((0, 1) if bit is None else (bit,) for bit in bits))
+        return nir.Value(nets), [low + 2 * high for low, high in choices]
+
+    patterns = list(itertools.product((0, 1, None), repeat=2))
+    for (sign, compare), a, b in itertools.product(operators.items(), patterns, patterns):
+        (a_value, a_numbers), (b_value, b_numbers) = operand(a, 1), operand(b, 2)
+        cell = SimpleNamespace(operator=sign, inputs=(a_value, b_value))
+        results = {int(compare(x, y)) for x in a_numbers for y in b_numbers}
+        expected = results.pop() if len(results) == 1 else None
+        assert emit._decided(cell) == expected, (a, sign, b)
 
 
 @pytest.mark.slow
