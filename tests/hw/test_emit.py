@@ -93,10 +93,10 @@ def test_nothing_of_this_machine(preset):
     for file, text in generated(preset).files.items():
         private = [str(Path.cwd()), str(Path.home()), os.uname().nodename]
         private += [str(Path(emit.__file__).parent), sys.prefix, time.strftime("%Y-%m-%d")]
-        if len(getpass.getuser()) > 4:
-            private.append(getpass.getuser())
+        private.append(getpass.getuser())
         for secret in private:
-            assert secret == "/" or secret not in text, (file, secret)
+            # Shorter ones may well be words of the text.
+            assert len(secret) < 5 or secret not in text, (file, secret)
         assert not re.search(r"(?:^|[\s\"'(])/(?:\w[\w.-]*/)+", text), file
         assert not re.search(r"\.py\b|\bsrc\b", text), file
         assert text.isascii() or file.endswith(".md"), file
