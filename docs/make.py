@@ -1,0 +1,185 @@
+"""Writes the pages that are made from code: ``python docs/make.py`` after changing what they tell.
+
+``tests/test_docs.py`` fails where a page is not what this would write.
+"""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from matweave import listing, reference
+from matweave.hw import catalog, config, emit, engine, manifest, source
+from matweave.hw.engine import regmap
+from matweave.hw.formats import Overflow
+
+DOCS = Path(__file__).parent
+MARKS = ("<!-- engines: made by docs/make.py -->", "<!-- end -->")
+
+REGISTERS_HEAD = """\
+# Registers
+
+An engine's AXI4-Lite port: 32-bit data, byte addresses. RO read only (writes: SLVERR), RW read and
+write, WO write only, W1C write ones to clear. Unmapped addresses: DECERR. RW registers and tables
+cannot be written while a job runs (SLVERR). `matweave generate` writes the same map with the
+addresses of one engine as `NAME_regs.h` (C) and `NAME_regs.md`.
+
+This page is made from `hw/engine/regmap.py` by `docs/make.py`.
+
+| address | name | access | meaning |
+|---|---|---|---|
+"""
+
+TABLES = """\
+
+## Channel tables
+
+One 32-bit word per column n of C, write only, whole words only. The tables' windows follow each
+other and grow with `limits.n`: each is 4 bytes times `limits.n` rounded up to a power of two, and
+at least 256 bytes.
+
+| `limits.n` | bias[0] | multiplier[0] | shift[0] |
+|---|---|---|---|
+{rows}
+
+bias is signed 32 bits; multiplier is 0 to 2^31 - 1, shift 0 to 62. The last two exist where
+`output.scale` is `channel` and `output.mode` is not `raw`.
+
+## A job
+
+1. Write M, N, K, MODE and what MODE needs: the tables, or ZERO_POINT, MULTIPLIER and SHIFT.
+2. Write 1 to CONTROL, and offer A and B (and C0) on their streams, in the order of
+   [streams.md](streams.md). Data may be offered before the start; it is taken after it.
+3. Take C until `tlast`. STATUS then says done; ERROR says what was refused.
+"""
+
+ENGINES_HEAD = """\
+# Engines
+
+Every preset, as `matweave generate PRESET` builds it. The array takes one m × k block of A and one
+k × n block of B per cycle; its latency is from the last block of a sum to the sum, in cycles, and
+the output stage's is added to it. Any of these is a starting point for a configuration of your own:
+see [configuration.md](configuration.md).
+
+This page is made by `docs/make.py`.
+
+| preset | array | PE | A · B → C | multipliers | m × n × k | latency | M, N, K up to |
+|---|---|---|---|---|---|---|---|
+"""
+
+PAIRS_HEAD = """\
+
+## Which PE works in which array
+
+Any PE works in any array. One combination is refused, with the reason: an accumulator of given
+width that saturates, inside a PE that only adds modulo 2^width.
+
+| PE | {arrays} |
+|---|{rule}|
+"""
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is made from code, and what it must hold."""
+    readme = DOCS.parent / "README.md"
+    return {
+        DOCS / "reference" / "configuration.md": reference.markdown() + "\n",
+        DOCS / "reference" / "registers.md": registers(),
+        DOCS / "reference" / "engines.md": engines(),
+        DOCS / "pictures" / "flow.svg": _script("pictures/flow.py").svg(),
+        readme: _between_marks(readme.read_text(encoding="utf-8"), arrays_table()),
+    }
+
+
+def registers() -> str:
+    rows = []
+    for register in regmap.REGISTERS:
+        rows.append(
+            f"| 0x{register.address:02X} | {register.name} | {register.access} | {register.doc} |"
+        )
+        for field in register.fields:
+            bits = f"{field.low + field.width - 1}:{field.low}" if field.width > 1 else field.low
+            rows.append(f"| | · {field.name} | bit {bits} | {field.doc} |")
+    tables = []
+    for most in (16, 64, 256, 1024):
+        addresses = regmap.table_addresses(most, per_channel=True).values()
+        tables.append(f"| {most} | " + " | ".join(f"0x{each:X}" for each in addresses) + " |")
+    return REGISTERS_HEAD + "\n".join(rows) + "\n" + TABLES.format(rows="\n".join(tables))
+
+
+def engines() -> str:
+    return ENGINES_HEAD + "\n".join(_preset(name) for name in source.presets()) + "\n" + _pairs()
+
+
+def _preset(name: str) -> str:
+    settings = config.load(name)
+    facts = manifest.manifest(settings, engine.build(settings))
+    g, limits, speed = settings.geometry, settings.limits, facts["performance"]
+    result = {
+        "raw": str(settings.result_format),
+        "requantized": str(settings.output.format),
+        "both": f"{settings.result_format} or {settings.output.format}",
+    }[settings.output.mode]
+    cells = (
+        f"`{name}`",
+        f"{settings.array.kind}",
+        settings.pe.kind,
+        f"{settings.a} · {settings.b} → {result}",
+        g.macs,
+        f"{g.m} × {g.n} × {g.k}",
+        f"{speed['array_latency']} + {speed['output_latency']}",
+        f"{limits.m}, {limits.n}, {limits.k}",
+    )
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _pairs() -> str:
+    rows = []
+    for pe in catalog.pes():
+        cells = []
+        for array in config.ARRAYS:
+            numbers = config.load("gemm_os_8x8").a
+            no = catalog.refusal(pe, array, 24, Overflow.SATURATE, numbers, numbers)
+            cells.append("yes, not saturating" if no else "yes")
+        rows.append(f"| `{pe}` | {' | '.join(cells)} |")
+    arrays = " | ".join(f"`{array}`" for array in config.ARRAYS)
+    head = PAIRS_HEAD.format(arrays=arrays, rule="|".join("---" for _ in config.ARRAYS))
+    return head + "\n".join(rows) + "\n"
+
+
+def arrays_table() -> str:
+    """For the README: each array with what it does, its PEs and its presets."""
+    names = list(source.presets())
+    rows = ["| array | what it does | presets |", "|---|---|---|"]
+    about = listing.catalogue()["arrays"]
+    for kind in config.ARRAYS:
+        mine = [name for name in names if config.load(name).array.kind == kind]
+        shown = ", ".join(f"`{name}`" for name in mine if not name.startswith("tiny_"))
+        rows.append(f"| `{kind}` | {about[kind]} | {shown} |")
+    rows += ["", "| PE, in any of them | what it is |", "|---|---|"]
+    rows += [
+        f"| `{name}` | {facts.title}. {facts.summary} |" for name, facts in catalog.pes().items()
+    ]
+    return "\n".join(rows)
+
+
+def _between_marks(text: str, table: str) -> str:
+    start, end = map(re.escape, MARKS)
+    assert re.search(f"{start}.*{end}", text, re.DOTALL), "the README has lost its marks"
+    return re.sub(
+        f"({start}\n).*({end})", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL
+    )
+
+
+def _script(name: str):
+    path = DOCS / name
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    assert emit  # chooses Amaranth's Yosys before Amaranth does
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(DOCS.parent))
