@@ -45,8 +45,7 @@ format: install
 	$(VENV)/bin/ruff format .
 
 docs: install
-	$(VENV)/bin/matweave schema --markdown > docs/reference/configuration.md.new
-	mv docs/reference/configuration.md.new docs/reference/configuration.md
+	$(VENV)/bin/python docs/make.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis sim_build results demo_out
