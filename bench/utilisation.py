@@ -2,7 +2,8 @@
 
 Utilisation is useful multiply-accumulates over those that the array could do from the first
 operand accepted to the last result given, streams never stalling. Each job's cycles must also be
-what the cycle model says.
+what the cycle model says. The textbook systolic arrays (a register between any two PEs) are for
+comparison: their skew is in no bar.
 """
 
 import sys
@@ -16,9 +17,8 @@ ENGINES = (
     "gemm_matrix_8x8",
     "gemm_cube_4x4x4",
     "gemm_tree_8x8",
-    "gemm_os_8x8_textbook",
-    "gemm_ws_8x8_textbook",
 )
+TEXTBOOK = ("gemm_os_8x8_textbook", "gemm_ws_8x8_textbook")
 SIDE = 8
 BARS = {8 * SIDE: 0.95, 2 * SIDE: 0.80}
 """M = N = K, and the least utilisation there."""
@@ -58,12 +58,16 @@ def main() -> int:
     parser = common.parser(__doc__)
     arguments = parser.parse_args()
     rows = []
-    for preset in ENGINES:
+    for preset in ENGINES + TEXTBOOK:
         print(f"utilisation: {preset} …", file=sys.stderr, flush=True)
         rows += measure(preset, sorted(BARS, reverse=True))
     bars = []
     for size, least in BARS.items():
-        worst = min(row["utilisation"] for row in rows if row["config"]["M = N = K"] == size)
+        worst = min(
+            row["utilisation"]
+            for row in rows
+            if row["config"]["M = N = K"] == size and row["config"]["engine"] in ENGINES
+        )
         bars.append(common.Bar(f"least utilisation at M = N = K = {size}", worst, ">=", least))
     off = sum(row["cycles"] != row["model"] for row in rows)
     bars.append(common.Bar("jobs whose cycles the model misses", off, "<=", 0))

@@ -158,8 +158,8 @@ def _compile(verilog, top, simulator, waves, folder, objects=()) -> None:
 
 
 def _runtime(waves: bool) -> list[Path]:
-    """Object files that are the same in every build: cocotb's main loop and Verilator's run time.
-    To compile them is two thirds of the build of a small engine."""
+    """Verilator's run time: object files that are the same in every build, and half of the work
+    for a small engine. (cocotb's ``verilator.o`` is not: it has the size of the model in it.)"""
     versions = toolchain.versions()
     tools = [versions[name] for name in ("verilator", "g++", "cocotb")]
     key = cache.digest(tools, waves, BUILD_ARGUMENTS["verilator"])
@@ -168,7 +168,7 @@ def _runtime(waves: bool) -> list[Path]:
     def make(folder: Path) -> None:
         _compile(empty, "empty", "verilator", waves, folder)
         for path in folder.iterdir():
-            if not (path.suffix == ".o" and path.name.startswith("verilat")):
+            if not (path.suffix == ".o" and path.name.startswith("verilated")):
                 path.unlink()
 
     return sorted(cache.build("cocotb-runtime", key, make).iterdir())
@@ -227,7 +227,7 @@ def _runner(simulator: str, timeout: float, what: str, check: bool = True, objec
                 try:
                     output = toolchain.run(cmd, cwd=cwd, env=self.env, timeout=timeout, what=what)
                 except toolchain.ToolFailed as error:
-                    stdout.write(error.output)
+                    stdout.write(f"{error.output}\n{error}\n")
                     if check:
                         raise
                 else:
