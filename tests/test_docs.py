@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-SLOW = ("--waves", "pytest", "tiny_os --set pe.kind=shift_add --cases")
+SLOW = ("--waves", "pytest", "test first.toml", "tiny_os --set pe.kind=shift_add --cases")
 """Commands with these words are run with ``-m slow`` only."""
 
 NOT_RUN = (
