@@ -124,9 +124,9 @@ class Requantizer(wiring.Component):
         """``i << max(0, 31 - shift)``, modulo ``2**32``."""
         amount = Signal(5)
         m.d.comb += amount.eq(Mux(self.shift[5], 0, ~self.shift[:5]))  # 31 - x is ~x in 5 bits
-        result = Signal(signed(32))
-        m.d.comb += result.eq(self.i << amount)
-        return result
+        shifted = Signal(signed(32), name="shifted_left")
+        m.d.comb += shifted.eq(self.i << amount)
+        return shifted
 
     def _shifted_right(self, m, value, amount):
         """``value >> amount`` saturated to ``_KEPT`` bits, and whether rounding adds one to it.
