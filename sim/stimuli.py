@@ -29,7 +29,7 @@ SELECT = "mutsel"
 """Name of the stream that sets the wrapper: mutant (16 bits), strobes (4), delays (1)."""
 
 WATCHDOG = 3_000
-N_JOBS, N_RESETS = 70, 30
+N_JOBS, N_RESETS, N_SCALES = 70, 30, 60
 LONG = 1 << 14
 """Longest pause, for the counters' bits."""
 
@@ -253,10 +253,12 @@ def _job(config: GemmConfig, job: Job, *, fill, pauses=None, delays=False, **opt
     """One whole job, or the part of it that ``options`` say."""
     job = job.checked(config)
     whole = not options
+    *writes, start = (write(address, data) for address, data in job.registers(config))
+    fill.shuffle(writes)  # any order before the start
     return Step(
         inputs=job.pack(config, fill),
         outputs={"c": config.geometry.beats(*job.shape)["c"]},
-        operations=tuple(write(address, data) for address, data in job.registers(config)),
+        operations=(*writes, start),
         options={"pauses": pauses, "start_last": True, "watchdog": WATCHDOG, "drain": 4 * whole}
         | options,
         delays=delays,
@@ -289,9 +291,36 @@ def _jobs(config: GemmConfig, seed: int) -> Iterator[Step]:
         raw = config.output.mode != "requantized"
         yield _job(config, Job(a=a, b=b, **({} if raw else scale)), fill=rng)
         yield _step(*_all_registers())
+    if config.output.mode != "raw":
+        yield from _scales(config, rng)
     # Between jobs nothing is taken, whatever is offered.
     offered = case(config, seed, 8).job.pack(config, rng)
     yield Step(inputs=offered, options={"drain": 40})
+
+
+def _scales(config: GemmConfig, rng: np.random.Generator) -> Iterator[Step]:
+    """Sums, multipliers and shifts of every size: C0 brings any 32-bit sum to the requantizer."""
+    m, n = config.limits.m, config.limits.n
+    result, output = config.result_format, config.output.format
+    size = (n,) if config.output.scale == "channel" else ()
+    for index in range(N_SCALES):
+        bits = int(rng.integers(1, result.width))
+        job = Job(
+            a=values(config.a, "random", (m, 1), rng),
+            b=values(config.b, "random", (1, n), rng),
+            c0=rng.integers(-(1 << bits), 1 << bits, (m, n)),
+            bias=rng.integers(-(1 << 31), 1 << 31, n) if index % 4 == 0 else None,
+            multiplier=rng.integers(0, 1 << int(rng.integers(1, 32)), size),
+            # Mostly shifts that leave some of the product in the output's range.
+            shift=rng.integers(0, 63, size)
+            if index % 3 == 0
+            else np.clip(bits + rng.integers(-12, 31, size), 0, 62),
+            zero_point=int(rng.integers(output.min, output.max + 1)),
+            relu=index % 5 == 0,
+            requantize=True,
+        )
+        pauses = _pauses(rng) if index % 2 else None
+        yield _job(config, job, fill=rng, pauses=pauses)
 
 
 def _resets(config: GemmConfig, seed: int) -> Iterator[Step]:
