@@ -32,7 +32,6 @@ class PeFacts:
     title: str
     summary: str
     saturates_in_array: bool = True
-    redundant: bool = False
 
 
 def read_facts(path: Path) -> PeFacts | None:

@@ -71,7 +71,8 @@ class SkidBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         head, spare = (Signal(self.width, name=name, reset_less=True) for name in ("head", "spare"))
-        head_valid, spare_valid = Signal(), Signal()
+        head_valid = Signal()
+        spare_valid = Signal()
         m.d.comb += [
             self.i_ready.eq(~spare_valid),
             self.o_data.eq(head),
@@ -148,9 +149,11 @@ class RowQueue(wiring.Component):
         m = Module()
         m.submodules.memory = memory = shared(BufferMemory, width=self.width, depth=self.depth)
         level = Signal(range(self.depth + 1))
-        head, tail = Signal(range(self.depth)), Signal(range(self.depth))
+        head = Signal(range(self.depth))
+        tail = Signal(range(self.depth))
         stored = Signal()
-        push, pop = Signal(), Signal()
+        push = Signal()
+        pop = Signal()
         m.d.comb += [
             stored.eq(level != 0),
             self.o_valid.eq(stored | self.i_valid),

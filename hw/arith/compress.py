@@ -149,7 +149,8 @@ def _counters(m, logic, counters, result, name):
     """A vector of counters ordered by weight, so that only the last may have nowhere to carry."""
     n_carry = sum(weight + 1 < len(result) for weight, _ in counters)
     inputs = list(zip(*(inputs for _, inputs in counters), strict=True))
-    sums, carries = Signal(len(counters), name=f"{name}_s"), Signal(n_carry, name=f"{name}_c")
+    sums = Signal(len(counters), name=f"{name}_s")
+    carries = Signal(n_carry, name=f"{name}_c")
     m.d.comb += sums.eq(logic[0](*(Cat(*bits) for bits in inputs)))
     if n_carry:
         m.d.comb += carries.eq(logic[1](*(Cat(*bits[:n_carry]) for bits in inputs)))

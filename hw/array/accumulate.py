@@ -36,5 +36,7 @@ def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, pa
         products = Signal.like(dot.o, name="products", reset_less=True)
         m.d.sync += products.eq(dot.o)
     m.submodules.add = add = shared(pe.adder_class, width=width, i_width=own, saturate=saturate)
+    # Amaranth would cut or extend a state of the wrong form without a word.
+    assert len(add.i) == len(products) and len(add.c) == len(c) == len(add.o)
     m.d.comb += [add.i.eq(products), add.c.eq(c)]
     return add.o

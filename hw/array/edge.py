@@ -4,18 +4,21 @@ from amaranth.hdl import Cat, Signal
 
 from ..cells import shared
 from ..pe.base import Pe
-from .skew import skewed
+from .skew import delayed, skewed
+
+
+def resolved(m, pe: Pe, state, width: int, column: int):
+    """The two's-complement sum that ``state`` stands for, ``pe.resolve_latency`` cycles later."""
+    m.submodules[f"resolve_{column}"] = resolve = shared(pe.resolve_class, pe=pe, width=width)
+    m.d.comb += resolve.i.eq(state)
+    return delayed(m, f"resolved_{column}", resolve.o, pe.resolve_latency)
 
 
 def drain(m, pe: Pe, bus, columns: int, width: int, groups: int, tile_columns: int):
     """One resolved number per column from the states on ``bus``, de-skewed by tile column."""
-    resolved = []
     state = pe.words * width
-    for column in range(columns):
-        m.submodules[f"resolve_{column}"] = resolve = shared(pe.resolve_class, pe=pe, width=width)
-        m.d.comb += resolve.i.eq(bus.word_select(column, state))
-        resolved.append(resolve.o)
-    padded = pad(Cat(resolved), groups * tile_columns * width)
+    sums = [resolved(m, pe, bus.word_select(n, state), width, n) for n in range(columns)]
+    padded = pad(Cat(sums), groups * tile_columns * width)
     return skewed(m, "deskew", padded, groups, reverse=True)[: columns * width]
 
 

@@ -40,8 +40,9 @@ class OutputStationaryArray(wiring.Component):
     ``rows`` cycles apart, and nothing else is asked of the caller: blocks may come with any gaps.
 
     Ports: ``a`` (rows*depth operands, lane ``row*depth + d``), ``b`` (depth*columns operands, lane
-    ``d*columns + column``), ``valid``, ``first``, ``last``; ``o`` (columns two's-complement sums of
-    ``width`` bits) with ``o_valid``: the tile's rows 0 to rows-1, in ``rows`` consecutive cycles.
+    ``d*columns + column``), ``valid``, ``first``, ``last``, and with ``last`` the ``size`` of the
+    tile (1 to rows); ``o`` (columns two's-complement sums of ``width`` bits) with ``o_valid``: the
+    tile's rows 0 to size-1, in consecutive cycles.
 
     Latency: :attr:`latency` cycles from ``last`` to row 0. Initiation interval 1. Overflow: modulo
     ``2**width``, or saturating at each block's addition with ``saturate``.
@@ -69,8 +70,9 @@ class OutputStationaryArray(wiring.Component):
         self.tile_rows, self.tile_columns = min(tile_rows, rows), min(tile_columns, columns)
         self.pipeline, self.saturate = pipeline, saturate
         self.hold = self.tile_rows > 1
-        #: Cycles from ``last`` to row 0: accumulator, hold, column skew, output register, pipeline.
-        self.latency = 2 + self.hold + (tiles(columns, self.tile_columns) - 1) + pipeline
+        #: Cycles from ``last`` to row 0: accumulator, hold, column skew, output register, …
+        skew = tiles(columns, self.tile_columns) - 1
+        self.latency = 2 + self.hold + skew + pipeline + pe.resolve_latency
         super().__init__(
             {
                 "a": In(rows * depth * pe.a.width),
@@ -78,6 +80,7 @@ class OutputStationaryArray(wiring.Component):
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
+                "size": In(range(rows + 1)),
                 "o": Out(columns * width),
                 "o_valid": Out(1),
             }
@@ -109,14 +112,13 @@ class OutputStationaryArray(wiring.Component):
             for d in range(depth)
         )
         operands = int(self.pipeline == 2)
-        a = delayed(m, "a_stage", self.a, operands)
-        b = delayed(m, "b_stage", b, operands)
 
         # Left edge: operands and control of tile row g, g cycles late; then the encoders.
         a_group = self.tile_rows * depth * pe.a.width
-        a = skewed(m, "a_skew", pad(a, row_groups * a_group), row_groups)
+        a = skewed(m, "a_skew", pad(self.a, row_groups * a_group), row_groups)
         lanes = [a.word_select(lane, pe.a.width) for lane in range(self.rows * depth)]
-        m.d.comb += grid.a_i.eq(Cat(encode(m, pe, lanes, "encoder")))
+        codes = Cat(encode(m, pe, lanes, "encoder"))
+        m.d.comb += grid.a_i.eq(delayed(m, "a_stage", codes, operands))
 
         finished = self.valid & self.last
         control = [self.valid, self.first]
@@ -132,7 +134,7 @@ class OutputStationaryArray(wiring.Component):
         # Top edge: operands and drain token of tile column g, g cycles late.
         b_group = self.tile_columns * depth * pe.b.width
         b = skewed(m, "b_skew", pad(b, column_groups * b_group), column_groups)
-        m.d.comb += grid.b_i.eq(b[: len(grid.b_i)])
+        m.d.comb += grid.b_i.eq(delayed(m, "b_stage", b[: len(grid.b_i)], operands))
         token = delayed(m, "token_stage", done, int(self.hold), resettable=True)
         token = Cat(token for _ in range(column_groups))
         m.d.comb += grid.token_i.eq(skewed(m, "token_skew", token, column_groups, resettable=True))
@@ -147,14 +149,15 @@ class OutputStationaryArray(wiring.Component):
         return m
 
     def _count_rows(self, m, finished):
-        """``o_valid``: high for ``rows`` cycles, from ``latency`` cycles after ``finished``."""
+        """``o_valid``: high for ``size`` cycles, from ``latency`` cycles after ``finished``."""
         start = delayed(m, "o_start", finished, self.latency, resettable=True)
         if self.rows == 1:
             m.d.comb += self.o_valid.eq(start)
             return
+        size = delayed(m, "o_size", self.size, self.latency)
         left = Signal(range(self.rows))
         with m.If(start):
-            m.d.sync += left.eq(self.rows - 1)
+            m.d.sync += left.eq(size - 1)
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
         m.d.comb += self.o_valid.eq(start | (left != 0))

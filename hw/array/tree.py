@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 from ..pe.base import Pe, encode
 from .accumulate import product_width
+from .edge import resolved
 from .skew import delayed
 from .weight_stationary import weight_ports
 from .ws_grid import WeightRegisters
@@ -65,7 +66,8 @@ class TreeArray(wiring.Component):
 
     Ports, contract and initiation interval as
     :class:`~.weight_stationary.WeightStationaryArray` with ``depth`` rows; :attr:`latency` is
-    ``pipeline`` cycles: 1 registers the sums, 2 the operands as well, 0 nothing.
+    ``pipeline`` cycles (1 registers the sums, 2 the operands as well, 0 nothing), and what
+    the PE needs to resolve a redundant sum.
     """
 
     def __init__(self, *, pe: Pe, columns: int, depth: int, pipeline: int = 1):
@@ -76,7 +78,7 @@ class TreeArray(wiring.Component):
             raise ValueError(f"pipeline must be 0, 1 or 2 stages, not {pipeline}")
         self.pe, self.rows, self.columns, self.pipeline = pe, depth, columns, pipeline
         self.width = product_width(pe, depth)
-        self.latency = pipeline
+        self.latency = pipeline + pe.resolve_latency
         super().__init__(weight_ports(depth, columns, pe, self.width))
 
     def elaborate(self, platform):
@@ -100,17 +102,13 @@ class TreeArray(wiring.Component):
                 width=self.width,
                 registered=self.pipeline >= 1,
             )
-            m.submodules[f"resolve_{column}"] = resolve = shared(
-                pe.resolve_class, pe=pe, width=self.width
-            )
             m.d.comb += [
                 part.a.eq(operands),
                 Cat(part.bank, part.write_bank).eq(banks),
                 part.w.eq(w.word_select(column, pe.b.width)),
                 part.en.eq(enables),
-                resolve.i.eq(part.o),
             ]
-            results.append(resolve.o)
+            results.append(resolved(m, pe, part.o, self.width, column))
         m.d.comb += [
             self.o.eq(Cat(results)),
             self.o_valid.eq(delayed(m, "o_stage", self.valid, self.latency, resettable=True)),

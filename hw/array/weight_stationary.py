@@ -65,7 +65,8 @@ class WeightStationaryArray(wiring.Component):
         self.tile_rows, self.tile_columns = min(tile_rows, rows), min(tile_columns, columns)
         self.width = product_width(pe, rows)
         #: Cycles from ``a`` to ``o``: tile rows, and the column skew.
-        self.latency = tiles(rows, self.tile_rows) + tiles(columns, self.tile_columns) - 1
+        skew = tiles(columns, self.tile_columns) - 1
+        self.latency = tiles(rows, self.tile_rows) + skew + pe.resolve_latency
         super().__init__(weight_ports(rows, columns, pe, self.width))
 
     def elaborate(self, platform):

@@ -44,11 +44,15 @@ def array_choice(config) -> ArrayChoice:
         rows=array.rows,
         columns=array.columns,
         width=config.accumulator_format.width,
-        # An exact accumulator never overflows.
-        saturate=config.accumulator.width != "exact"
-        and config.accumulator.overflow is Overflow.SATURATE,
+        saturate=saturates(config),
         **variant,
     )
+
+
+def saturates(config) -> bool:
+    """Whether the accumulator needs saturation; an exact one never overflows."""
+    given = config.accumulator.width != "exact"
+    return given and config.accumulator.overflow is Overflow.SATURATE
 
 
 def build(config) -> GemmEngine:
@@ -62,6 +66,7 @@ def build(config) -> GemmEngine:
         max_n=config.limits.n,
         max_k=config.limits.k,
         accumulator=config.accumulator_format,
+        saturate=saturates(config),
         overflow=config.accumulator.overflow,
         result=config.result_format,
         output=OutputShape(

@@ -36,8 +36,9 @@ class CoreShape:
     """The numbers of a core.
 
     ``geometry``: block per cycle; ``pe``: operand formats; ``max_m``, ``max_n``, ``max_k``: largest
-    sizes; ``accumulator``, ``overflow``: of the sum of products; ``result``: raw result and C0;
-    ``output``: requantised element, or None; ``raw``: raw results can be asked for.
+    sizes; ``accumulator``: format of the sum of products, which saturates if ``saturate``;
+    ``result``: of a raw result and of C0, which overflows as ``overflow`` says; ``output``: how
+    results leave.
     """
 
     geometry: Geometry
@@ -46,6 +47,7 @@ class CoreShape:
     max_n: int
     max_k: int
     accumulator: Format
+    saturate: bool
     overflow: Overflow
     result: Format
     output: "OutputShape"
@@ -136,6 +138,20 @@ def core_ports(shape: CoreShape) -> dict:
 def connect(m, target, source, names):
     """Drive the input ports ``names`` of ``target`` from the same names of ``source``."""
     m.d.comb += [getattr(target, name).eq(getattr(source, name)) for name in names]
+
+
+def connect_output(m, core, queue, output):
+    """The output stage behind a core's row queue, and its streams to the outside."""
+    shape = core.shape
+    connect(m, output, core, [*job_ports(shape), *table_ports(shape)])
+    connect(m, output, core, ["c0_tdata", "c0_tvalid", "c0_tlast", "c_tready"])
+    connect(m, core, output, ["c0_tready", "c_tdata", "c_tvalid", "c_tlast"])
+    connect(m, core, output, ["done", "stall_c0", "stall_c"])
+    m.d.comb += [
+        output.i_data.eq(queue.o_data),
+        output.i_valid.eq(queue.o_valid),
+        queue.o_ready.eq(output.i_ready),
+    ]
 
 
 def elements(data, format: Format, count: int):

@@ -20,16 +20,14 @@ from ..stream import BufferMemory, RowQueue
 from .core import (
     ArrayChoice,
     CoreShape,
-    connect,
+    connect_output,
     core_ports,
     elements,
-    job_ports,
     mask_depth,
     power_of_two,
-    table_ports,
 )
 from .output import OutputStage
-from .walk import Steps, advance, finished
+from .walk import Steps, advance, expecting, finished
 
 
 class OutputStationaryCore(wiring.Component):
@@ -66,9 +64,11 @@ class OutputStationaryCore(wiring.Component):
         m.submodules.output = output = shared(OutputStage, shape=shape)
 
         # Loading: beats are counted, not marked.
-        a_push, a_level = Signal(), Signal(range(self.a_depth + 1))
+        a_push = Signal()
+        a_level = Signal(range(self.a_depth + 1))
         a_tail = Signal(range(self.a_depth))
-        b_push, b_level = Signal(), Signal(range(self.b_depth + 1))
+        b_push = Signal()
+        b_level = Signal(range(self.b_depth + 1))
         a_open = self._load(m, "a", a_push, self.m, g.m, shape.max_m)
         b_open = self._load(m, "b", b_push, self.n, g.n, shape.max_n)
         m.d.comb += [
@@ -90,11 +90,16 @@ class OutputStationaryCore(wiring.Component):
         columns = Steps(m, "columns", self.n, g.n, shape.max_n)
         blocks = Steps(m, "blocks", self.k, g.k, shape.max_k, indexed=True)
         loops = (blocks, columns, rows)
-        running, issue, gate = Signal(), Signal(), Signal()
-        a_base, a_head = Signal(range(self.a_depth)), Signal(range(self.a_depth))
+        running = Signal()
+        issue = Signal()
+        gate = Signal()
+        a_base = Signal(range(self.a_depth))
+        a_head = Signal(range(self.a_depth))
         b_head = Signal(range(max(self.b_depth, 2)))
-        a_here, b_here, a_free = Signal(), Signal(), Signal()
-        spacing = Signal(range(g.m)) if g.m > 1 else None
+        a_here = Signal()
+        b_here = Signal()
+        a_free = Signal()
+        spacing = Signal(range(g.m), name="spacing") if g.m > 1 else None
         reserved = Signal(range(self.queue_depth + 1))
         room = reserved + rows.size <= self.queue_depth
         if spacing is not None:
@@ -138,26 +143,28 @@ class OutputStationaryCore(wiring.Component):
                 m.d.sync += spacing.eq(spacing - 1)
 
         # The buffers answer a cycle later; so do these.
-        valid, first, last = Signal(), Signal(), Signal()
-        m.d.sync += [valid.eq(issue), first.eq(blocks.index == 0), last.eq(blocks.last)]
+        valid = Signal()
+        first = Signal()
+        last = Signal()
+        size = Signal.like(rows.size, name="size")
+        m.d.sync += [
+            valid.eq(issue),
+            first.eq(blocks.index == 0),
+            last.eq(blocks.last),
+            size.eq(rows.size),
+        ]
         m.d.comb += [
             array.valid.eq(valid),
             array.first.eq(first),
             array.last.eq(last),
+            array.size.eq(size),
             array.a.eq(mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")),
             array.b.eq(b_buffer.r_data),
+            queue.i_data.eq(array.o),
+            queue.i_valid.eq(array.o_valid),
         ]
-        self._collect(m, array, queue)
 
-        connect(m, output, self, [*job_ports(shape), *table_ports(shape)])
-        connect(m, output, self, ["c0_tdata", "c0_tvalid", "c0_tlast", "c_tready"])
-        connect(m, self, output, ["c0_tready", "c_tdata", "c_tvalid", "c_tlast"])
-        connect(m, self, output, ["done", "stall_c0", "stall_c"])
-        m.d.comb += [
-            output.i_data.eq(queue.o_data),
-            output.i_valid.eq(queue.o_valid),
-            queue.o_ready.eq(output.i_ready),
-        ]
+        connect_output(m, self, queue, output)
         return m
 
     def _load(self, m, name: str, push, total, step: int, limit: int):
@@ -165,33 +172,4 @@ class OutputStationaryCore(wiring.Component):
         shape = self.shape
         outer = Steps(m, f"{name}_load", total, step, limit)
         blocks = Steps(m, f"{name}_load_k", self.k, shape.geometry.k, shape.max_k)
-        active = Signal(name=f"{name}_open")
-        with m.If(self.start):
-            m.d.sync += active.eq(1)
-            outer.restart()
-            blocks.restart()
-        with m.Elif(push):
-            advance(m, blocks, outer)
-            with m.If(finished(blocks, outer)):
-                m.d.sync += active.eq(0)
-        return active
-
-    def _collect(self, m, array, queue):
-        """Array rows that exist (the last row panel may be short) into the queue."""
-        shape, g = self.shape, self.shape.geometry
-        rows = Steps(m, "done_rows", self.m, g.m, shape.max_m)
-        columns = Steps(m, "done_columns", self.n, g.n, shape.max_n)
-        row = Signal(range(max(g.m, 2)), name="done_row")
-        m.d.comb += [
-            queue.i_data.eq(array.o),
-            queue.i_valid.eq(array.o_valid & (row < rows.size)),
-        ]
-        with m.If(self.start):
-            m.d.sync += row.eq(0)
-            rows.restart()
-            columns.restart()
-        with m.Elif(array.o_valid):
-            m.d.sync += row.eq(row + 1)
-            with m.If(row == g.m - 1):
-                m.d.sync += row.eq(0)
-                advance(m, columns, rows)
+        return expecting(m, name, self.start, push, blocks, outer)

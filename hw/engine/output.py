@@ -19,7 +19,7 @@ from ..geometry import Stationary
 from ..stream import SkidBuffer, sink_ports, source_ports
 from .core import CoreShape, job_ports, table_ports
 from .output_lane import OutputLane, lane_latency
-from .walk import Steps, advance, finished
+from .walk import Steps, advance, expecting, finished
 
 
 class ChannelTable(wiring.Component):
@@ -108,7 +108,8 @@ class OutputStage(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
-        enable, pop = Signal(), Signal()
+        enable = Signal()
+        pop = Signal()
 
         # C0 through a register slice: its tready must not depend on C's in the same cycle.
         m.submodules.c0_slice = c0 = shared(SkidBuffer, width=shape.c0_width)
@@ -200,16 +201,7 @@ class OutputStage(wiring.Component):
         shape = self.shape
         rows = Steps(m, "c0_rows", self.m, 1, shape.max_m)
         columns = Steps(m, "c0_columns", self.n, shape.geometry.n, shape.max_n)
-        active = Signal(name="c0_open")
-        with m.If(self.start):
-            m.d.sync += active.eq(self.add_c0)
-            rows.restart()
-            columns.restart()
-        with m.Elif(push):
-            advance(m, rows, columns)
-            with m.If(finished(rows, columns)):
-                m.d.sync += active.eq(0)
-        return active
+        return expecting(m, "c0", self.start, push, rows, columns, when=self.add_c0)
 
     def _loops(self, m):
         """Column panel, and all loops of the beats of C from the innermost."""

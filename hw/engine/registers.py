@@ -1,16 +1,19 @@
-"""AXI4-Lite slave with the registers of a GEMM engine."""
+"""The registers of a GEMM engine behind their AXI4-Lite slave."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..axi_lite import DECERR, OKAY, SLVERR, AxiLiteSlave
+from ..cells import shared
 from ..geometry import Stationary
 from ..stream import axi_lite_ports
 from . import regmap
-from .core import CoreShape, job_ports, table_ports
+from .core import CoreShape, connect, job_ports, table_ports
 from .regmap import ADDRESS
 
-OKAY, SLVERR, DECERR = 0, 2, 3
+# Bits of ERROR, as in regmap.
+ILLEGAL_SIZE, START_WHILE_BUSY, MODE_NOT_BUILT_IN, ILLEGAL_SCALE = range(4)
 
 
 class GemmRegisters(wiring.Component):
@@ -18,12 +21,12 @@ class GemmRegisters(wiring.Component):
 
     Ports: AXI4-Lite slave ``s_axil_*``; the job's parameters and ``start`` (a pulse); the tables'
     write port; ``soft_reset`` (a pulse); from the core ``done``, ``stall_*``, ``tile`` (pulses).
-    One write and one read at a time, each answered 1 cycle after it is complete.
     """
 
     def __init__(self, *, shape: CoreShape):
         self.shape = shape
         self.address_width = regmap.address_width(shape.max_n)
+        self.tables = regmap.table_addresses(shape.max_n, per_channel=shape.output.per_channel)
         ports = {name: Out(member.shape) for name, member in job_ports(shape).items()}
         ports |= {name: Out(member.shape) for name, member in table_ports(shape).items()}
         ports |= {"soft_reset": Out(1), "done": In(1), "tile": In(1)}
@@ -32,110 +35,26 @@ class GemmRegisters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        shape = self.shape
-        busy, done = Signal(), Signal()
-        errors, raised = Signal(4), Signal(4)
-        clear = Signal(4)
-        write, address, data, strobe = self._write_channel(m)
-        response = self.s_axil_bresp
+        m.submodules.slave = slave = shared(AxiLiteSlave, address_width=self.address_width)
+        lite = axi_lite_ports("s_axil", self.address_width)
+        inputs = [name for name, member in lite.items() if member.flow == wiring.In]
+        connect(m, slave, self, inputs)
+        connect(m, self, slave, [name for name in lite if name not in inputs])
 
-        values = {name: Signal(32, name=name.lower()) for name in ("M", "N", "K")}
-        values |= {
-            "MODE": Signal(4, name="mode"),
+        values = {
+            "M": Signal(32, name="m_register"),
+            "N": Signal(32, name="n_register"),
+            "K": Signal(32, name="k_register"),
+            "MODE": Signal(4, name="mode_register"),
             "ZERO_POINT": Signal(17, name="zero_point_register"),
             "MULTIPLIER": Signal(31, name="multiplier_register"),
             "SHIFT": Signal(6, name="shift_register"),
         }
-        counters = {
-            "CYCLES": busy,
-            "STALL_A": busy & self.stall_a,
-            "STALL_B": busy & self.stall_b,
-            "STALL_C0": busy & self.stall_c0,
-            "STALL_C": busy & self.stall_c,
-            "TILES": busy & self.tile,
-        }
-        counts = {name: Signal(32, name=name.lower()) for name in counters}
-
+        busy = Signal()
         control = Signal(3)
-        legal_size = Signal()
-        m.d.comb += legal_size.eq(
-            Cat(
-                (values[name] != 0) & (values[name] <= limit)
-                for name, limit in (("M", shape.max_m), ("N", shape.max_n), ("K", shape.max_k))
-            ).all()
-        )
-        legal_mode = Signal()
-        requantize = values["MODE"][2]
-        m.d.comb += legal_mode.eq(
-            Mux(requantize, shape.output.format is not None, shape.output.raw)
-        )
+        raised = Signal(4)
+        clear = Signal(4)
         m.d.comb += [
-            self.start.eq(control[0] & ~busy & legal_size & legal_mode),
-            self.soft_reset.eq(control[1]),
-            raised[0].eq(control[0] & ~busy & ~legal_size),
-            raised[1].eq(control[0] & busy),
-            raised[2].eq(control[0] & ~busy & ~legal_mode),
-        ]
-        m.d.sync += errors.eq((errors & ~clear) | raised)
-        # A done of the cycle in which a soft reset arrives is too late to count.
-        with m.If(control[1]):
-            m.d.sync += [busy.eq(0), done.eq(0)]
-        with m.Elif(self.start):
-            m.d.sync += [busy.eq(1), done.eq(0)]
-        with m.Elif(self.done):
-            m.d.sync += [busy.eq(0), done.eq(1)]
-        for name, event in counters.items():
-            with m.If(self.start | control[2]):
-                m.d.sync += counts[name].eq(0)
-            with m.Elif(event):
-                m.d.sync += counts[name].eq(counts[name] + 1)
-
-        # Writes. A table write is registered once more, which hides the division by lanes.
-        table_index = Signal(range(max(shape.max_n, 2)))
-        table_data, table_enable = Signal(32), Signal(3)
-        m.d.sync += table_enable.eq(0)
-        merged = Signal(32)
-        old = Signal(32)
-        m.d.comb += merged.eq(
-            Cat(
-                Mux(strobe[byte], data.word_select(byte, 8), old.word_select(byte, 8))
-                for byte in range(4)
-            )
-        )
-        window = regmap.window(shape.max_n)
-        shift_bits = (window - 1).bit_length()
-        tables = regmap.table_addresses(shape.max_n, per_channel=shape.output.per_channel)
-        with m.If(write):
-            m.d.sync += response.eq(DECERR)
-            with m.Switch(address[shift_bits:]):
-                with m.Case(0):
-                    self._register_writes(
-                        m, address[:shift_bits], merged, old, values, busy, control, clear,
-                        raised, response, data, strobe,
-                    )  # fmt: skip
-                for number, (name, base) in enumerate(tables.items()):
-                    with m.Case(base // window):
-                        index = address[2:shift_bits]
-                        with m.If((index < shape.max_n) & (address[:2] == 0)):
-                            legal = {
-                                "bias": Const(1),
-                                "multiplier": ~data[31],
-                                "shift": data <= 62,
-                            }[name]
-                            m.d.comb += raised[3].eq(~legal)
-                            with m.If(busy | ~strobe.all() | ~legal):
-                                m.d.sync += response.eq(SLVERR)
-                            with m.Else():
-                                m.d.sync += [
-                                    response.eq(OKAY),
-                                    table_index.eq(index),
-                                    table_data.eq(data),
-                                    table_enable[number].eq(1),
-                                ]
-        m.d.comb += [
-            self.t_en.eq(table_enable),
-            self.t_data.eq(table_data),
-            *self._split(table_index),
             self.m.eq(values["M"]),
             self.n.eq(values["N"]),
             self.k.eq(values["K"]),
@@ -144,52 +63,159 @@ class GemmRegisters(wiring.Component):
             self.multiplier.eq(values["MULTIPLIER"]),
             self.shift.eq(values["SHIFT"]),
         ]
+        done = self._control(m, control, busy, values, raised)
+        errors = Signal(4)
+        m.d.sync += errors.eq((errors & ~clear) | raised)
+        counts = self._counters(m, busy, control[2])
 
-        geometry = int(shape.geometry.stationary is Stationary.WEIGHT)
-        readable = {
-            "ID": Const(regmap.ID, 32),
-            "VERSION": Const(regmap.VERSION, 32),
-            "CONTROL": Const(0, 32),
-            "STATUS": Cat(busy, done, errors.any()),
-            "ERROR": errors,
-            **values,
-            "ZERO_POINT": values["ZERO_POINT"].as_signed(),
-            **counts,
-            "MAX_M": Const(shape.max_m, 32),
-            "MAX_N": Const(shape.max_n, 32),
-            "MAX_K": Const(shape.max_k, 32),
-            "GEOMETRY": Const(geometry, 32),
-        }
-        self._read_channel(m, readable, shift_bits, list(tables.values()), window)
+        accepted = Signal(len(self.tables))
+        m.d.comb += slave.w_response.eq(DECERR)
+        with m.If(slave.write), m.Switch(self._window(slave.w_word)):
+            with m.Case(0):
+                self._register_writes(m, slave, values, busy, control, clear, raised)
+            for number, (name, base) in enumerate(self.tables.items()):
+                with m.Case(base // regmap.window(self.shape.max_n)):
+                    self._table_write(m, slave, name, accepted[number], busy, raised)
+        # Table writes go through a register, which hides the division by lanes.
+        index = Signal(range(max(self.shape.max_n, 2)))
+        m.d.sync += [
+            self.t_en.eq(accepted),
+            self.t_data.eq(slave.w_data),
+            index.eq(self._offset(slave.w_word)),
+        ]
+        m.d.comb += self._split(index)
+        self._reads(
+            m,
+            slave,
+            {
+                "ID": Const(regmap.ID, 32),
+                "VERSION": Const(regmap.VERSION, 32),
+                "CONTROL": Const(0, 32),
+                "STATUS": Cat(busy, done, errors.any()),
+                "ERROR": errors,
+                **values,
+                "ZERO_POINT": values["ZERO_POINT"].as_signed(),
+                **counts,
+                "MAX_M": Const(self.shape.max_m, 32),
+                "MAX_N": Const(self.shape.max_n, 32),
+                "MAX_K": Const(self.shape.max_k, 32),
+                "GEOMETRY": Const(int(self.shape.geometry.stationary is Stationary.WEIGHT), 32),
+            },
+        )
         return m
 
-    def _register_writes(
-        self, m, address, merged, old, values, busy, control, clear, raised, response, data, strobe
-    ):
-        m.d.sync += response.eq(DECERR)
-        with m.Switch(address):
+    def _control(self, m, control, busy, values, raised):
+        """Start and soft reset; returns ``done``. A soft reset wins over a start beside it."""
+        shape, output = self.shape, self.shape.output
+        legal_size = Signal()
+        legal_mode = Signal()
+        wanted = Signal()
+        done = Signal()
+        limits = (("M", shape.max_m), ("N", shape.max_n), ("K", shape.max_k))
+        m.d.comb += [
+            legal_size.eq(
+                Cat((values[name] != 0) & (values[name] <= limit) for name, limit in limits).all()
+            ),
+            legal_mode.eq(Mux(values["MODE"][2], output.format is not None, output.raw)),
+            self.soft_reset.eq(control[1]),
+            wanted.eq(control[0] & ~control[1]),
+            self.start.eq(wanted & ~busy & legal_size & legal_mode),
+            raised[ILLEGAL_SIZE].eq(wanted & ~busy & ~legal_size),
+            raised[START_WHILE_BUSY].eq(wanted & busy),
+            raised[MODE_NOT_BUILT_IN].eq(wanted & ~busy & ~legal_mode),
+        ]
+        # A job that ends in the cycle of a soft reset is too late to count.
+        with m.If(self.soft_reset):
+            m.d.sync += [busy.eq(0), done.eq(0)]
+        with m.Elif(self.start):
+            m.d.sync += [busy.eq(1), done.eq(0)]
+        with m.Elif(self.done):
+            m.d.sync += [busy.eq(0), done.eq(1)]
+        return done
+
+    def _counters(self, m, busy, clear):
+        """32-bit counters of a job's events, modulo ``2**32``; by register name."""
+        events = {
+            "CYCLES": busy,
+            "STALL_A": busy & self.stall_a,
+            "STALL_B": busy & self.stall_b,
+            "STALL_C0": busy & self.stall_c0,
+            "STALL_C": busy & self.stall_c,
+            "TILES": busy & self.tile,
+        }
+        counts = {}
+        for name, event in events.items():
+            counts[name] = count = Signal(32, name=name.lower())
+            with m.If(self.start | clear):
+                m.d.sync += count.eq(0)
+            with m.Elif(event):
+                m.d.sync += count.eq(count + 1)
+        return counts
+
+    def _window(self, word):
+        """Which window of the address space a word address is in; 0 has the registers."""
+        return word[self._offset_bits() :]
+
+    def _offset(self, word):
+        return word[: self._offset_bits()]
+
+    def _offset_bits(self) -> int:
+        return (regmap.window(self.shape.max_n) - 1).bit_length() - 2
+
+    def _register_writes(self, m, slave, values, busy, control, clear, raised):
+        merged = Signal(32)
+        old = Signal(32)
+        m.d.comb += merged.eq(
+            Cat(
+                Mux(
+                    slave.w_strobe[byte],
+                    slave.w_data.word_select(byte, 8),
+                    old.word_select(byte, 8),
+                )
+                for byte in range(4)
+            )
+        )
+        legal = {
+            "MULTIPLIER": ~merged[31],
+            "SHIFT": merged <= regmap.MAX_SHIFT,
+            "ZERO_POINT": merged[16:].all() | ~merged[16:].any(),
+        }
+        with m.Switch(self._offset(slave.w_word)):
             for register in regmap.REGISTERS:
-                with m.Case(register.address):
+                with m.Case(register.address // 4):
                     if register.access == "RO":
-                        m.d.sync += response.eq(SLVERR)
-                    elif register.name == "CONTROL":
-                        m.d.comb += control.eq(Mux(strobe[0], data[:3], 0))
-                        m.d.sync += response.eq(OKAY)
-                    elif register.name == "ERROR":
-                        m.d.comb += clear.eq(Mux(strobe[0], data[:4], 0))
-                        m.d.sync += response.eq(OKAY)
-                    else:
+                        m.d.comb += slave.w_response.eq(SLVERR)
+                    elif register.access == "RW":
                         value = values[register.name]
-                        stored = value.as_signed() if register.name == "ZERO_POINT" else value
-                        m.d.comb += old.eq(stored)
-                        legal = {"MULTIPLIER": ~merged[31], "SHIFT": merged <= 62}.get(
-                            register.name, Const(1)
-                        )
-                        m.d.comb += raised[3].eq(~legal)
-                        with m.If(busy | ~legal):
-                            m.d.sync += response.eq(SLVERR)
-                        with m.Else():
-                            m.d.sync += [response.eq(OKAY), value.eq(merged)]
+                        signed = register.name == "ZERO_POINT"
+                        refused = ~legal.get(register.name, Const(1))
+                        m.d.comb += [
+                            old.eq(value.as_signed() if signed else value),
+                            raised[ILLEGAL_SCALE].eq(refused),
+                            slave.w_response.eq(Mux(busy | refused, SLVERR, OKAY)),
+                        ]
+                        with m.If(~busy & ~refused):
+                            m.d.sync += value.eq(merged)
+                    else:
+                        command = {"CONTROL": control, "ERROR": clear}[register.name]
+                        m.d.comb += [
+                            command.eq(Mux(slave.w_strobe[0], slave.w_data[:4], 0)),
+                            slave.w_response.eq(OKAY),
+                        ]
+
+    def _table_write(self, m, slave, name: str, accepted, busy, raised):
+        """A whole word into a channel table; ``accepted`` goes high if it is taken."""
+        refused = {
+            "bias": Const(0, 1),
+            "multiplier": slave.w_data[31],
+            "shift": slave.w_data > regmap.MAX_SHIFT,
+        }[name]
+        with m.If(self._offset(slave.w_word) < self.shape.max_n):
+            m.d.comb += [
+                raised[ILLEGAL_SCALE].eq(refused),
+                accepted.eq(~busy & slave.w_strobe.all() & ~refused),
+                slave.w_response.eq(Mux(accepted, OKAY, SLVERR)),
+            ]
 
     def _split(self, index):
         """Channel index -> panel and lane, by a multiplication where lanes is no power of two."""
@@ -203,54 +229,16 @@ class GemmRegisters(wiring.Component):
         panel = (index * factor) >> scale
         return [self.t_panel.eq(panel), self.t_lane.eq(index - self.t_panel * lanes)]
 
-    def _write_channel(self, m):
-        """Returns ``write`` (a pulse) with address, data and strobes, held from then on."""
-        address, data = Signal(self.address_width), Signal(32)
-        strobe = Signal(4)
-        have_address, have_data, respond = Signal(), Signal(), Signal()
-        write = Signal()
-        m.d.comb += [
-            self.s_axil_awready.eq(~have_address),
-            self.s_axil_wready.eq(~have_data),
-            self.s_axil_bvalid.eq(respond),
-            # One write at a time: the response of the one before has been taken.
-            write.eq(have_address & have_data & ~respond),
-        ]
-        with m.If(self.s_axil_awvalid & self.s_axil_awready):
-            m.d.sync += [address.eq(self.s_axil_awaddr), have_address.eq(1)]
-        with m.If(self.s_axil_wvalid & self.s_axil_wready):
-            m.d.sync += [
-                data.eq(self.s_axil_wdata),
-                strobe.eq(self.s_axil_wstrb),
-                have_data.eq(1),
-            ]
-        with m.If(write):
-            m.d.sync += [have_address.eq(0), have_data.eq(0), respond.eq(1)]
-        with m.Elif(respond & self.s_axil_bready):
-            m.d.sync += respond.eq(0)
-        return write, address, data, strobe
-
-    def _read_channel(self, m, readable, shift_bits: int, tables, window: int):
-        valid = Signal()
-        m.d.comb += [
-            self.s_axil_arready.eq(~valid),
-            self.s_axil_rvalid.eq(valid),
-        ]
-        address = self.s_axil_araddr
-        with m.If(self.s_axil_arvalid & self.s_axil_arready):
-            m.d.sync += [valid.eq(1), self.s_axil_rdata.eq(0), self.s_axil_rresp.eq(DECERR)]
-            with m.Switch(address[shift_bits:]):
-                with m.Case(0), m.Switch(address[:shift_bits]):
-                    for name, value in readable.items():
-                        with m.Case(ADDRESS[name]):
-                            m.d.sync += [
-                                self.s_axil_rdata.eq(value),
-                                self.s_axil_rresp.eq(OKAY),
-                            ]
-                for base in tables:
-                    with m.Case(base // window):
-                        index = address[2:shift_bits]
-                        with m.If((index < self.shape.max_n) & (address[:2] == 0)):
-                            m.d.sync += self.s_axil_rresp.eq(OKAY)
-        with m.Elif(self.s_axil_rready):
-            m.d.sync += valid.eq(0)
+    def _reads(self, m, slave, readable):
+        m.d.comb += slave.r_response.eq(DECERR)
+        with m.Switch(self._window(slave.r_word)):
+            with m.Case(0), m.Switch(self._offset(slave.r_word)):
+                for name, value in readable.items():
+                    with m.Case(ADDRESS[name] // 4):
+                        m.d.comb += [slave.r_data.eq(value), slave.r_response.eq(OKAY)]
+            for base in self.tables.values():
+                with (
+                    m.Case(base // regmap.window(self.shape.max_n)),
+                    m.If(self._offset(slave.r_word) < self.shape.max_n),
+                ):
+                    m.d.comb += slave.r_response.eq(OKAY)

@@ -11,6 +11,10 @@ VERSION = 1
 """Value of register VERSION: of this map; changes when a driver would have to."""
 
 
+MAX_SHIFT = 62
+"""Largest right shift of a requantisation."""
+
+
 @dataclass(frozen=True)
 class Field:
     """Bits ``low`` to ``low + width - 1`` of a register."""
@@ -42,7 +46,12 @@ REGISTERS = (
         "Commands; reads as 0.",
         (
             Field("START", 0, 1, "Start a job with the parameters in the registers."),
-            Field("SOFT_RESET", 1, 1, "Abort the job, empty all buffers; registers keep."),
+            Field(
+                "SOFT_RESET",
+                1,
+                1,
+                "Abort the job, empty all buffers; registers keep. Wins over START.",
+            ),
             Field("CLEAR_COUNTERS", 2, 1, "Zero the counters (a start does so too)."),
         ),
     ),
@@ -66,7 +75,7 @@ REGISTERS = (
             Field("ILLEGAL_SIZE", 0, 1, "Start with M, N or K zero or above its maximum."),
             Field("START_WHILE_BUSY", 1, 1, "Start while a job was running; ignored."),
             Field("MODE_NOT_BUILT_IN", 2, 1, "Start with a MODE this engine lacks."),
-            Field("ILLEGAL_SHIFT", 3, 1, "A shift above 62 or a multiplier above 2^31 - 1."),
+            Field("ILLEGAL_SHIFT", 3, 1, "Refused: shift > 62, multiplier or zero point too wide."),
         ),
     ),
     Register("M", 0x14, "RW", "Rows of A and C, 1 to MAX_M."),
@@ -76,7 +85,7 @@ REGISTERS = (
         "MODE",
         0x20,
         "RW",
-        "What the next job does.",
+        "What the next job does; bits 31:4 are ignored.",
         (
             Field("ADD_C0", 0, 1, "Add the C0 stream."),
             Field("ADD_BIAS", 1, 1, "Add the bias table."),
@@ -87,7 +96,7 @@ REGISTERS = (
     Register("ZERO_POINT", 0x24, "RW", "Signed 17 bits, added after scaling."),
     Register("MULTIPLIER", 0x28, "RW", "0 to 2^31 - 1; ignored where scales are per channel."),
     Register("SHIFT", 0x2C, "RW", "0 to 62, right; ignored where scales are per channel."),
-    Register("CYCLES", 0x40, "RO", "Cycles that the job has been running."),
+    Register("CYCLES", 0x40, "RO", "Cycles of the job so far; counters are modulo 2^32."),
     Register("STALL_A", 0x44, "RO", "Cycles in which the next beat of A was missing."),
     Register("STALL_B", 0x48, "RO", "Cycles in which the next beat (or block) of B was missing."),
     Register("STALL_C0", 0x4C, "RO", "Cycles in which a result waited for C0."),

@@ -51,3 +51,20 @@ def finished(*loops):
     for loop in loops[1:]:
         done = done & loop.last
     return done
+
+
+def expecting(m, name: str, start, push, *loops, when=1):
+    """High from ``start`` (if ``when`` is) until ``push`` has come once per step of ``loops``.
+
+    How input streams are closed outside of a job: beats are counted, not marked.
+    """
+    active = Signal(name=f"{name}_open")
+    with m.If(start):
+        m.d.sync += active.eq(when)
+        for loop in loops:
+            loop.restart()
+    with m.Elif(push):
+        advance(m, *loops)
+        with m.If(finished(*loops)):
+            m.d.sync += active.eq(0)
+    return active

@@ -16,21 +16,18 @@ from amaranth.lib import wiring
 from ..arith.adders import Add
 from ..array.skew import delayed
 from ..cells import shared
-from ..formats import Overflow
 from ..stream import BufferMemory, RowQueue
 from .core import (
     ArrayChoice,
     CoreShape,
-    connect,
+    connect_output,
     core_ports,
     elements,
-    job_ports,
     mask_depth,
     power_of_two,
-    table_ports,
 )
 from .output import OutputStage
-from .walk import Steps, advance, finished
+from .walk import Steps, advance, expecting, finished
 
 
 class WeightStationaryCore(wiring.Component):
@@ -62,7 +59,8 @@ class WeightStationaryCore(wiring.Component):
         m.submodules.output = output = shared(OutputStage, shape=shape)
 
         # Loading A: beats are counted, not marked.
-        a_push, a_level = Signal(), Signal(range(self.a_depth + 1))
+        a_push = Signal()
+        a_level = Signal(range(self.a_depth + 1))
         a_open = self._load_a(m, a_push)
         m.d.comb += [
             self.a_tready.eq(a_open),
@@ -78,8 +76,12 @@ class WeightStationaryCore(wiring.Component):
         blocks = Steps(m, "blocks", self.k, g.k, shape.max_k)
         rows = Steps(m, "rows", self.m, 1, shape.max_m)
         loops = (rows, blocks, columns)
-        running, issue, bank = Signal(), Signal(), Signal()
-        a_here, b_here, room = Signal(), Signal(), Signal()
+        running = Signal()
+        issue = Signal()
+        bank = Signal()
+        a_here = Signal()
+        b_here = Signal()
+        room = Signal()
         a_head = Signal(range(max(self.a_depth, 2)))
         reserved = Signal(range(self.queue_depth + 1))
         loaded, filled = self._load_b(m, array, issue & rows.last)
@@ -107,7 +109,8 @@ class WeightStationaryCore(wiring.Component):
             with m.If(finished(*loops)):
                 m.d.sync += running.eq(0)
 
-        valid, row_bank = Signal(), Signal()
+        valid = Signal()
+        row_bank = Signal()
         m.d.sync += [valid.eq(issue), row_bank.eq(bank)]
         m.d.comb += [
             array.valid.eq(valid),
@@ -116,15 +119,7 @@ class WeightStationaryCore(wiring.Component):
         ]
         self._accumulate(m, array, queue, issue)
 
-        connect(m, output, self, [*job_ports(shape), *table_ports(shape)])
-        connect(m, output, self, ["c0_tdata", "c0_tvalid", "c0_tlast", "c_tready"])
-        connect(m, self, output, ["c0_tready", "c_tdata", "c_tvalid", "c_tlast"])
-        connect(m, self, output, ["done", "stall_c0", "stall_c"])
-        m.d.comb += [
-            output.i_data.eq(queue.o_data),
-            output.i_valid.eq(queue.o_valid),
-            queue.o_ready.eq(output.i_ready),
-        ]
+        connect_output(m, self, queue, output)
         return m
 
     def _load_a(self, m, push):
@@ -132,16 +127,7 @@ class WeightStationaryCore(wiring.Component):
         shape = self.shape
         rows = Steps(m, "a_load_rows", self.m, 1, shape.max_m)
         blocks = Steps(m, "a_load_blocks", self.k, shape.geometry.k, shape.max_k)
-        active = Signal(name="a_open")
-        with m.If(self.start):
-            m.d.sync += active.eq(1)
-            rows.restart()
-            blocks.restart()
-        with m.Elif(push):
-            advance(m, rows, blocks)
-            with m.If(finished(rows, blocks)):
-                m.d.sync += active.eq(0)
-        return active
+        return expecting(m, "a", self.start, push, rows, blocks)
 
     def _load_b(self, m, array, release):
         """Weights from the stream into the array's banks.
@@ -152,7 +138,9 @@ class WeightStationaryCore(wiring.Component):
         columns = Steps(m, "b_load_columns", self.n, g.n, shape.max_n)
         blocks = Steps(m, "b_load_blocks", self.k, g.k, shape.max_k)
         row = Signal(range(max(g.k, 2)), name="b_load_row")
-        active, push, bank = Signal(name="b_open"), Signal(name="b_push"), Signal(name="b_bank")
+        active = Signal(name="b_open")
+        push = Signal(name="b_push")
+        bank = Signal(name="b_bank")
         filled = Signal(name="b_filled")
         loaded = Signal(range(3), name="b_loaded")
         m.d.comb += [
@@ -205,7 +193,7 @@ class WeightStationaryCore(wiring.Component):
                 Add,
                 width=width,
                 i_width=self.array_width,
-                saturate=shape.overflow is Overflow.SATURATE,
+                saturate=shape.saturate,
             )
             m.d.comb += [
                 add.i.eq(array.o.word_select(lane, self.array_width)),

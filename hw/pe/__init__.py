@@ -24,6 +24,8 @@ def _discover():
             and issubclass(value, Pe)
             and value.__module__ == module.__name__
         )
+        # The configuration refuses saturation by this fact; elaboration would by ``words``.
+        assert variant.words == 1 or not facts.get("saturates_in_array", True), info.name
         variants[facts["name"]] = variant
     return variants
 

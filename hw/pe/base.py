@@ -21,7 +21,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arith.adders import Add
+from ..arith.adders import Add, AddRedundant
 from ..cells import shared
 from ..formats import Format
 
@@ -98,11 +98,21 @@ class Pe:
     dot_class = None
     encoder_class = None
     """Component with keyword ``format``, ports ``i`` (format.width) and ``o`` (code_width)."""
-    adder_class = Add
-    """Component with keywords ``width``, ``i_width``, ``saturate``; adds ``i`` to a state ``c``."""
     resolve_class = Resolve
     words = 1
     """Vectors in an accumulator's state: 1 two's complement, 2 carry-save."""
+
+    @property
+    def adder_class(self):
+        """Component with keywords ``width``, ``i_width``, ``saturate``: state ``i`` (``i_width``
+        bits a word) plus state ``c`` (``width`` bits a word)."""
+        return Add if self.words == 1 else AddRedundant
+
+    @property
+    def resolve_latency(self) -> int:
+        """Cycles that the drain needs for a state; a carry-save one gets a register behind its
+        carry-propagate add, so that the add has a cycle of its own."""
+        return self.words - 1
 
     @property
     def code_width(self) -> int:

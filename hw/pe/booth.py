@@ -9,7 +9,6 @@ from .base import Dot, Pe
 FACTS = {
     "name": "booth",
     "title": "Modified Booth",
-    "redundant": False,
     "saturates_in_array": False,
     "summary": "Recoder hoisted to the edge; partial products and accumulator in one carry-save "
     "tree and one adder.",

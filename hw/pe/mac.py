@@ -9,7 +9,6 @@ from .base import Dot, Pe
 FACTS = {
     "name": "mac",
     "title": "Plain multiplier",
-    "redundant": False,
     "saturates_in_array": True,
     "summary": "`*` and `+`: whatever multiplier the synthesis tool or DSP block gives.",
 }

@@ -97,11 +97,10 @@ def test_every_address():
             elif known or address in in_table:
                 expected = OKAY
             await refused(driver, address, 0, expected)
-        # Bytes inside a word are not addresses.
-        for address in (Register.M + 1, Register.ID + 2, tables["bias"] + 1, tables["shift"] + 2):
-            assert (await driver.access(address))[1] == DECERR
-            await refused(driver, address, 1, DECERR)
-        assert await driver.read(Register.M) == 0
+        # Strobes choose the bytes of a word, not the low address bits.
+        assert (await driver.access(Register.ID + 2))[0] == await driver.read(Register.ID)
+        assert await driver.write(Register.M + 1, 0x0000_1200, 0x2) == OKAY
+        assert await driver.read(Register.M) == 0x1200
         assert await driver.read(Register.ERROR) == 0
 
     simulate(script)
@@ -123,6 +122,11 @@ def test_read_write_registers_keep_their_values():
         for register, value in values.items():
             assert await driver.read(register) == value & 0xFFFF_FFFF
         await driver.write(Register.ZERO_POINT, 65535)
+        assert await driver.read(Register.ZERO_POINT) == 65535
+        for wide in (65536, -65537, 0x7FFF_FFFF):
+            assert await driver.write(Register.ZERO_POINT, wide) == SLVERR
+            assert await driver.read(Register.ERROR) == Error.ILLEGAL_SHIFT
+            await driver.write(Register.ERROR, Error.ILLEGAL_SHIFT)
         assert await driver.read(Register.ZERO_POINT) == 65535
         await driver.write(Register.MODE, 0xFFFF_FFF5)
         assert await driver.read(Register.MODE) == 5
