@@ -150,6 +150,12 @@ def markdown(found: dict) -> str:
         cells = (f"`{row['name']}`: {row['figure']}", row["required"], measured, verdict)
         escaped = " | ".join(cell.replace("|", "\\|") for cell in cells)
         lines.append(f"| {escaped} | {row['seconds']:,.0f} |")
+    measured = {row["name"] for row in found["gates"]}
+    lines += [
+        f"| `{gate.name}`: {gate.figure} | {gate.required} | not measured in this table | | |"
+        for gate in GATES
+        if gate.name not in measured
+    ]
     findings = [(row["name"], line) for row in found["gates"] for line in row["findings"]]
     if findings:
         lines += ["", "What those gates found:", ""]

@@ -58,11 +58,13 @@ def test_gates_measured_at_different_times_make_one_table(only, tmp_path):
     only(good, poor)
     target, page = tmp_path / "gates.json", tmp_path / "page.md"
     page.write_text(f"before\n{regress.BEGIN}\nold\n{regress.END}\nafter\n")
-    assert regress.main(["--only", "poor", "--json", str(target)]) == 1
+    assert regress.main(["--only", "poor", "--json", str(target), "--markdown", str(page)]) == 1
+    assert "`good`: a figure | as much | not measured" in page.read_text()
     arguments = ["--only", "good", "--json", str(target), "--update", "--markdown", str(page)]
     assert regress.main(arguments) == 1  # the poor one is still in it
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "not measured" not in text
     assert "`good`" in text and "too \\| little" in text and "**FAIL**" in text
 
 
