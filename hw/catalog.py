@@ -77,7 +77,7 @@ def refusal(
         and overflow is Overflow.SATURATE
     ):
         return (
-            f"{pe} cannot saturate inside a {array_kind} array, because it adds modulo 2**width; "
+            f"{pe} cannot saturate inside the array {array_kind}, because it adds modulo 2**width; "
             "allowed are accumulator.overflow = 'wrap', accumulator.width = 'exact', or the arrays "
             "weight_stationary and tree"
         )

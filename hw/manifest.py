@@ -133,7 +133,7 @@ def register_markdown(content: dict) -> str:
         "",
         "AXI4-Lite, 32-bit data, byte addresses. RO read only (writes: SLVERR), RW read and write,",
         "WO write only, W1C write ones to clear. Unmapped addresses: DECERR. RW registers and",
-        "tables cannot be written while a job runs (SLVERR).",
+        "tables cannot be written while a job runs (SLVERR). Tables are undefined until written.",
         "",
         "| address | name | access | meaning |",
         "|---|---|---|---|",

@@ -44,7 +44,7 @@ def earlier(tmp_path):
         pytest.param(TINY.replace("rows = 2", "rows = 1000000"), "out of range", id="absurd"),
         pytest.param(
             TINY + "[pe]\nkind = 'booth'\n[accumulator]\nwidth = 20\noverflow = 'saturate'\n",
-            "booth cannot saturate inside a output_stationary array",
+            "booth cannot saturate inside the array output_stationary",
             id="PE and array",
         ),
         pytest.param("PK\3\4 this is a zip", "is not TOML", id="not TOML"),
