@@ -126,6 +126,9 @@ def run(
 def _build(verilog: str, top: str, simulator: str, waves: bool) -> Path:
     """A built simulator, from the cache if it has it."""
     tool = {"verilator": toolchain.verilator, "icarus": toolchain.icarus}[simulator]()
+    if simulator == "verilator":  # say now what its makefiles would miss
+        toolchain.compiler()
+        toolchain.make()
     versions = toolchain.versions()
     key = cache.digest(
         verilog, top, simulator, waves, tool, versions["g++"], versions["cocotb"], BUILD_ARGUMENTS
