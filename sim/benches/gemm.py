@@ -6,7 +6,7 @@ import cocotb
 from cocotb.triggers import ClockCycles
 
 from matweave.sim.cases import case, cases
-from matweave.sim.registers import Register
+from matweave.sim.registers import Control, Register, Status
 
 from .bench import Bench
 
@@ -50,9 +50,26 @@ async def back_to_back(dut):
         for channel in bench.channels.values():
             channel.restart()
         await bench.program(job)
-        await bench.write(Register.CONTROL, 1)
+        await bench.write(Register.CONTROL, Control.START)
         await bench.finish(job)
     bench.report("back_to_back", jobs=len(queue))
+
+
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
+async def restart(dut):
+    """The same job again, started as soon as its last beat has been taken."""
+    bench = await Bench(dut).start()
+    plan = bench.plan
+    for index in range(0, plan.cases, 2):
+        job = case(plan.config, plan.seed + 5, index, plan.largest).job
+        await bench.program(job)
+        for _ in range(3):
+            bench.offer(job)
+            await bench.write(Register.CONTROL, Control.START)
+            frame = await bench.sinks["c"].recv(compact=False)
+            bench.compare(job, frame.tdata)
+        assert await bench.read(Register.ERROR) == 0
+    bench.report("restart", jobs=3 * plan.cases // 2)
 
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
@@ -77,6 +94,6 @@ async def interrupted(dut, how: str):
         length = sum(plan.config.geometry.beats(*job.shape).values()) + 30
         await ClockCycles(dut.clk, bench.random.randint(1, length))
         await getattr(bench, how)()
-        assert await bench.read(Register.STATUS) & 1 == 0, "busy after reset"
+        assert not await bench.read(Register.STATUS) & Status.BUSY, "busy after reset"
         await bench.run(case(plan.config, plan.seed + 4, index, plan.largest).job)
     bench.report(how, jobs=plan.cases)

@@ -8,6 +8,7 @@ import numpy as np
 from cocotb.utils import get_sim_time
 
 from matweave.sim.jobs import Job
+from matweave.sim.registers import Control, Register
 
 from .bench import PERIOD, Bench
 
@@ -25,7 +26,7 @@ async def speed(dut):
         start, began = time.process_time(), get_sim_time("ns")
         await bench.program(job)
         bench.offer(job)
-        await bench.write(0x08, 1)
+        await bench.write(Register.CONTROL, Control.START)
         frame = await bench.sinks["c"].recv(compact=False)
         seconds, cycles = time.process_time() - start, (get_sim_time("ns") - began) / PERIOD
         bench.compare(job, frame.tdata)
