@@ -1,0 +1,89 @@
+"""The cocotb regression of one small engine per kind, on both simulators."""
+
+import hashlib
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from matweave.sim import regression
+from matweave.sim.cases import cases
+from matweave.sim.native import Engine
+
+from .engines import KINDS, engine
+
+pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "perl")
+
+CASES, LARGEST = 8, 16
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_both_simulators(name, seed, tmp_path):
+    """Everything passes, and each job takes as many cycles as in the compiled engine."""
+    config = engine(name)
+    expected = []
+    with Engine(config) as compiled:
+        for item in cases(config, seed, CASES, LARGEST):
+            result = compiled.job(item.job)
+            digest = hashlib.sha256(result.c.astype(np.int64).tobytes()).hexdigest()[:16]
+            expected.append((result.cycles, digest))
+    for simulator in ("verilator", "icarus"):
+        report = regression.run(
+            config, simulator, seed, CASES, work_dir=tmp_path / simulator, largest=LARGEST
+        )
+        assert report.passed, [test for test in report.tests if not test.passed]
+        found = [(row["cycles"], row["c"]) for row in report.records if "index" in row]
+        assert found == expected
+        figures = {row["test"]: row for row in report.records if "test" in row}
+        assert figures["pauses"]["stalls"] > 0 and figures["pauses"]["idles"] > 0
+        assert figures["soft_reset"]["resets"] == figures["hard_reset"]["resets"] == CASES
+        kinds = set(figures["waiting_beats"]["kinds"]) | set(figures["valid_in_reset"]["kinds"])
+        assert len(kinds) >= 10
+        if simulator == "icarus":
+            assert "unknown" in figures
+        junit = ElementTree.parse(report.junit).getroot()
+        assert len(list(junit.iter("testcase"))) >= len(report.tests) >= 15
+
+
+def test_a_run_without_reset_fails(tmp_path):
+    """Registers without initial values are unknown until reset: nothing works without."""
+    report = regression.run(
+        engine("tiny_os"), "icarus", cases=1, work_dir=tmp_path, reset=False, benches=["gemm"]
+    )
+    assert not report.passed
+    assert not any(test.passed for test in report.tests if test.name != "gemm.hard_reset")
+
+
+def test_with_initial_values_that_run_passes(tmp_path):
+    """Why they are stripped: initial values hide that nothing was reset."""
+    report = regression.run(
+        engine("tiny_os"), "verilator", cases=1, work_dir=tmp_path, reset=False, benches=["gemm"]
+    )
+    assert report.passed, report.tests
+
+
+@pytest.mark.parametrize("simulator", ["verilator", "icarus"])
+def test_waves(simulator, tmp_path):
+    report = regression.run(
+        engine("tiny_os"), simulator, cases=1, waves=True, work_dir=tmp_path,
+        benches=["registers"], tests="constants$",
+    )  # fmt: skip
+    assert report.passed and report.waves is not None
+    assert report.waves.parent == tmp_path and report.waves.stat().st_size > 1000
+
+
+def test_a_simulator_that_gives_no_results_is_one_failed_test(tmp_path):
+    report = regression.run(
+        engine("tiny_os"), "icarus", cases=1, work_dir=tmp_path, benches=["no_such_bench"]
+    )
+    assert not report.passed and len(report.tests) == 1
+    assert report.tests[0].message
+
+
+def test_progress(tmp_path):
+    said = []
+    regression.run(
+        engine("tiny_os"), "icarus", cases=1, work_dir=tmp_path, benches=["registers"],
+        tests="constants$", progress=lambda *step: said.append(step),
+    )  # fmt: skip
+    assert said[-1] == ("passed registers.constants", 1, 1)
