@@ -40,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit status (:mod:`matweave.failure` names them)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     failure.terminate_cleanly()
+    for stream in (sys.stdout, sys.stderr):  # "×" on a terminal that has none is no error
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         status = app(arguments, prog_name="matweave", standalone_mode=False)
         sys.stdout.flush()
@@ -133,7 +136,7 @@ def generate(
 def test(
     configs: Configs,
     simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random choice.")] = 1,
     cases: Annotated[int | None, typer.Option(min=1, help="Random jobs per test.")] = None,
     waves: Annotated[bool, typer.Option("--waves", help="Record waveforms.")] = False,
     output: Annotated[

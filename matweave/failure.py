@@ -81,4 +81,4 @@ def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, MemoryError):
         return USERS_MISTAKE, "error: out of memory"
     text = plain(error).replace("\\n", " ")
-    return BUG, f"internal error: {type(error).__name__}: {text} (--debug shows where)"
+    return BUG, f"internal error: {type(error).__name__}: {text} (MATWEAVE_DEBUG=1 shows where)"

@@ -1,5 +1,7 @@
 """The cocotb regression of engines, one after the other: ``matweave test``."""
 
+import os
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -31,28 +33,41 @@ def test(
         )
     output.check_folder(folder)
     every = [config.load(origin, overrides) for origin in origins]  # all, before any takes time
+    names = [settings.name for settings in every]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"{shown(twice)} names two of the configurations; results go by name")
     from matweave.sim import regression
 
+    folder.mkdir(parents=True, exist_ok=True)
     engines = []
     for settings in every:
         progress(f"testing {settings.name} with {simulator}")
-        report = regression.run(
-            settings,
-            simulator=simulator,
-            seed=seed,
-            cases=cases,
-            waves=waves,
-            work_dir=folder / f"{settings.name}-{simulator}",
-            progress=progress,
-        )
+        target = folder / f"{settings.name}-{simulator}"
+        # Beside the results of an earlier run, which stay until these are complete.
+        with tempfile.TemporaryDirectory(prefix=".test-", dir=folder) as staging:
+            work = Path(staging, "new")
+            report = regression.run(
+                settings,
+                simulator=simulator,
+                seed=seed,
+                cases=cases,
+                waves=waves,
+                work_dir=work,
+                progress=progress,
+            )
+            if target.exists():
+                os.rename(target, Path(staging, "old"))
+            os.rename(work, target)
+        files = {"junit": report.junit, "log": report.log, "waves": report.waves}
         engines.append(
             {
                 "name": settings.name,
                 "passed": bool(report.passed),
                 "tests": [_test(each) for each in report.tests],
-                "junit": str(report.junit),
-                "log": str(report.log),
-                "waves": str(report.waves) if report.waves else None,
+                **{
+                    what: path and str(target / Path(path).relative_to(work))
+                    for what, path in files.items()
+                },
             }
         )
     return {

@@ -31,6 +31,7 @@ from .cases import case, cases
 from .driver import Pause
 from .golden.gemm import for_config
 from .native import Engine
+from .perf import predict
 from .registers import Control, Register
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -264,8 +265,7 @@ def streams(context: Context) -> Measured:
                 pauses = _pauses(rng)
                 try:
                     if index % 2 == 0:
-                        _interrupt(engine, job, pauses, rng, soft=index % 4 == 0)
-                        resets += 1
+                        resets += _interrupt(engine, job, pauses, rng, soft=index % 4 == 0)
                         job = case(config, context.seed + 2, index).job
                     outcome = _run(engine, job, pauses, rng)
                 except Exception as error:  # a hang, a violation, a lost beat
@@ -308,16 +308,18 @@ def _run(engine: Engine, job, pauses, rng, **options):
     return outcome
 
 
-def _interrupt(engine: Engine, job, pauses, rng, *, soft: bool) -> None:
-    """Leave ``job`` at a random cycle in its middle and reset the engine."""
-    beats = sum(engine.config.geometry.beats(*job.shape).values())
+def _interrupt(engine: Engine, job, pauses, rng, *, soft: bool) -> bool:
+    """Leave ``job`` at a random cycle and reset the engine; whether that was in its middle:
+    operands taken, results still to come."""
     programming = 3 * len(job.registers(engine.config))
-    stop = programming + int(rng.integers(1, beats + 20))
+    stop = programming + int(rng.integers(1, predict(engine.config, *job.shape) + 1))
     if soft:
-        _run(engine, job, pauses, rng, stop_at=stop)
+        outcome = _run(engine, job, pauses, rng, stop_at=stop)
         engine.run({}, {}, [driver.flush(Register.CONTROL, Control.SOFT_RESET)])
     else:
-        _run(engine, job, pauses, rng, hard_reset=(stop, int(rng.integers(1, 4))))
+        outcome = _run(engine, job, pauses, rng, hard_reset=(stop, int(rng.integers(1, 4))))
+    results = engine.config.geometry.beats(*job.shape)["c"]
+    return outcome.first_in is not None and outcome.taken["c"] < results
 
 
 @gate("violations", "protocol violations by the master", "at least 10 kinds, each flagged")
