@@ -62,6 +62,7 @@ class OutputStationaryCore(wiring.Component):
             RowQueue, width=g.n * shape.accumulator.width, depth=self.queue_depth
         )
         m.submodules.output = output = shared(OutputStage, shape=shape)
+        connect_output(m, self, queue, output)
 
         # Loading: beats are counted, not marked.
         a_push = Signal()
@@ -99,12 +100,7 @@ class OutputStationaryCore(wiring.Component):
         a_here = Signal()
         b_here = Signal()
         a_free = Signal()
-        spacing = Signal(range(g.m), name="spacing") if g.m > 1 else None
-        reserved = Signal(range(self.queue_depth + 1))
-        room = reserved + rows.size <= self.queue_depth
-        if spacing is not None:
-            room = room & (spacing == 0)
-        popped = queue.o_valid & queue.o_ready
+        room = self._room(m, queue, rows.size)
         m.d.comb += [
             a_head.eq(a_base + blocks.index),
             a_buffer.r_addr.eq(a_head),
@@ -119,10 +115,7 @@ class OutputStationaryCore(wiring.Component):
             self.stall_a.eq(running & ~a_here),
             self.stall_b.eq(running & ~b_here),
         ]
-        m.d.sync += [
-            a_level.eq(a_level + a_push - Mux(a_free, blocks.index + 1, 0)),
-            reserved.eq(reserved + Mux(self.tile, rows.size, 0) - popped),
-        ]
+        m.d.sync += a_level.eq(a_level + a_push - Mux(a_free, blocks.index + 1, 0))
         with m.If(self.start):
             m.d.sync += [running.eq(1), a_tail.eq(0), a_level.eq(0), b_level.eq(0)]
             m.d.sync += [a_base.eq(0), b_head.eq(0)]
@@ -135,12 +128,6 @@ class OutputStationaryCore(wiring.Component):
                 m.d.sync += a_base.eq(a_head + 1)
             with m.If(finished(*loops)):
                 m.d.sync += running.eq(0)
-        if spacing is not None:
-            # The array gives a tile in g.m cycles, so tiles end at least that far apart.
-            with m.If(self.tile):
-                m.d.sync += spacing.eq(g.m - 1)
-            with m.Elif(spacing != 0):
-                m.d.sync += spacing.eq(spacing - 1)
 
         # The buffers answer a cycle later; so do these.
         valid = Signal()
@@ -153,19 +140,36 @@ class OutputStationaryCore(wiring.Component):
             last.eq(blocks.last),
             size.eq(rows.size),
         ]
+        a = mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")
         m.d.comb += [
             array.valid.eq(valid),
             array.first.eq(first),
             array.last.eq(last),
             array.size.eq(size),
-            array.a.eq(mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")),
+            array.a.eq(a),
             array.b.eq(b_buffer.r_data),
             queue.i_data.eq(array.o),
             queue.i_valid.eq(array.o_valid),
         ]
-
-        connect_output(m, self, queue, output)
         return m
+
+    def _room(self, m, queue, size):
+        """Whether a tile of ``size`` rows may end now: the queue has room for it beside what is
+        reserved, and the array has given the tile before."""
+        rows = self.shape.geometry.m
+        reserved = Signal(range(self.queue_depth + 1), name="reserved")
+        popped = queue.o_valid & queue.o_ready
+        m.d.sync += reserved.eq(reserved + Mux(self.tile, size, 0) - popped)
+        room = reserved + size <= self.queue_depth
+        if rows == 1:
+            return room
+        # The array gives a tile in as many cycles as it has rows.
+        spacing = Signal(range(rows), name="spacing")
+        with m.If(self.tile):
+            m.d.sync += spacing.eq(rows - 1)
+        with m.Elif(spacing != 0):
+            m.d.sync += spacing.eq(spacing - 1)
+        return room & (spacing == 0)
 
     def _load(self, m, name: str, push, total, step: int, limit: int):
         """High while beats of operand ``name`` are expected."""
