@@ -45,7 +45,8 @@ def test(
         target = folder / f"{settings.name}-{simulator}"
         # Beside the results of an earlier run, which stay until these are complete.
         with tempfile.TemporaryDirectory(prefix=".test-", dir=folder) as staging:
-            work = Path(staging, "new")
+            work = Path(staging, "new").resolve()
+            work.mkdir()
             report = regression.run(
                 settings,
                 simulator=simulator,
@@ -64,10 +65,7 @@ def test(
                 "name": settings.name,
                 "passed": bool(report.passed),
                 "tests": [_test(each) for each in report.tests],
-                **{
-                    what: path and str(target / Path(path).relative_to(work))
-                    for what, path in files.items()
-                },
+                **{what: path and _moved(path, work, target) for what, path in files.items()},
             }
         )
     return {
@@ -76,6 +74,12 @@ def test(
         "passed": all(each["passed"] for each in engines),
         "engines": engines,
     }
+
+
+def _moved(path: Path, source: Path, target: Path) -> str:
+    """Where a file of the folder ``source`` is since that has become ``target``."""
+    path = path.resolve()
+    return str(target / path.relative_to(source) if path.is_relative_to(source) else path)
 
 
 def text(result: dict[str, Any]) -> str:
