@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matweave.hw import config as configuration
 from matweave.hw.config import GemmConfig
 
 from . import driver, layout, verilate
@@ -81,6 +82,12 @@ class Engine:
         engine = cls.__new__(cls)
         engine._open(verilog, config, seed)
         return engine
+
+    @classmethod
+    def from_generated(cls, verilog: str, manifest: dict, *, seed: int = 1) -> "Engine":
+        """An engine from what ``matweave generate`` wrote: the Verilog, and the manifest's JSON."""
+        tables = manifest["configuration"]
+        return cls.from_verilog(verilog, configuration.from_tables(tables), seed=seed)
 
     def _open(self, verilog: str, config: GemmConfig, seed: int) -> None:
         self.config = config

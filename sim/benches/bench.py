@@ -10,11 +10,10 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from matweave.sim import layout
-from matweave.sim.golden.gemm import for_config
-from matweave.sim.jobs import Job
-from matweave.sim.registers import Control, Register, Response, Status
-
+from .. import layout
+from ..golden.gemm import for_config
+from ..jobs import Job
+from ..registers import Control, Register, Response, Status
 from .plan import Plan
 from .protocol import REGISTER_CHANNELS, STREAM, Channel, Violation
 

@@ -5,9 +5,8 @@ import hashlib
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from matweave.sim.cases import case, cases
-from matweave.sim.registers import Control, Register, Status
-
+from ..cases import case, cases
+from ..registers import Control, Register, Status
 from .bench import Bench
 
 LIMIT = 50_000_000  # ns of simulated time; the watchdog is what finds a hang

@@ -3,9 +3,9 @@
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from matweave.sim.cases import case
-from matweave.sim.jobs import Job
-from matweave.sim.registers import (
+from ..cases import case
+from ..jobs import Job
+from ..registers import (
     ID_VALUE,
     READ_ONLY,
     VERSION_VALUE,
@@ -17,7 +17,6 @@ from matweave.sim.registers import (
     Status,
     tables,
 )
-
 from .bench import Bench
 
 LIMIT = 10_000_000

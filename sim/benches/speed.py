@@ -6,9 +6,8 @@ import cocotb
 import numpy as np
 from cocotb.utils import get_sim_time
 
-from matweave.sim.jobs import Job
-from matweave.sim.registers import Control, Register
-
+from ..jobs import Job
+from ..registers import Control, Register
 from .bench import PERIOD, Bench
 
 

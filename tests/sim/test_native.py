@@ -1,12 +1,14 @@
 """Engines as compiled libraries: right on every case, and the driver notices what is wrong."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from matweave.hw import config as configuration
+from matweave.hw.emit import generate
 from matweave.sim import driver, native, toolchain, verilate
 from matweave.sim.cases import case, cases
 from matweave.sim.driver import Pause
@@ -257,8 +259,20 @@ def test_the_structures_of_both_languages_agree():
         assert fields == [field for field, _ in structure._fields_]
 
 
-def test_streams_of_a_configuration():
-    config = configuration.load("gemm_cube_4x4x4")
+@pytest.mark.parametrize("name", [*KINDS, "wide", "requantized"])
+def test_streams_are_those_of_the_manifest(name):
+    config = engine(name)
+    streams = generate(config).manifest["streams"]
     inputs, outputs = native.stream_bytes(config)
-    assert inputs == {"s_axis_a": 16, "s_axis_b": 16, "s_axis_c0": 16}
-    assert outputs == {"m_axis_c": 16}
+    assert inputs | outputs == {
+        stream["prefix"]: stream["lanes"] * stream["lane_width"] // 8 for stream in streams.values()
+    }
+
+
+def test_from_what_was_generated(seed):
+    config = engine("tiny_cube")
+    generated = generate(config)
+    manifest = json.loads(json.dumps(generated.manifest))
+    job = case(config, seed, 8).job
+    with Engine.from_generated(generated.verilog, manifest) as tested:
+        assert np.array_equal(tested.job(job).c, for_config(config)(**job.arguments()))
