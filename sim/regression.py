@@ -218,9 +218,12 @@ def _runner(simulator: str, timeout: float, what: str, check: bool = True, objec
         def _set_env_common(self):
             super()._set_env_common()
             if simulator == "verilator":
-                path = self.env["PATH"]
-                self.env |= toolchain.environment()
-                self.env["PATH"] += os.pathsep + path
+                ours = toolchain.environment()
+                for name in ("VERILATOR_ROOT", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+                    self.env.pop(name, None)
+                    if name in ours:
+                        self.env[name] = ours[name]
+                self.env["PATH"] = ours["PATH"] + os.pathsep + self.env["PATH"]
 
         def _execute_cmds(self, cmds, cwd, stdout=None):
             for cmd in cmds:
