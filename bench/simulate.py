@@ -2,8 +2,8 @@
 
 Every simulator runs whole jobs through the engine's AXI ports: registers, operands from NumPy
 arrays, results back into one. All but Amaranth's, which is too slow for it, run the same job.
-native watches the stream protocol in every cycle, and so do cocotb's benches in the regression:
-that is what the bar compares. "bus models only" is cocotb without its checkers and watchdog.
+native watches the stream protocol in every cycle, and so do cocotb's benches in the regression;
+"bus models only" is cocotb without its checkers and watchdog. The bar has to hold against both.
 Seconds are processor time of the process that simulates, without builds and imports; the best of
 the repetitions counts.
 """
@@ -117,8 +117,15 @@ def main() -> int:
         )
         for name, figures in found.items()
     ]
-    ratio = found["native"]["cycles_per_second"] / reference
-    bars = [common.Bar("native over cocotb + Verilator", ratio, ">=", BAR)]
+    bars = [
+        common.Bar(
+            f"native over {name}",
+            found["native"]["cycles_per_second"] / found[name]["cycles_per_second"],
+            ">=",
+            BAR,
+        )
+        for name in ("cocotb + Verilator", "cocotb + Verilator, bus models only")
+    ]
     return common.report("simulated cycles per second", rows, bars, as_json=arguments.json)
 
 
