@@ -7,7 +7,14 @@ A PE is one file in ``hw/pe/`` with a module-level literal::
         "title": "Plain multiplier",  # a few words, for lists
         "summary": "...",             # one sentence
         "saturates_in_array": True,   # False: it only ever adds modulo 2**width
+        "edge_latency": 0,            # cycles at the array's edge; 1: a register behind recoders
+        "resolve_latency": 0,         # cycles at the drain; 1: a redundant sum is added up there
+        "options": {                  # further keys of [pe], passed to the PE as keywords
+            "encode": {"allowed": ["a", "b"], "default": "a", "description": "..."},
+        },
     }
+
+A key that is missing has the value of :class:`PeFacts`.
 
 It is read from the file's syntax tree, not by importing the file. Adding the file adds the PE.
 """
@@ -15,7 +22,7 @@ It is read from the file's syntax tree, not by importing the file. Adding the fi
 import ast
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .formats import Format, Overflow
@@ -32,6 +39,9 @@ class PeFacts:
     title: str
     summary: str
     saturates_in_array: bool = True
+    edge_latency: int = 0
+    resolve_latency: int = 0
+    options: Mapping[str, Mapping] = field(default_factory=dict)
 
 
 def read_facts(path: Path) -> PeFacts | None:
@@ -43,8 +53,7 @@ def read_facts(path: Path) -> PeFacts | None:
             and node.targets[0].id == "FACTS"
         ):
             facts = ast.literal_eval(node.value)
-            known = PeFacts.__dataclass_fields__
-            return PeFacts(**{key: value for key, value in facts.items() if key in known})
+            return PeFacts(**facts)
     return None
 
 

@@ -15,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from matweave.hw import pe as pes
 from matweave.hw.emit import verilog
 from matweave.hw.formats import Format
-from matweave.hw.pe.base import encode
+from matweave.hw.pe.base import recode
 
 from . import cache, toolchain, verilate
 
@@ -35,14 +35,15 @@ class Products(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         for n, (a, b) in enumerate(self.pairs):
-            unit = pes.REGISTRY[self.kind](a, b)
+            unit = pes.combinations()[self.kind](a, b)
             width = a.width + b.width
             m.submodules[f"dot_{n}"] = dot = unit.dot_class(pe=unit, depth=1, width=width)
             m.submodules[f"resolve_{n}"] = resolve = unit.resolve_class(pe=unit, width=width)
-            (code,) = encode(m, unit, [self.a[: a.width]], f"encode_{n}")
+            (a_inner,) = recode(m, unit, "a", [self.a[: a.width]], f"a_recoder_{n}")
+            (b_inner,) = recode(m, unit, "b", [self.b[: b.width]], f"b_recoder_{n}")
             m.d.comb += [
-                dot.a.eq(code),
-                dot.b.eq(self.b[: b.width]),
+                dot.a.eq(a_inner),
+                dot.b.eq(b_inner),
                 resolve.i.eq(dot.o),
                 getattr(self, f"o_{n}").eq(resolve.o),
             ]

@@ -16,7 +16,7 @@ from .grid import chain, chunks, tiles
 class OsCell(wiring.Component):
     """One PE with its accumulator, and its place on the column bus.
 
-    Ports: ``a`` (depth codes), ``b`` (depth operands), ``en`` (operands valid), ``first`` (start a
+    Ports: ``a``, ``b`` (depth operands or codes), ``en`` (operands valid), ``first`` (start a
     new sum), ``capture`` (sum complete; only with ``hold``), ``read`` (drive the bus), ``o`` (bus:
     the state, or zero). ``partial``: a register between products and accumulator; ``en`` and
     ``first`` then come one cycle after the operands.
@@ -29,8 +29,8 @@ class OsCell(wiring.Component):
         self.saturate, self.hold, self.partial = saturate, hold, partial
         super().__init__(
             {
-                "a": In(depth * pe.code_width),
-                "b": In(depth * pe.b.width),
+                "a": In(depth * pe.inner_width("a")),
+                "b": In(depth * pe.inner_width("b")),
                 "en": In(1),
                 "first": In(1),
                 **({"capture": In(1)} if hold else {}),
@@ -70,8 +70,8 @@ class OsTile(wiring.Component):
         pe, depth = cell["pe"], cell["depth"]
         super().__init__(
             {
-                "a": In(rows * depth * pe.code_width),
-                "b": In(columns * depth * pe.b.width),
+                "a": In(rows * depth * pe.inner_width("a")),
+                "b": In(columns * depth * pe.inner_width("b")),
                 "control": In(control_width(cell["hold"])),
                 "read": In(rows),
                 "o": Out(columns * pe.words * cell["width"]),
@@ -81,7 +81,7 @@ class OsTile(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         pe, depth = self.cell["pe"], self.cell["depth"]
-        a_width, b_width = depth * pe.code_width, depth * pe.b.width
+        a_width, b_width = (depth * pe.inner_width(operand) for operand in "ab")
         bus = []
         for column, columns in chunks(self.columns):
             driven = None
@@ -110,8 +110,8 @@ class OsGrid(wiring.Component):
     """``rows`` x ``columns`` PEs in tiles, registers between tiles.
 
     Ports (T_r, T_c tiles down and across; PE row 0 and column 0 lowest):
-    ``a_i``/``a_o`` codes entering left, leaving right; ``control_i``/``control_o`` per tile row
-    {en, first[, capture]}; ``b_i``/``b_o`` operands entering at the top, leaving at the bottom;
+    ``a_i``/``a_o`` operands or codes entering left, leaving right; ``control_i``/``control_o`` per tile row
+    {en, first[, capture]}; ``b_i``/``b_o`` the same entering at the top, leaving at the bottom;
     ``token_i``/``token_o`` per tile column; ``o`` the column buses.
     """
 
@@ -121,9 +121,9 @@ class OsGrid(wiring.Component):
         pe, depth = cell["pe"], cell["depth"]
         ports = {}
         for name, width in (
-            ("a", rows * depth * pe.code_width),
+            ("a", rows * depth * pe.inner_width("a")),
             ("control", tiles(rows, tile_rows) * control_width(cell["hold"])),
-            ("b", columns * depth * pe.b.width),
+            ("b", columns * depth * pe.inner_width("b")),
             ("token", tiles(columns, tile_columns)),
         ):
             ports |= {f"{name}_i": In(width), f"{name}_o": Out(width)}
@@ -166,7 +166,7 @@ class OsGrid(wiring.Component):
     def _blocks(self):
         m = Module()
         pe, depth = self.cell["pe"], self.cell["depth"]
-        a_width, b_width = depth * pe.code_width, depth * pe.b.width
+        a_width, b_width = (depth * pe.inner_width(operand) for operand in "ab")
         c_width = control_width(self.cell["hold"])
         row_chunks = chunks(self.rows, self.tile_rows)
         column_chunks = chunks(self.columns, self.tile_columns)

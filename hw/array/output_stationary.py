@@ -25,7 +25,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
-from ..pe.base import Pe, encode
+from ..pe.base import Pe, recode
 from .edge import drain, pad
 from .grid import tiles
 from .os_grid import OsGrid
@@ -72,7 +72,7 @@ class OutputStationaryArray(wiring.Component):
         self.hold = self.tile_rows > 1
         #: Cycles from ``last`` to row 0: accumulator, hold, column skew, output register, …
         skew = tiles(columns, self.tile_columns) - 1
-        self.latency = 2 + self.hold + skew + pipeline + pe.resolve_latency
+        self.latency = 2 + self.hold + skew + pipeline + pe.edge_latency + pe.resolve_latency
         super().__init__(
             {
                 "a": In(rows * depth * pe.a.width),
@@ -111,19 +111,20 @@ class OutputStationaryArray(wiring.Component):
             for column in range(self.columns)
             for d in range(depth)
         )
-        operands = int(self.pipeline == 2)
+        operands = pe.edge_latency + int(self.pipeline == 2)
+        control_stages = pe.edge_latency + self.pipeline
 
-        # Left edge: operands and control of tile row g, g cycles late; then the encoders.
+        # Left edge: operands and control of tile row g, g cycles late; then any recoders.
         a_group = self.tile_rows * depth * pe.a.width
         a = skewed(m, "a_skew", pad(self.a, row_groups * a_group), row_groups)
         lanes = [a.word_select(lane, pe.a.width) for lane in range(self.rows * depth)]
-        codes = Cat(encode(m, pe, lanes, "encoder"))
+        codes = Cat(recode(m, pe, "a", lanes, "a_recoder"))
         m.d.comb += grid.a_i.eq(delayed(m, "a_stage", codes, operands))
 
         finished = self.valid & self.last
         control = [self.valid, self.first]
-        control = delayed(m, "control_stage", Cat(control), self.pipeline, resettable=True)
-        done = delayed(m, "done_stage", finished, 1 + self.pipeline, resettable=True)
+        control = delayed(m, "control_stage", Cat(control), control_stages, resettable=True)
+        done = delayed(m, "done_stage", finished, 1 + control_stages, resettable=True)
         if self.hold:
             control = Cat(control, done)
         control = Cat(control for _ in range(row_groups))
@@ -134,7 +135,9 @@ class OutputStationaryArray(wiring.Component):
         # Top edge: operands and drain token of tile column g, g cycles late.
         b_group = self.tile_columns * depth * pe.b.width
         b = skewed(m, "b_skew", pad(b, column_groups * b_group), column_groups)
-        m.d.comb += grid.b_i.eq(delayed(m, "b_stage", b[: len(grid.b_i)], operands))
+        lanes = [b.word_select(lane, pe.b.width) for lane in range(self.columns * depth)]
+        codes = Cat(recode(m, pe, "b", lanes, "b_recoder"))
+        m.d.comb += grid.b_i.eq(delayed(m, "b_stage", codes, operands))
         token = delayed(m, "token_stage", done, int(self.hold), resettable=True)
         token = Cat(token for _ in range(column_groups))
         m.d.comb += grid.token_i.eq(skewed(m, "token_skew", token, column_groups, resettable=True))

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
-from ..pe.base import Pe, encode
+from ..pe.base import Pe, recode
 from .accumulate import product_width
 from .edge import resolved
 from .skew import delayed
@@ -27,9 +27,9 @@ class TreeColumn(wiring.Component):
         self.pe, self.depth, self.width, self.registered = pe, depth, width, registered
         super().__init__(
             {
-                "a": In(depth * pe.code_width),
+                "a": In(depth * pe.inner_width("a")),
                 "bank": In(1),
-                "w": In(pe.b.width),
+                "w": In(pe.inner_width("b")),
                 "en": In(depth),
                 "write_bank": In(1),
                 "o": Out(pe.words * width),
@@ -39,7 +39,7 @@ class TreeColumn(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.weights = weights = shared(
-            WeightRegisters, width=self.pe.b.width, count=self.depth
+            WeightRegisters, width=self.pe.inner_width("b"), count=self.depth
         )
         m.submodules.dot = dot = shared(
             self.pe.dot_class, pe=self.pe, depth=self.depth, width=self.width
@@ -67,7 +67,7 @@ class TreeArray(wiring.Component):
     Ports, contract and initiation interval as
     :class:`~.weight_stationary.WeightStationaryArray` with ``depth`` rows; :attr:`latency` is
     ``pipeline`` cycles (1 registers the sums, 2 the operands as well, 0 nothing), and what
-    the PE needs to resolve a redundant sum.
+    the PE needs to recode operands and to resolve a redundant sum.
     """
 
     def __init__(self, *, pe: Pe, columns: int, depth: int, pipeline: int = 1):
@@ -78,20 +78,22 @@ class TreeArray(wiring.Component):
             raise ValueError(f"pipeline must be 0, 1 or 2 stages, not {pipeline}")
         self.pe, self.rows, self.columns, self.pipeline = pe, depth, columns, pipeline
         self.width = product_width(pe, depth)
-        self.latency = pipeline + pe.resolve_latency
+        self.latency = pipeline + pe.edge_latency + pe.resolve_latency
         super().__init__(weight_ports(depth, columns, pe, self.width))
 
     def elaborate(self, platform):
         m = Module()
         pe = self.pe
         lanes = [self.a.word_select(lane, pe.a.width) for lane in range(self.rows)]
-        operands = Cat(encode(m, pe, lanes, "encoder"))
+        operands = Cat(recode(m, pe, "a", lanes, "a_recoder"))
+        weights = [self.w.word_select(lane, pe.b.width) for lane in range(self.columns)]
+        weights = Cat(recode(m, pe, "b", weights, "b_recoder"))
         enables = Cat(self.w_valid & (self.w_row == row) for row in range(self.rows))
         # The whole edge is delayed together, so that loads and rows of A keep their order.
-        edge = int(self.pipeline == 2)
+        edge = pe.edge_latency + int(self.pipeline == 2)
         operands = delayed(m, "a_stage", operands, edge)
         enables = delayed(m, "en_stage", enables, edge, resettable=True)
-        w = delayed(m, "w_stage", self.w, edge)
+        w = delayed(m, "w_stage", weights, edge)
         banks = delayed(m, "bank_stage", Cat(self.bank, self.w_bank), edge, resettable=True)
         results = []
         for column in range(self.columns):
@@ -105,7 +107,7 @@ class TreeArray(wiring.Component):
             m.d.comb += [
                 part.a.eq(operands),
                 Cat(part.bank, part.write_bank).eq(banks),
-                part.w.eq(w.word_select(column, pe.b.width)),
+                part.w.eq(w.word_select(column, pe.inner_width("b"))),
                 part.en.eq(enables),
             ]
             results.append(resolved(m, pe, part.o, self.width, column))

@@ -20,7 +20,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
-from ..pe.base import Pe, encode
+from ..pe.base import Pe, recode
 from .accumulate import product_width
 from .edge import drain, pad
 from .grid import tiles
@@ -66,7 +66,7 @@ class WeightStationaryArray(wiring.Component):
         self.width = product_width(pe, rows)
         #: Cycles from ``a`` to ``o``: tile rows, and the column skew.
         skew = tiles(columns, self.tile_columns) - 1
-        self.latency = tiles(rows, self.tile_rows) + skew + pe.resolve_latency
+        self.latency = tiles(rows, self.tile_rows) + skew + pe.edge_latency + pe.resolve_latency
         super().__init__(weight_ports(rows, columns, pe, self.width))
 
     def elaborate(self, platform):
@@ -87,7 +87,8 @@ class WeightStationaryArray(wiring.Component):
         a = pad(self.a, row_groups * self.tile_rows * pe.a.width)
         a = skewed(m, "a_skew", a, row_groups)
         lanes = [a.word_select(lane, pe.a.width) for lane in range(self.rows)]
-        m.d.comb += grid.a_i.eq(Cat(encode(m, pe, lanes, "encoder")))
+        codes = Cat(recode(m, pe, "a", lanes, "a_recoder"))
+        m.d.comb += grid.a_i.eq(delayed(m, "a_stage", codes, pe.edge_latency))
 
         control = []
         for start in range(0, row_groups * self.tile_rows, self.tile_rows):
@@ -99,12 +100,17 @@ class WeightStationaryArray(wiring.Component):
             ]
         control = Cat(control)
         control = skewed(m, "control_skew", control, row_groups, resettable=True)
-        m.d.comb += grid.control_i.eq(control[: len(grid.control_i)])
+        control = control[: len(grid.control_i)]
+        m.d.comb += grid.control_i.eq(
+            delayed(m, "control_stage", control, pe.edge_latency, resettable=True)
+        )
 
         w = pad(self.w, column_groups * self.tile_columns * pe.b.width)
         w = skewed(m, "w_skew", w, column_groups)
+        lanes = [w.word_select(lane, pe.b.width) for lane in range(self.columns)]
+        codes = Cat(recode(m, pe, "b", lanes, "b_recoder"))
         m.d.comb += [
-            grid.w_i.eq(w[: len(grid.w_i)]),
+            grid.w_i.eq(delayed(m, "w_stage", codes, pe.edge_latency)),
             grid.sum_i.eq(0),
             self.o.eq(
                 drain(m, pe, grid.sum_o, self.columns, self.width, column_groups, self.tile_columns)

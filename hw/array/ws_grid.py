@@ -52,9 +52,9 @@ class WsCell(wiring.Component):
         state = pe.words * width
         super().__init__(
             {
-                "a": In(pe.code_width),
+                "a": In(pe.inner_width("a")),
                 "bank": In(1),
-                "w": In(pe.b.width),
+                "w": In(pe.inner_width("b")),
                 "en": In(1),
                 "write_bank": In(1),
                 "c": In(state),
@@ -64,7 +64,9 @@ class WsCell(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.weights = weights = shared(WeightRegisters, width=self.pe.b.width, count=1)
+        m.submodules.weights = weights = shared(
+            WeightRegisters, width=self.pe.inner_width("b"), count=1
+        )
         m.submodules.dot = dot = shared(self.pe.dot_class, pe=self.pe, depth=1, width=self.width)
         m.d.comb += [
             weights.w.eq(self.w),
@@ -82,8 +84,8 @@ class WsCell(wiring.Component):
 class WsGrid(wiring.Component):
     """``rows`` x ``columns`` PEs in tiles of ``tile_rows`` x ``tile_columns``.
 
-    Ports: ``a_i``/``a_o`` codes, moving right; ``control_i``/``control_o`` per tile row {bank,
-    write_bank, one enable per PE row of the tile}; ``w_i``/``w_o`` weights and ``sum_i``/``sum_o``
+    Ports: ``a_i``/``a_o`` operands or codes, moving right; ``control_i``/``control_o`` per tile row {bank,
+    write_bank, one enable per PE row of the tile}; ``w_i``/``w_o`` weights (or codes) and ``sum_i``/``sum_o``
     states, moving down.
     """
 
@@ -94,9 +96,9 @@ class WsGrid(wiring.Component):
         self.tile_rows, self.tile_columns = tile_rows, tile_columns
         ports = {}
         for name, bits in (
-            ("a", rows * pe.code_width),
+            ("a", rows * pe.inner_width("a")),
             ("control", 2 * tiles(rows, tile_rows) + rows),
-            ("w", columns * pe.b.width),
+            ("w", columns * pe.inner_width("b")),
             ("sum", columns * pe.words * width),
         ):
             ports |= {f"{name}_i": In(bits), f"{name}_o": Out(bits)}
@@ -116,10 +118,10 @@ class WsGrid(wiring.Component):
             for column in range(self.columns):
                 m.submodules[f"pe_{row}_{column}"] = cell = shared(WsCell, pe=pe, width=self.width)
                 m.d.comb += [
-                    cell.a.eq(self.a_i.word_select(row, pe.code_width)),
+                    cell.a.eq(self.a_i.word_select(row, pe.inner_width("a"))),
                     Cat(cell.bank, cell.write_bank).eq(self.control_i[:2]),
                     cell.en.eq(self.control_i[2 + row]),
-                    cell.w.eq(self.w_i.word_select(column, pe.b.width)),
+                    cell.w.eq(self.w_i.word_select(column, pe.inner_width("b"))),
                     cell.c.eq(sums.word_select(column, state)),
                 ]
                 outputs.append(cell.o)
@@ -155,13 +157,14 @@ class WsGrid(wiring.Component):
                 )
         for row, rows in row_chunks:
             line = [blocks[row, column] for column, _ in column_chunks]
-            chain(m, line, "a", self.a_i, self.a_o, row * pe.code_width, rows * pe.code_width)
+            width = pe.inner_width("a")
+            chain(m, line, "a", self.a_i, self.a_o, row * width, rows * width)
             start = 2 * (row // self.tile_rows) + row
             length = 2 * tiles(rows, self.tile_rows) + rows
             chain(m, line, "control", self.control_i, self.control_o, start, length)
         for column, columns in column_chunks:
             line = [blocks[row, column] for row, _ in row_chunks]
-            width = pe.b.width
+            width = pe.inner_width("b")
             chain(m, line, "w", self.w_i, self.w_o, column * width, columns * width)
             chain(m, line, "sum", self.sum_i, self.sum_o, column * state, columns * state)
         return m

@@ -4,9 +4,12 @@ A file here that defines ``FACTS`` (a literal dictionary with at least ``name``)
 :class:`~.base.Pe` is a variant; nothing else needs to know it.
 """
 
+import functools
 import importlib
+import itertools
 import pkgutil
 
+from .. import catalog
 from .base import Pe
 
 
@@ -24,11 +27,28 @@ def _discover():
             and issubclass(value, Pe)
             and value.__module__ == module.__name__
         )
-        # The configuration refuses saturation by this fact; elaboration would by ``words``.
+        # What is told without importing Amaranth must be what is built.
         assert variant.words == 1 or not facts.get("saturates_in_array", True), info.name
+        assert variant.edge_latency == facts.get("edge_latency", 0), info.name
+        assert variant.resolve_latency == facts.get("resolve_latency", 0), info.name
+        for option, fact in facts.get("options", {}).items():
+            assert getattr(variant, option) == fact["default"], (info.name, option)
         variants[facts["name"]] = variant
     return variants
 
 
 REGISTRY: dict[str, type[Pe]] = _discover()
 """PE variants by configuration name."""
+
+
+def combinations() -> dict[str, functools.partial]:
+    """Every variant with every combination of its options, by a label: to be called with the
+    formats of A and B."""
+    found = {}
+    for name, variant in REGISTRY.items():
+        options = catalog.pes()[name].options
+        for values in itertools.product(*(option["allowed"] for option in options.values())):
+            chosen = dict(zip(options, values, strict=True))
+            label = "-".join([name, *(f"{key}={value}" for key, value in chosen.items())])
+            found[label] = functools.partial(variant, **chosen)
+    return found

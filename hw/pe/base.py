@@ -5,9 +5,10 @@ A PE variant is three combinational parts, and arrays place them where dataflow 
 ========== ===================== ==========================================================
 part       where                 function
 ========== ===================== ==========================================================
-encoder    array edge, one per   operand ``a`` (``a.width`` bits) -> code (``code_width``
-           operand lane          bits) that travels through the array; absent = ``a`` itself
-dot        in the array          state + sum of ``depth`` products code*b -> state
+recoder    array edge, one per   one of the operands -> its code, which travels through the
+           lane of the recoded   array in its place; absent: both travel as they are
+           operand
+dot        in the array          state + sum of ``depth`` products a*b -> state
 resolve    drain, one per column state -> two's complement of the accumulator's width
 ========== ===================== ==========================================================
 
@@ -22,6 +23,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arith.adders import Add, AddRedundant
+from ..arith.recoding import Recoding
 from ..cells import shared
 from ..formats import Format
 
@@ -29,8 +31,8 @@ from ..formats import Format
 class Dot(wiring.Component):
     """Base of a PE's arithmetic, combinational: ``o = c + sum(a[d] * b[d] for d in range(depth))``.
 
-    Ports: ``a`` (depth codes, ``pe.code_width`` bits each, element 0 lowest), ``b`` (depth operands
-    of ``pe.b.width`` bits), ``c`` and ``o`` (state, ``pe.words * width`` bits).
+    Ports: ``a`` and ``b`` (depth operands or codes, ``pe.inner_width("a")`` and ``("b")`` bits each,
+    element 0 lowest), ``c`` and ``o`` (state, ``pe.words * width`` bits).
     The sum is modulo ``2**width``: exact whenever the true sum fits ``width`` signed bits.
     """
 
@@ -43,26 +45,23 @@ class Dot(wiring.Component):
         state = pe.words * width
         super().__init__(
             {
-                "a": In(depth * pe.code_width),
-                "b": In(depth * pe.b.width),
+                "a": In(depth * pe.inner_width("a")),
+                "b": In(depth * pe.inner_width("b")),
                 "c": In(state),
                 "o": Out(state),
             }
         )
 
-    def a_codes(self):
-        """The ``depth`` codes, unsigned vectors."""
-        return [self.a.word_select(d, self.pe.code_width) for d in range(self.depth)]
+    def inner(self, operand: str):
+        """The ``depth`` vectors of operand ``"a"`` or ``"b"`` as they travel: bits or codes."""
+        width = self.pe.inner_width(operand)
+        return [getattr(self, operand).word_select(d, width) for d in range(self.depth)]
 
-    def a_operands(self):
-        """The ``depth`` first operands as numbers (only where the code is the operand itself)."""
-        return [as_number(code, self.pe.a) for code in self.a_codes()]
-
-    def b_operands(self):
-        """The ``depth`` second operands as numbers."""
-        return [
-            as_number(self.b.word_select(d, self.pe.b.width), self.pe.b) for d in range(self.depth)
-        ]
+    def numbers(self, operand: str):
+        """The ``depth`` operands as numbers (only of an operand that is not recoded)."""
+        assert self.pe.recoding is None or self.pe.encode != operand
+        format = getattr(self.pe, operand)
+        return [as_number(bits, format) for bits in self.inner(operand)]
 
 
 class Resolve(wiring.Component):
@@ -86,21 +85,34 @@ class Resolve(wiring.Component):
 
 @dataclass(frozen=True)
 class Pe:
-    """A PE variant for operand formats ``a`` (the recoded operand, where it recodes) and ``b``.
+    """A PE variant for operand formats ``a`` and ``b``.
 
-    Subclasses set ``dot_class`` and, where they differ from the plain PE, ``encoder_class``,
-    ``code_width``, ``words`` and ``resolve_class``. Hashable, so that it can name a shared cell.
+    Subclasses set ``dot_class`` and, where they differ from the plain PE, ``recoding``, ``words``,
+    ``edge_latency``, ``resolve_latency`` and ``resolve_class``; options of the configuration are
+    further fields with defaults. Hashable, so that it can name a shared cell.
     """
 
     a: Format
     b: Format
 
     dot_class = None
-    encoder_class = None
-    """Component with keyword ``format``, ports ``i`` (format.width) and ``o`` (code_width)."""
     resolve_class = Resolve
     words = 1
     """Vectors in an accumulator's state: 1 two's complement, 2 carry-save."""
+    edge_latency = 0
+    """Cycles that operands spend at the array's edge: 1 for a register behind the recoders."""
+    resolve_latency = 0
+    """Cycles that the drain needs for a state: 1 for a register behind the carry-propagate add."""
+
+    @property
+    def encode(self) -> str:
+        """Which operand is recoded, where one is: ``"a"`` or ``"b"``."""
+        return "a"
+
+    @property
+    def recoding(self) -> Recoding | None:
+        """How operand :attr:`encode` is recoded; None: not at all."""
+        return None
 
     @property
     def adder_class(self):
@@ -108,16 +120,11 @@ class Pe:
         bits a word) plus state ``c`` (``width`` bits a word)."""
         return Add if self.words == 1 else AddRedundant
 
-    @property
-    def resolve_latency(self) -> int:
-        """Cycles that the drain needs for a state; a carry-save one gets a register behind its
-        carry-propagate add, so that the add has a cycle of its own."""
-        return self.words - 1
-
-    @property
-    def code_width(self) -> int:
-        """Bits per operand ``a`` inside the array."""
-        return self.a.width
+    def inner_width(self, operand: str) -> int:
+        """Bits of an operand (``"a"`` or ``"b"``) inside the array: its own, or its code's."""
+        if self.recoding is not None and self.encode == operand:
+            return self.recoding.code_width
+        return getattr(self, operand).width
 
 
 def as_number(bits, format: Format):
@@ -125,15 +132,17 @@ def as_number(bits, format: Format):
     return bits.as_signed() if format.signed else bits.as_unsigned()
 
 
-def encode(m, pe: Pe, operands, name: str):
-    """Codes of ``operands`` (vectors of ``pe.a.width`` bits): one encoder each, in module ``m``."""
-    if pe.encoder_class is None:
-        return list(operands)
+def recode(m, pe: Pe, operand: str, lanes, name: str):
+    """What travels through the array in the place of ``lanes`` (vectors of operand ``"a"`` or
+    ``"b"``): their codes, one recoder each, or themselves. Built in module ``m``."""
+    if pe.recoding is None or pe.encode != operand:
+        return list(lanes)
     codes = []
-    for index, operand in enumerate(operands):
-        m.submodules[f"{name}_{index}"] = encoder = shared(pe.encoder_class, format=pe.a)
-        m.d.comb += encoder.i.eq(operand)
-        code = Signal(pe.code_width, name=f"{name}_code_{index}")
-        m.d.comb += code.eq(encoder.o)
+    for index, lane in enumerate(lanes):
+        recoder = shared(pe.recoding.recoder_class, recoding=pe.recoding)
+        m.submodules[f"{name}_{index}"] = recoder
+        m.d.comb += recoder.i.eq(lane)
+        code = Signal(pe.recoding.code_width, name=f"{name}_code_{index}")
+        m.d.comb += code.eq(recoder.o)
         codes.append(code)
     return codes

@@ -1,10 +1,12 @@
 """Radix-4 modified Booth: operands recoded once at the array's edge, one compressor tree per PE."""
 
+from dataclasses import dataclass
+
 from amaranth.hdl import Module
 
-from ..arith.booth import BoothRecoder, n_digits, partial_products
+from ..arith.booth import BoothRecoding
 from ..arith.compress import Operand, total
-from .base import Dot, Pe
+from .recoded import RecodedDot, RecodedPe
 
 FACTS = {
     "name": "booth",
@@ -12,36 +14,35 @@ FACTS = {
     "saturates_in_array": False,
     "summary": "Recoder hoisted to the edge; partial products and accumulator in one carry-save "
     "tree and one adder.",
+    "edge_latency": 1,
+    "options": {
+        "encode": {
+            "allowed": ["a", "b"],
+            "default": "a",
+            "description": "Which operand is recoded at the array's edge.",
+        },
+    },
 }
 
 
-class BoothDot(Dot):
+class BoothDot(RecodedDot):
     """``o = c + sum(a[d] * b[d])`` modulo ``2**width``: all partial products of all terms, and the
     accumulator, compressed together in front of a single carry-propagate adder.
     """
 
     def elaborate(self, platform):
         m = Module()
-        operands = [Operand(self.c, False)]
-        for d, code in enumerate(self.a_codes()):
-            operands += partial_products(
-                m,
-                code,
-                self.b.word_select(d, self.pe.b.width),
-                a_format=self.pe.a,
-                b_format=self.pe.b,
-                name=f"pp_{d}_",
-            )
+        operands = [Operand(self.c, False), *self.partial_products(m)]
         m.d.comb += self.o.eq(total(m, operands, self.width))
         return m
 
 
-class BoothPe(Pe):
-    """Three control lines per radix-4 digit of ``a`` travel through the array."""
+@dataclass(frozen=True)
+class BoothPe(RecodedPe):
+    """Three control lines per radix-4 digit of the recoded operand travel through the array."""
 
     dot_class = BoothDot
-    encoder_class = BoothRecoder
 
     @property
-    def code_width(self) -> int:
-        return 3 * n_digits(self.a)
+    def recoding(self):
+        return BoothRecoding(self.recoded)

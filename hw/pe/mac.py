@@ -19,7 +19,7 @@ class MacDot(Dot):
 
     def elaborate(self, platform):
         m = Module()
-        products = [a * b for a, b in zip(self.a_operands(), self.b_operands(), strict=True)]
+        products = [a * b for a, b in zip(self.numbers("a"), self.numbers("b"), strict=True)]
         m.d.comb += self.o.eq(self.c.as_signed() + tree(products))
         return m
 

@@ -8,11 +8,13 @@ import pytest
 from amaranth.hdl import Assert, Cat, Const, Signal
 
 from matweave.hw.formats import Format
-from matweave.hw.pe import REGISTRY
+from matweave.hw.pe import combinations
+from matweave.hw.pe.base import recode
 
 from .harness import check, refute
 
 INT8, UINT8 = Format(8), Format(8, False)
+PES = combinations()
 
 
 def number(bits, format):
@@ -21,22 +23,19 @@ def number(bits, format):
 
 def accumulation(name, a_format, b_format, *, depth=1, width=18, from_zero=False, fault=False):
     """One step: the resolved state grows by the products, modulo ``2**width``."""
-    pe = REGISTRY[name](a=a_format, b=b_format)
+    pe = PES[name](a=a_format, b=b_format)
 
     def body(m, ports):
         m.submodules.dot = dot = pe.dot_class(pe=pe, depth=depth, width=width)
-        products, codes = [], []
+        products, inner = [], {"a": [], "b": []}
         for k in range(depth):
-            a = code = ports.a.word_select(k, a_format.width)
+            a = ports.a.word_select(k, a_format.width)
             b = ports.b.word_select(k, b_format.width)
-            if pe.encoder_class is not None:
-                m.submodules[f"encoder_{k}"] = encoder = pe.encoder_class(format=a_format)
-                m.d.comb += encoder.i.eq(a)
-                code = encoder.o
-            codes.append(code)
+            for operand, value in (("a", a), ("b", b)):
+                inner[operand] += recode(m, pe, operand, [value], f"{operand}_recoder_{k}")
             products.append(number(a, a_format) * number(b, b_format))
         c = Const(0, pe.words * width) if from_zero else ports.c
-        m.d.comb += [dot.a.eq(Cat(*codes)), dot.b.eq(ports.b), dot.c.eq(c)]
+        m.d.comb += [dot.a.eq(Cat(*inner["a"])), dot.b.eq(Cat(*inner["b"])), dot.c.eq(c)]
         state = dot.o
         if fault:  # the smallest one: one bit of one product of all
             state = state ^ ((ports.a == a_format.max) & (ports.b == b_format.max))
@@ -53,7 +52,7 @@ def accumulation(name, a_format, b_format, *, depth=1, width=18, from_zero=False
     return (inputs if from_zero else inputs | {"c": pe.words * width}), body
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", PES)
 @pytest.mark.parametrize(
     "a_format, b_format",
     [
@@ -68,7 +67,7 @@ def test_product(name, a_format, b_format):
     check(*accumulation(name, a_format, b_format, width=16, from_zero=True))
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", PES)
 @pytest.mark.parametrize(
     "a_format, b_format, depth",
     [
@@ -85,6 +84,6 @@ def test_accumulation_from_any_state(name, a_format, b_format, depth):
     check(*accumulation(name, a_format, b_format, depth=depth))
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", PES)
 def test_one_wrong_bit_of_one_product_is_found(name):
     refute(*accumulation(name, INT8, INT8, from_zero=True, width=16, fault=True))

@@ -19,7 +19,7 @@ from matweave.hw.array.output_stationary import OutputStationaryArray
 from matweave.hw.array.tree import TreeArray
 from matweave.hw.array.weight_stationary import WeightStationaryArray
 from matweave.hw.formats import Format, Overflow, accumulator_width
-from matweave.hw.pe import REGISTRY
+from matweave.hw.pe import combinations as pe_combinations
 from matweave.hw.pe.base import Dot, Pe
 from matweave.sim.golden.gemm import accumulate
 
@@ -29,7 +29,7 @@ class CarrySaveDot(Dot):
 
     def elaborate(self, platform):
         m = Module()
-        products = [a * b for a, b in zip(self.a_operands(), self.b_operands(), strict=True)]
+        products = [a * b for a, b in zip(self.numbers("a"), self.numbers("b"), strict=True)]
         rows = [self.c.word_select(n, self.width) for n in range(2)]
         operands = [Operand(row, False) for row in rows] + [Operand(p, True) for p in products]
         m.d.comb += self.o.eq(Cat(*reduce(m, operands, self.width)))
@@ -39,9 +39,10 @@ class CarrySaveDot(Dot):
 class CarrySavePe(Pe):
     dot_class = CarrySaveDot
     words = 2
+    resolve_latency = 1
 
 
-PES = {**REGISTRY, "carry_save": CarrySavePe}
+PES = {**pe_combinations(), "carry_save": CarrySavePe}
 INT8, UINT4, INT5 = Format(8), Format(4, False), Format(5)
 FORMATS = {"int8": (INT8, INT8), "mixed": (UINT4, INT5)}
 

@@ -13,12 +13,13 @@ from amaranth.sim import Simulator
 
 from matweave.hw import catalog
 from matweave.hw.formats import Format, accumulator_width
-from matweave.hw.pe import REGISTRY
-from matweave.hw.pe.base import Pe, encode
+from matweave.hw.pe import REGISTRY, combinations
+from matweave.hw.pe.base import Pe, recode
 
 WIDTHS = range(2, 17)
 SIGNS = list(itertools.product((True, False), repeat=2))
-VARIANTS = sorted(REGISTRY)
+COMBINATIONS = combinations()
+VARIANTS = sorted(COMBINATIONS)
 
 
 class Chain:
@@ -31,8 +32,11 @@ class Chain:
         self.a = Signal(self.terms * pe.a.width)
         self.b = Signal(self.terms * pe.b.width)
         self.o = Signal(width)
-        lanes = [self.a.word_select(lane, pe.a.width) for lane in range(self.terms)]
-        codes = encode(m, pe, lanes, "encoder")
+        inner = {}
+        for operand in "ab":
+            bits, of_one = getattr(self, operand), getattr(pe, operand).width
+            lanes = [bits.word_select(n, of_one) for n in range(self.terms)]
+            inner[operand] = recode(m, pe, operand, lanes, f"{operand}_recoder")
         state = 0
         for block in range(blocks):
             dot = pe.dot_class(pe=pe, depth=depth, width=width)
@@ -41,11 +45,10 @@ class Chain:
             m.d.comb += dot.c.eq(state)
             for d in range(depth):
                 lane = block * depth + d
-                assert len(codes[lane]) == pe.code_width
-                m.d.comb += [
-                    dot.a.word_select(d, pe.code_width).eq(codes[lane]),
-                    dot.b.word_select(d, pe.b.width).eq(self.b.word_select(lane, pe.b.width)),
-                ]
+                for operand, codes in inner.items():
+                    inside = pe.inner_width(operand)
+                    assert len(codes[lane]) == inside
+                    m.d.comb += getattr(dot, operand).word_select(d, inside).eq(codes[lane])
             state = dot.o
         m.submodules.resolve = resolve = pe.resolve_class(pe=pe, width=width)
         m.d.comb += [resolve.i.eq(state), self.o.eq(resolve.o)]
@@ -83,7 +86,7 @@ def corners(format: Format) -> list[int]:
 
 
 def pe(kind: str, a: tuple, b: tuple) -> Pe:
-    return REGISTRY[kind](Format(*a), Format(*b))
+    return COMBINATIONS[kind](Format(*a), Format(*b))
 
 
 def test_every_variant_of_the_catalog_is_registered():

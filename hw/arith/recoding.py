@@ -1,0 +1,97 @@
+"""What every radix-4 recoding of an operand is to the rest: a code, and digits read from it.
+
+A recoding turns an operand into digits in {-2, -1, 0, 1, 2} with ``sum(digit[i] * 4**i)`` its value,
+so that a product needs half as many partial products as the operand has bits, each a multiple that
+costs one multiplexer. The *recoder* sits where the operand enters an array, once per lane; its
+*code* travels; each processing element reads the digits from the code and selects multiples.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Const, Mux, Signal, Value
+
+from ..formats import MAX_WIDTH, MIN_WIDTH, Format
+from .compress import Operand
+
+
+class Digit(NamedTuple):
+    """One digit as select lines of one bit each: ``(one + 2 * two) * (-1) ** neg``.
+
+    ``one`` and ``two`` are never both set, and ``neg`` never in a zero. ``None``: a line that this
+    digit never needs (the top digits of some formats).
+    """
+
+    one: Value
+    two: Value | None = None
+    neg: Value | None = None
+
+
+@dataclass(frozen=True)
+class Recoding:
+    """A recoding of operands of ``format`` (2 to 16 bits, odd widths too); hashable, so that it can
+    name a shared cell. Subclasses set ``recoder_class`` and give the properties and ``digits``.
+
+    The all-zero code is the operand zero: registers that hold codes may be cleared.
+    """
+
+    format: Format
+
+    recoder_class = None
+    """Combinational component with keyword ``recoding`` and ports ``i`` (``format.width`` bits, the
+    operand) and ``o`` (``code_width`` bits)."""
+
+    def __post_init__(self):
+        if not MIN_WIDTH <= self.format.width <= MAX_WIDTH:
+            raise ValueError(
+                f"format must have {MIN_WIDTH} to {MAX_WIDTH} bits, not {self.format.width}"
+            )
+
+    @property
+    def n_digits(self) -> int:
+        """Digits of an operand; digit ``i`` has weight ``4**i``."""
+        raise NotImplementedError
+
+    @property
+    def code_width(self) -> int:
+        """Bits of an operand's code."""
+        raise NotImplementedError
+
+    def digits(self, m, code: Value, name: str) -> list[Digit]:
+        """The ``n_digits`` digits of a code, digit 0 first; adds what logic that takes to ``m``."""
+        raise NotImplementedError
+
+    def partial_products(
+        self, m, code: Value, other: Value, other_format: Format, *, name: str = "pp"
+    ) -> list[Operand]:
+        """Operands for :mod:`.compress` whose sum is the coded operand times ``other``."""
+        assert len(code) == self.code_width and len(other) == other_format.width
+        operands = []
+        for index, digit in enumerate(self.digits(m, code, f"{name}digit_")):
+            row = multiple(m, digit, other, other_format, shift=2 * index, name=f"{name}{index}")
+            operands += row
+        return operands
+
+
+def multiple(
+    m, digit: Digit, other: Value, format: Format, *, shift: int = 0, name: str = "multiple"
+) -> list[Operand]:
+    """Operands whose sum is ``digit * other * 2**shift``: one row, and a 1 that completes it.
+
+    A negative multiple is the complement of the positive one, and a 1 at the digit's own weight:
+    ``-2b`` is ``~(2b) + 1`` too, so the row holds ``+256`` for ``b = -128`` only together with it.
+    """
+    bits, sign = other, other[-1] if format.signed else Const(0, 1)
+    if digit.two is not None:
+        bits = Mux(digit.one, Cat(other, sign), 0) | Mux(digit.two, Cat(Const(0, 1), other), 0)
+    else:
+        bits = Mux(digit.one, other, 0)
+    signed = format.signed
+    if digit.neg is not None and not signed:
+        bits, signed = Cat(bits, Const(0, 1)), True  # room for the sign
+    row = Signal(len(bits), name=name)
+    if digit.neg is None:
+        m.d.comb += row.eq(bits)
+        return [Operand(row, signed, shift)]
+    m.d.comb += row.eq(bits ^ digit.neg.replicate(len(row)))
+    return [Operand(row, signed, shift), Operand(digit.neg, False, shift)]
