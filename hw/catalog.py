@@ -53,7 +53,8 @@ def read_facts(path: Path) -> PeFacts | None:
             and node.targets[0].id == "FACTS"
         ):
             facts = ast.literal_eval(node.value)
-            return PeFacts(**facts)
+            known = PeFacts.__dataclass_fields__
+            return PeFacts(**{key: value for key, value in facts.items() if key in known})
     return None
 
 

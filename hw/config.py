@@ -7,6 +7,7 @@ keys. Sizes are bounded, so a configuration that loads can be built.
 import functools
 import hashlib
 import json
+import operator
 import os
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Literal
@@ -17,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -167,29 +169,55 @@ ARRAYS = {
 """Array tables by their ``kind``."""
 
 
-def _check_array(value: object) -> object:
-    """Refuses what Pydantic could not choose an array table by."""
-    if isinstance(value, _Table):
-        return value
-    if not isinstance(value, dict):
-        raise wrong(f"must be a table, not {described(value)}")
-    if "kind" not in value:
-        raise wrong(f"is missing; allowed are {', '.join(ARRAYS)}", "kind")
-    try:
-        one_of("an array", lambda: ARRAYS)(value["kind"])
-    except PydanticCustomError as error:
-        raise wrong(error.message(), "kind") from None
-    return value
-
-
 class Pe(_Table):
-    """The multiply-accumulate variant in every cell of the array."""
+    """The multiply-accumulate variant in every cell of the array; one table for each variant."""
 
-    kind: Annotated[str, BeforeValidator(one_of("a PE", catalog.pes))] = Field(
-        "mac",
-        description="`matweave list` names them.",
-        json_schema_extra=lambda schema: schema.update(enum=list(catalog.pes())),
-    )
+    kind: str
+
+    @property
+    def options(self) -> dict:
+        """All keys but ``kind``: the keyword arguments of the PE."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+
+
+def _pe_table(facts: catalog.PeFacts) -> type[Pe]:
+    fields = {"kind": (Literal[facts.name], Field(facts.name, description="The default is mac."))}
+    for name, option in facts.options.items():
+        values = literal(f"a value of {name}", *option["allowed"])
+        default = Field(option["default"], description=option["description"])
+        fields[name] = (values, default)
+    table = create_model(f"{facts.name.capitalize()}Pe", __base__=Pe, **fields)
+    table.__doc__ = f"{facts.title}. {facts.summary}"
+    return table
+
+
+PES: dict[str, type[Pe]] = {facts.name: _pe_table(facts) for facts in catalog.pes().values()}
+"""PE tables by their ``kind``."""
+
+
+def _table_of(what: str, tables: Mapping[str, type[_Table]], default: str | None = None):
+    """A validator that refuses what Pydantic could not choose one of ``tables`` by."""
+
+    def check(value: object) -> object:
+        if isinstance(value, _Table):
+            return value
+        if not isinstance(value, dict):
+            raise wrong(f"must be a table, not {described(value)}")
+        if "kind" not in value:
+            if default is None:
+                raise wrong(f"is missing; allowed are {', '.join(tables)}", "kind")
+            return {"kind": default, **value}
+        try:
+            one_of(what, lambda: tables)(value["kind"])
+        except PydanticCustomError as error:
+            raise wrong(error.message(), "kind") from None
+        return value
+
+    return BeforeValidator(check)
+
+
+def _union(tables: Mapping[str, type[_Table]]):
+    return functools.reduce(operator.or_, tables.values())
 
 
 class Accumulator(_Table):
@@ -230,12 +258,12 @@ class GemmConfig(_Table):
     a: OperandFormat = Field(description="Format of A.")
     b: OperandFormat = Field(description="Format of B.")
     limits: Limits = Field(description="The largest sizes of a job.")
-    array: Annotated[
-        OutputStationary | WeightStationary | Matrix | Tree | Cube,
-        Field(discriminator="kind"),
-        BeforeValidator(_check_array),
-    ] = Field(description="The multipliers and how they are wired.")
-    pe: Pe = Pe()
+    array: Annotated[_union(ARRAYS), Field(discriminator="kind"), _table_of("an array", ARRAYS)] = (
+        Field(description="The multipliers and how they are wired.")
+    )
+    pe: Annotated[_union(PES), Field(discriminator="kind"), _table_of("a PE", PES, "mac")] = Field(
+        PES["mac"](), description="What each of them is made of."
+    )
     accumulator: Accumulator = Accumulator()
     output: Output = Output()
 
@@ -268,8 +296,9 @@ class GemmConfig(_Table):
                 "are the other roundings, or an accumulator of at most 32 bits",
                 "output.rounding",
             )
-        if reason := self.cost.refusal():
-            raise wrong(reason, "array" if "array" in reason else "limits")
+        if refusal := self.cost.refusal():
+            table, reason = refusal
+            raise wrong(reason, table)
         return self
 
     @property

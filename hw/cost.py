@@ -27,15 +27,16 @@ class Cost:
     buffer_bits: int
     stream_bits: int
 
-    def refusal(self) -> str | None:
-        """Which cap is exceeded, or ``None``."""
-        for what, value, cap, remedy in (
-            ("multipliers", self.multipliers, MAX_MULTIPLIERS, "make the array smaller"),
-            ("bits of buffers", self.buffer_bits, MAX_BUFFER_BITS, "lower [limits]"),
-            ("bits in one stream", self.stream_bits, MAX_STREAM_BITS, "make the array smaller"),
+    def refusal(self) -> tuple[str, str] | None:
+        """The table of the configuration that asks for too much, and why; or ``None``."""
+        smaller, lower = ("array", "make the array smaller"), ("limits", "lower [limits]")
+        for what, value, cap, (table, remedy) in (
+            ("multipliers", self.multipliers, MAX_MULTIPLIERS, smaller),
+            ("bits of buffers", self.buffer_bits, MAX_BUFFER_BITS, lower),
+            ("bits in one stream", self.stream_bits, MAX_STREAM_BITS, smaller),
         ):
             if value > cap:
-                return f"{value} {what} are needed and at most {cap} are allowed; {remedy}"
+                return table, f"{value} {what} are needed and at most {cap} are allowed; {remedy}"
         return None
 
 
@@ -60,7 +61,7 @@ def gemm(
     # A queue holds two tiles and what is on its way through the array, rounded up.
     results = 4 * (geometry.m + geometry.n + geometry.k) * row
     if geometry.stationary is Stationary.OUTPUT:
-        operands = n_panels * k_blocks * b_block + _power_of_two(2 * k_blocks) * a_beat
+        operands = n_panels * k_blocks * b_block + power_of_two(2 * k_blocks) * a_beat
     else:
         operands = m * k_blocks * a_beat + 2 * b_block
         results += m * row
@@ -75,6 +76,6 @@ def gemm(
     )
 
 
-def _power_of_two(value: int) -> int:
-    """The least power of two that is at least ``value``."""
-    return 1 << (value - 1).bit_length()
+def power_of_two(value: int) -> int:
+    """The least power of two that is at least ``value`` (and at least 2)."""
+    return max(2, 1 << (value - 1).bit_length())

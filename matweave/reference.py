@@ -53,7 +53,8 @@ def markdown() -> str:
         _section("`[limits]`", config.Limits),
         "## `[array]`\n\n`kind` chooses one of these.\n",
         *(_section(f'`kind = "{kind}"`', array, 3) for kind, array in config.ARRAYS.items()),
-        _section("`[pe]`", config.Pe),
+        "## `[pe]`\n\n`kind` chooses one of these; without it, `mac`.\n",
+        *(_section(f'`kind = "{kind}"`', pe, 3) for kind, pe in config.PES.items()),
         _section("`[accumulator]`", config.Accumulator),
         _section("`[output]`", config.Output),
         _TAIL.format(
@@ -88,13 +89,13 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _allowed(name: str, field: FieldInfo) -> str:
     annotation, bounds = field.annotation, _bounds(field)
-    if name == "kind" and annotation is str:
-        return ", ".join(f"`{pe}`" for pe in catalog.pes())
     if bounds:
         return bounds
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return ", ".join(f"`{member.value}`" for member in annotation)
-    if name == "array" or (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+    if name in ("array", "pe") or (
+        isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    ):
         return "a table, below"
     if name == "name":
         return "letters, digits, `_`; at most 63, a letter first; no HDL keyword, not `clk`, `rst`"

@@ -35,7 +35,7 @@ class Products(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         for n, (a, b) in enumerate(self.pairs):
-            unit = pes.combinations()[self.kind](a, b)
+            unit = pes.variants()[self.kind](a, b)
             width = a.width + b.width
             m.submodules[f"dot_{n}"] = dot = unit.dot_class(pe=unit, depth=1, width=width)
             m.submodules[f"resolve_{n}"] = resolve = unit.resolve_class(pe=unit, width=width)

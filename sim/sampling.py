@@ -32,8 +32,9 @@ def _tables(rng: np.random.Generator, index: int) -> dict:
     def between(low, high):
         return int(rng.integers(low, high + 1))
 
-    kinds, pes = list(ARRAYS), list(catalog.pes())
+    kinds, pes = list(ARRAYS), list(catalog.pes().values())
     kind = kinds[index % len(kinds)]
+    pe = pes[index // len(kinds) % len(pes)]
     fields = ARRAYS[kind].model_fields
     array = {"kind": kind} | {
         name: between(1, 5) for name in ("rows", "columns", "depth") if name in fields
@@ -50,7 +51,8 @@ def _tables(rng: np.random.Generator, index: int) -> dict:
         "b": f"{one('', 'u')}int{between(2, 16)}",
         "limits": {size: between(1, 24) for size in "mnk"},
         "array": array,
-        "pe": {"kind": pes[index // len(kinds) % len(pes)]},
+        "pe": {"kind": pe.name}
+        | {name: one(*option["allowed"]) for name, option in pe.options.items()},
         "accumulator": {
             "width": one("exact", between(8, 48)),
             "overflow": one(*(value.value for value in Overflow)),

@@ -1,9 +1,10 @@
 """What every radix-4 recoding of an operand is to the rest: a code, and digits read from it.
 
-A recoding turns an operand into digits in {-2, -1, 0, 1, 2} with ``sum(digit[i] * 4**i)`` its value,
-so that a product needs half as many partial products as the operand has bits, each a multiple that
-costs one multiplexer. The *recoder* sits where the operand enters an array, once per lane; its
-*code* travels; each processing element reads the digits from the code and selects multiples.
+A recoding turns an operand into digits in {-2, -1, 0, 1, 2} with ``sum(digit[i] * 4**i)`` its
+value, so that a product needs half as many partial products as the operand has bits, each a
+multiple that costs one multiplexer. The *recoder* sits where the operand enters an array, once per
+lane; its *code* travels; each processing element reads the digits from the code and selects
+multiples.
 """
 
 from dataclasses import dataclass

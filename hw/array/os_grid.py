@@ -110,9 +110,9 @@ class OsGrid(wiring.Component):
     """``rows`` x ``columns`` PEs in tiles, registers between tiles.
 
     Ports (T_r, T_c tiles down and across; PE row 0 and column 0 lowest):
-    ``a_i``/``a_o`` operands or codes entering left, leaving right; ``control_i``/``control_o`` per tile row
-    {en, first[, capture]}; ``b_i``/``b_o`` the same entering at the top, leaving at the bottom;
-    ``token_i``/``token_o`` per tile column; ``o`` the column buses.
+    ``a_i``/``a_o`` operands or codes entering left, leaving right; ``control_i``/``control_o`` per
+    tile row {en, first[, capture]}; ``b_i``/``b_o`` operands or codes entering at the top, leaving
+    at the bottom; ``token_i``/``token_o`` per tile column; ``o`` the column buses.
     """
 
     def __init__(self, *, rows: int, columns: int, tile_rows: int, tile_columns: int, **cell):

@@ -84,9 +84,9 @@ class WsCell(wiring.Component):
 class WsGrid(wiring.Component):
     """``rows`` x ``columns`` PEs in tiles of ``tile_rows`` x ``tile_columns``.
 
-    Ports: ``a_i``/``a_o`` operands or codes, moving right; ``control_i``/``control_o`` per tile row {bank,
-    write_bank, one enable per PE row of the tile}; ``w_i``/``w_o`` weights (or codes) and ``sum_i``/``sum_o``
-    states, moving down.
+    Ports: ``a_i``/``a_o`` operands or codes, moving right; ``control_i``/``control_o`` per tile row
+    {bank, write_bank, one enable per PE row of the tile}; ``w_i``/``w_o`` weights (or codes) and
+    ``sum_i``/``sum_o`` states, moving down.
     """
 
     def __init__(

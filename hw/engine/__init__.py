@@ -16,7 +16,7 @@ def _systolic_tiles(array):
 def array_choice(config) -> ArrayChoice:
     """The array of a configuration (:class:`~matweave.hw.config.GemmConfig`)."""
     array = config.array
-    pe = REGISTRY[config.pe.kind](config.a, config.b)
+    pe = REGISTRY[config.pe.kind](config.a, config.b, **config.pe.options)
     if array.kind == "weight_stationary":
         return ArrayChoice.of(
             WeightStationaryArray,

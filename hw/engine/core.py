@@ -170,8 +170,3 @@ def mask_depth(m, a_data, geometry: Geometry, width: int, size, enable_name: str
     m.d.sync += keep.eq(Cat(size > d for d in range(geometry.k)))
     lanes = [a_data.word_select(lane, width) for lane in range(geometry.a_lanes)]
     return Cat(Mux(keep[lane % geometry.k], value, 0) for lane, value in enumerate(lanes))
-
-
-def power_of_two(value: int) -> int:
-    """The least power of two that is at least ``value`` (and at least 2)."""
-    return max(2, 1 << (value - 1).bit_length())

@@ -16,6 +16,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 
 from ..cells import shared
+from ..cost import power_of_two
 from ..stream import BufferMemory, RowQueue
 from .core import (
     ArrayChoice,
@@ -24,7 +25,6 @@ from .core import (
     core_ports,
     elements,
     mask_depth,
-    power_of_two,
 )
 from .output import OutputStage
 from .walk import Steps, advance, expecting, finished
@@ -52,39 +52,19 @@ class OutputStationaryCore(wiring.Component):
         m = Module()
         shape, g = self.shape, self.shape.geometry
         m.submodules.array = array = self.array.shared()
-        m.submodules.a_buffer = a_buffer = shared(
-            BufferMemory, width=g.a_lanes * shape.pe.a.width, depth=self.a_depth
-        )
-        m.submodules.b_buffer = b_buffer = shared(
-            BufferMemory, width=g.b_lanes * shape.pe.b.width, depth=self.b_depth
-        )
         m.submodules.queue = queue = shared(
             RowQueue, width=g.n * shape.accumulator.width, depth=self.queue_depth
         )
         m.submodules.output = output = shared(OutputStage, shape=shape)
         connect_output(m, self, queue, output)
 
-        # Loading: beats are counted, not marked.
-        a_push = Signal()
-        a_level = Signal(range(self.a_depth + 1))
-        a_tail = Signal(range(self.a_depth))
-        b_push = Signal()
-        b_level = Signal(range(self.b_depth + 1))
-        a_open = self._load(m, "a", a_push, self.m, g.m, shape.max_m)
-        b_open = self._load(m, "b", b_push, self.n, g.n, shape.max_n)
-        m.d.comb += [
-            self.a_tready.eq(a_open & (a_level != self.a_depth)),
-            a_push.eq(self.a_tvalid & self.a_tready),
-            a_buffer.w_en.eq(a_push),
-            a_buffer.w_addr.eq(a_tail),
-            a_buffer.w_data.eq(Cat(elements(self.a_tdata, shape.pe.a, g.a_lanes))),
-            self.b_tready.eq(b_open),
-            b_push.eq(self.b_tvalid & self.b_tready),
-            b_buffer.w_en.eq(b_push),
-            b_buffer.w_addr.eq(b_level),
-            b_buffer.w_data.eq(Cat(elements(self.b_tdata, shape.pe.b, g.b_lanes))),
-        ]
-        m.d.sync += [a_tail.eq(a_tail + a_push), b_level.eq(b_level + b_push)]
+        a_freed = Signal(range(self.a_depth + 1))
+        a_buffer, a_push, a_level = self._load(
+            m, "a", shape.pe.a, g.a_lanes, self.a_depth, self.m, g.m, shape.max_m, a_freed
+        )
+        b_buffer, b_push, b_level = self._load(
+            m, "b", shape.pe.b, g.b_lanes, self.b_depth, self.n, g.n, shape.max_n
+        )
 
         # Issuing.
         rows = Steps(m, "rows", self.m, g.m, shape.max_m)
@@ -111,14 +91,13 @@ class OutputStationaryCore(wiring.Component):
             gate.eq(~blocks.last | room),
             issue.eq(running & a_here & b_here & gate),
             a_free.eq(issue & finished(blocks, columns)),
+            a_freed.eq(Mux(a_free, blocks.index + 1, 0)),
             self.tile.eq(issue & blocks.last),
             self.stall_a.eq(running & ~a_here),
             self.stall_b.eq(running & ~b_here),
         ]
-        m.d.sync += a_level.eq(a_level + a_push - Mux(a_free, blocks.index + 1, 0))
         with m.If(self.start):
-            m.d.sync += [running.eq(1), a_tail.eq(0), a_level.eq(0), b_level.eq(0)]
-            m.d.sync += [a_base.eq(0), b_head.eq(0)]
+            m.d.sync += [running.eq(1), a_base.eq(0), b_head.eq(0)]
             for loop in loops:
                 loop.restart()
         with m.Elif(issue):
@@ -171,9 +150,34 @@ class OutputStationaryCore(wiring.Component):
             m.d.sync += spacing.eq(spacing - 1)
         return room & (spacing == 0)
 
-    def _load(self, m, name: str, push, total, step: int, limit: int):
-        """High while beats of operand ``name`` are expected."""
+    def _load(self, m, name: str, format, lanes: int, depth: int, total, step: int, limit: int,
+              freed=None):  # fmt: skip
+        """Operand ``name`` from its stream into a buffer of ``depth`` beats, counted, not marked.
+
+        Returns the buffer, whether a beat comes in this cycle, and how many are there. ``freed``:
+        as many leave; the buffer is then circular. ``total``, ``step``, ``limit``: of the loop
+        around the blocks along K.
+        """
         shape = self.shape
+        m.submodules[f"{name}_buffer"] = buffer = shared(
+            BufferMemory, width=lanes * format.width, depth=depth
+        )
+        push = Signal(name=f"{name}_push")
+        level = Signal(range(depth + 1), name=f"{name}_level")
         outer = Steps(m, f"{name}_load", total, step, limit)
         blocks = Steps(m, f"{name}_load_k", self.k, shape.geometry.k, shape.max_k)
-        return expecting(m, name, self.start, push, blocks, outer)
+        ready = expecting(m, name, self.start, push, blocks, outer)
+        tail, taken = level, level + push
+        if freed is not None:
+            ready, taken = ready & (level != depth), level + push - freed
+            tail = Signal(range(depth), name=f"{name}_tail")
+            m.d.sync += tail.eq(Mux(self.start, 0, tail + push))
+        m.d.sync += level.eq(Mux(self.start, 0, taken))
+        m.d.comb += [
+            getattr(self, f"{name}_tready").eq(ready),
+            push.eq(getattr(self, f"{name}_tvalid") & ready),
+            buffer.w_en.eq(push),
+            buffer.w_addr.eq(tail),
+            buffer.w_data.eq(Cat(elements(getattr(self, f"{name}_tdata"), format, lanes))),
+        ]
+        return buffer, push, level

@@ -16,6 +16,7 @@ from amaranth.lib import wiring
 from ..arith.adders import Add
 from ..array.skew import delayed
 from ..cells import shared
+from ..cost import power_of_two
 from ..stream import BufferMemory, RowQueue
 from .core import (
     ArrayChoice,
@@ -24,7 +25,6 @@ from .core import (
     core_ports,
     elements,
     mask_depth,
-    power_of_two,
 )
 from .output import OutputStage
 from .walk import Steps, advance, expecting, finished

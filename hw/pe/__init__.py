@@ -6,7 +6,6 @@ A file here that defines ``FACTS`` (a literal dictionary with at least ``name``)
 
 import functools
 import importlib
-import itertools
 import pkgutil
 
 from .. import catalog
@@ -41,14 +40,14 @@ REGISTRY: dict[str, type[Pe]] = _discover()
 """PE variants by configuration name."""
 
 
-def combinations() -> dict[str, functools.partial]:
-    """Every variant with every combination of its options, by a label: to be called with the
-    formats of A and B."""
+def variants() -> dict[str, functools.partial]:
+    """Every PE with its default options, and with each other value of each option, by a label: to
+    be called with the formats of A and B."""
     found = {}
     for name, variant in REGISTRY.items():
-        options = catalog.pes()[name].options
-        for values in itertools.product(*(option["allowed"] for option in options.values())):
-            chosen = dict(zip(options, values, strict=True))
-            label = "-".join([name, *(f"{key}={value}" for key, value in chosen.items())])
-            found[label] = functools.partial(variant, **chosen)
+        found[name] = functools.partial(variant)
+        for option, fact in catalog.pes()[name].options.items():
+            for value in fact["allowed"]:
+                if value != fact["default"]:
+                    found[f"{name}-{value}"] = functools.partial(variant, **{option: value})
     return found

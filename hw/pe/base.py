@@ -31,8 +31,8 @@ from ..formats import Format
 class Dot(wiring.Component):
     """Base of a PE's arithmetic, combinational: ``o = c + sum(a[d] * b[d] for d in range(depth))``.
 
-    Ports: ``a`` and ``b`` (depth operands or codes, ``pe.inner_width("a")`` and ``("b")`` bits each,
-    element 0 lowest), ``c`` and ``o`` (state, ``pe.words * width`` bits).
+    Ports: ``a`` and ``b`` (depth operands or codes, ``pe.inner_width(…)`` bits each, element 0
+    lowest), ``c`` and ``o`` (state, ``pe.words * width`` bits).
     The sum is modulo ``2**width``: exact whenever the true sum fits ``width`` signed bits.
     """
 

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Module
-
 from ..arith.booth import BoothRecoding
-from ..arith.compress import Operand, total
-from .recoded import RecodedDot, RecodedPe
+from .recoded import RecodedPe
 
 FACTS = {
     "name": "booth",
@@ -25,23 +22,9 @@ FACTS = {
 }
 
 
-class BoothDot(RecodedDot):
-    """``o = c + sum(a[d] * b[d])`` modulo ``2**width``: all partial products of all terms, and the
-    accumulator, compressed together in front of a single carry-propagate adder.
-    """
-
-    def elaborate(self, platform):
-        m = Module()
-        operands = [Operand(self.c, False), *self.partial_products(m)]
-        m.d.comb += self.o.eq(total(m, operands, self.width))
-        return m
-
-
 @dataclass(frozen=True)
 class BoothPe(RecodedPe):
     """Three control lines per radix-4 digit of the recoded operand travel through the array."""
-
-    dot_class = BoothDot
 
     @property
     def recoding(self):

@@ -2,17 +2,29 @@
 
 from dataclasses import dataclass
 
+from amaranth.hdl import Module
+
+from ..arith.compress import Operand, total
+from ..formats import Format
 from .base import Dot, Pe
 
 
 class RecodedDot(Dot):
-    """Base of their arithmetic: partial products from the digits of the coded operand."""
+    """``o = c + sum(a[d] * b[d])`` modulo ``2**width``: all partial products of all terms, and the
+    accumulator, compressed together in front of a single carry-propagate adder.
+    """
+
+    def elaborate(self, platform):
+        m = Module()
+        operands = [Operand(self.c, False), *self.partial_products(m)]
+        m.d.comb += self.o.eq(total(m, operands, self.width))
+        return m
 
     def partial_products(self, m):
         """Operands for :mod:`..arith.compress` whose sum is that of the ``depth`` products."""
         plain = "b" if self.pe.encode == "a" else "a"
-        lanes = zip(self.inner(self.pe.encode), self.inner(plain), strict=True)
         rows = []
+        lanes = zip(self.inner(self.pe.encode), self.inner(plain), strict=True)
         for d, (code, other) in enumerate(lanes):
             rows += self.pe.recoding.partial_products(
                 m, code, other, getattr(self.pe, plain), name=f"pp_{d}_"
@@ -27,9 +39,10 @@ class RecodedPe(Pe):
 
     encode: str = "a"
 
+    dot_class = RecodedDot
     edge_latency = 1
 
     @property
-    def recoded(self):
+    def recoded(self) -> Format:
         """The format of the recoded operand."""
         return getattr(self, self.encode)

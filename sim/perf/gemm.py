@@ -5,6 +5,7 @@ up to the last result given, both included. C0, bias, ReLU and requantisation of
 nothing: the stages that an engine has are always passed.
 """
 
+from matweave.hw import catalog
 from matweave.hw.config import GemmConfig
 from matweave.hw.geometry import Stationary
 
@@ -31,6 +32,12 @@ def utilisation(config: GemmConfig, m: int, n: int, k: int) -> float:
 
 def array_latency(config: GemmConfig) -> int:
     """Cycles from the last operands of a tile to its first row, or from a row of A to its sums."""
+    facts = catalog.pes()[config.pe.kind]
+    return _wires(config) + facts.edge_latency + facts.resolve_latency
+
+
+def _wires(config: GemmConfig) -> int:
+    """What of it the array takes with a PE that neither recodes nor resolves."""
     array = config.array
     match array.kind:
         case "tree":

@@ -8,13 +8,13 @@ import pytest
 from amaranth.hdl import Assert, Cat, Const, Signal
 
 from matweave.hw.formats import Format
-from matweave.hw.pe import combinations
+from matweave.hw.pe import variants
 from matweave.hw.pe.base import recode
 
 from .harness import check, refute
 
 INT8, UINT8 = Format(8), Format(8, False)
-PES = combinations()
+PES = variants()
 
 
 def number(bits, format):

@@ -19,7 +19,7 @@ from matweave.hw.array.output_stationary import OutputStationaryArray
 from matweave.hw.array.tree import TreeArray
 from matweave.hw.array.weight_stationary import WeightStationaryArray
 from matweave.hw.formats import Format, Overflow, accumulator_width
-from matweave.hw.pe import combinations as pe_combinations
+from matweave.hw.pe import variants
 from matweave.hw.pe.base import Dot, Pe
 from matweave.sim.golden.gemm import accumulate
 
@@ -42,7 +42,7 @@ class CarrySavePe(Pe):
     resolve_latency = 1
 
 
-PES = {**pe_combinations(), "carry_save": CarrySavePe}
+PES = {**variants(), "carry_save": CarrySavePe}
 INT8, UINT4, INT5 = Format(8), Format(4, False), Format(5)
 FORMATS = {"int8": (INT8, INT8), "mixed": (UINT4, INT5)}
 

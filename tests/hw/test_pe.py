@@ -13,13 +13,13 @@ from amaranth.sim import Simulator
 
 from matweave.hw import catalog
 from matweave.hw.formats import Format, accumulator_width
-from matweave.hw.pe import REGISTRY, combinations
+from matweave.hw.pe import REGISTRY, variants
 from matweave.hw.pe.base import Pe, recode
 
 WIDTHS = range(2, 17)
 SIGNS = list(itertools.product((True, False), repeat=2))
-COMBINATIONS = combinations()
-VARIANTS = sorted(COMBINATIONS)
+PES = variants()
+VARIANTS = sorted(PES)
 
 
 class Chain:
@@ -86,7 +86,7 @@ def corners(format: Format) -> list[int]:
 
 
 def pe(kind: str, a: tuple, b: tuple) -> Pe:
-    return COMBINATIONS[kind](Format(*a), Format(*b))
+    return PES[kind](Format(*a), Format(*b))
 
 
 def test_every_variant_of_the_catalog_is_registered():

@@ -1,0 +1,59 @@
+"""OPT1: partial products and a carry-save accumulator in one tree; the carry-propagate add is left
+to the drain (bit-weight tensor engines, HPCA 2025, arXiv 2503.06342, section III-A)."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Module
+
+from ..arith.booth import BoothRecoding
+from ..arith.ent import EntRecoding
+from ..arith.redundant import accumulate
+from .recoded import RecodedDot, RecodedPe
+
+FACTS = {
+    "name": "opt1",
+    "title": "Carry-save accumulation",
+    "saturates_in_array": False,
+    "summary": "Recoder at the edge, compressor tree in the PE, the carry-propagate add at the "
+    "drain (OPT1).",
+    "edge_latency": 1,
+    "resolve_latency": 1,
+    "options": {
+        "encode": {
+            "allowed": ["a", "b"],
+            "default": "a",
+            "description": "Which operand is recoded at the array's edge.",
+        },
+        "digits": {
+            "allowed": ["ent", "booth"],
+            "default": "ent",
+            "description": "-1 to 2 in n+1 bits (EN-T), or -2 to 2 in 3n/2 (modified Booth).",
+        },
+    },
+}
+
+
+class Opt1Dot(RecodedDot):
+    """``o = c + sum(a[d] * b[d])`` modulo ``2**width``, ``c`` and ``o`` {sum, carry} pairs: all
+    partial products of all terms and both vectors of the accumulator in one tree, no carry chain.
+    """
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.comb += self.o.eq(accumulate(m, self.c, self.partial_products(m), self.width))
+        return m
+
+
+@dataclass(frozen=True)
+class Opt1Pe(RecodedPe):
+    """The critical path is select, compress, register, whatever the accumulator's width."""
+
+    digits: str = "ent"
+
+    dot_class = Opt1Dot
+    words = 2
+    resolve_latency = 1
+
+    @property
+    def recoding(self):
+        return (EntRecoding if self.digits == "ent" else BoothRecoding)(self.recoded)
