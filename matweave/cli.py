@@ -14,9 +14,9 @@ import typer
 import typer.core
 
 import matweave
+from matweave.sim.progress import Reporter
 
 from . import failure
-from .progress import Reporter
 
 
 class _Group(typer.core.TyperGroup):
@@ -47,13 +47,21 @@ def main(arguments: list[str] | None = None) -> int:
         status = app(arguments, prog_name="matweave", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else failure.OK
-    except BrokenPipeError:  # the reader of our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        _discard_output()
         return failure.OK
-    except SystemExit:
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # which Typer makes a status of 1
+            _discard_output()
+            return failure.OK
         raise
     except BaseException as error:
         return failure.report(error, failure.debugging(arguments))
+
+
+def _discard_output() -> None:
+    """The reader of our output has left: it wants no more, and nothing is wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
 
 def _names(incomplete: str) -> list[str]:
@@ -74,6 +82,8 @@ Set = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+# Taken by the command line and by each command; main() itself looks for it.
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -89,14 +99,14 @@ def _common(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Debug = False,
 ):
     if context.invoked_subcommand is None:
         print(context.get_help())
 
 
 @app.command("list")
-def list_(as_json: Json = False):
+def list_(as_json: Json = False, debug: Debug = False):
     """List engines, arrays, processing elements and presets."""
     from . import listing
 
@@ -108,6 +118,7 @@ def schema(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The reference in Markdown instead.")
     ] = False,
+    debug: Debug = False,
 ):
     """Print the JSON Schema of a configuration, for editors."""
     from matweave.hw import config
@@ -123,6 +134,7 @@ def generate(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
     overrides: Set = None,
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Write an engine's Verilog, manifest and register map to a folder."""
     from . import generating
@@ -145,6 +157,7 @@ def test(
     ] = Path("results"),
     overrides: Set = None,
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Simulate an engine's Verilog against the golden model, under back-pressure and resets."""
     from . import testing
@@ -185,6 +198,7 @@ def run(
     ] = True,
     overrides: Set = None,
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Multiply matrices on the engine's simulated Verilog."""
     from . import running
@@ -203,6 +217,7 @@ def demo(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
     ] = Path("demo_out"),
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Classify real handwritten digits on a generated engine."""
     from . import demo
@@ -211,4 +226,7 @@ def demo(
 
 
 def _print(result: dict[str, Any], text, as_json: bool) -> None:
-    print(json.dumps(result, indent=2) if as_json else text(result))
+    try:
+        print(json.dumps(result, indent=2) if as_json else text(result), flush=True)
+    except BrokenPipeError:  # what the result means for the exit status is still to come
+        _discard_output()
