@@ -31,6 +31,8 @@ app = typer.Typer(
     name="matweave",
     cls=_Group,
     help="From a short configuration to a verified tensor engine in Verilog.",
+    epilog="Built simulators are kept in MATWEAVE_CACHE_DIR (else XDG_CACHE_HOME/matweave, else "
+    "~/.cache/matweave), which may be deleted at any time. MATWEAVE_DEBUG=1 is --debug.",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
 )

@@ -26,6 +26,7 @@ def test_without_a_command_it_helps(matweave):
     assert ended.status == 0
     for command in ("list", "schema", "generate", "test", "run", "demo"):
         assert command in ended.out
+    assert "MATWEAVE_CACHE_DIR" in ended.out
 
 
 def test_list(matweave):
