@@ -96,6 +96,17 @@ def test_the_current_folder_can_be_written_to(tmp_path, monkeypatch):
     assert contents(tmp_path) == FILES | {"other": ""}
 
 
+@pytest.mark.parametrize("earlier", [{}, FILES])
+def test_the_current_folder_stays_the_current_folder(tmp_path, monkeypatch, earlier):
+    """Were another put in its place, the user's shell would see an empty one."""
+    for name, text in earlier.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    output.write_folder(tmp_path, FILES | {"a.v": "new"})
+    assert contents(Path(".")) == FILES | {"a.v": "new"}
+    assert hidden(tmp_path) == []
+
+
 def test_what_is_no_folder_is_refused(tmp_path):
     file = tmp_path / "file"
     file.write_text("old")
