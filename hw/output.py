@@ -49,7 +49,8 @@ def write_folder(path: str | os.PathLike, files: Mapping[str, str | bytes]) -> N
 
     Where the folder is new, empty, or holds nothing but earlier versions of ``files``, all change
     at the same instant. Where it holds other things they stay, and the files are replaced one by
-    one, once all are written; so they are in the current folder. Raises :class:`OutputError` if that is not possible.
+    one, once all are written; so they are in the current folder.
+    Raises :class:`OutputError` if that is not possible.
     """
     with _reported(path):
         target = Path(os.path.realpath(path))
