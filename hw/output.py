@@ -49,7 +49,8 @@ def write_folder(path: str | os.PathLike, files: Mapping[str, str | bytes]) -> N
 
     Where the folder is new, empty, or holds nothing but earlier versions of ``files``, all change
     at the same instant. Where it holds other things they stay, and the files are replaced one by
-    one, once all are written. Raises :class:`OutputError` if that is not possible.
+    one, once all are written; so they are in the current folder.
+    Raises :class:`OutputError` if that is not possible.
     """
     with _reported(path):
         target = Path(os.path.realpath(path))
@@ -116,7 +117,7 @@ def _reported(path: str | os.PathLike) -> Iterator[None]:
 def _staging(target: Path) -> Iterator[Path]:
     """A new folder on the file system of ``target``: beside it, or in it where that cannot be."""
     parent = target.parent
-    if target.is_dir() and (os.path.ismount(target) or not os.access(parent, os.W_OK | os.X_OK)):
+    if target.is_dir() and (_must_stay(target) or not os.access(parent, os.W_OK | os.X_OK)):
         parent = target
     _remove_stale(parent, target)
     prefix, suffix = f".{target.name[:64]}.", ".partial"
@@ -126,6 +127,12 @@ def _staging(target: Path) -> Iterator[Path]:
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _must_stay(folder: Path) -> bool:
+    """Whether another folder cannot take its place: a mount point, and the current folder, as the
+    user's shell would be left in the one that is gone."""
+    return os.path.ismount(folder) or os.path.samefile(folder, os.curdir)
 
 
 def _remove_stale(parent: Path, target: Path) -> None:

@@ -14,9 +14,9 @@ import typer
 import typer.core
 
 import matweave
+from matweave.sim.progress import Reporter
 
 from . import failure
-from .progress import Reporter
 
 
 class _Group(typer.core.TyperGroup):
@@ -31,6 +31,8 @@ app = typer.Typer(
     name="matweave",
     cls=_Group,
     help="From a short configuration to a verified tensor engine in Verilog.",
+    epilog="Built simulators are kept in MATWEAVE_CACHE_DIR (else XDG_CACHE_HOME/matweave, else "
+    "~/.cache/matweave), which may be deleted at any time. MATWEAVE_DEBUG=1 is --debug.",
     no_args_is_help=False,
     pretty_exceptions_enable=False,
 )
@@ -47,13 +49,21 @@ def main(arguments: list[str] | None = None) -> int:
         status = app(arguments, prog_name="matweave", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else failure.OK
-    except BrokenPipeError:  # the reader of our output has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        _discard_output()
         return failure.OK
-    except SystemExit:
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # which Typer makes a status of 1
+            _discard_output()
+            return failure.OK
         raise
     except BaseException as error:
         return failure.report(error, failure.debugging(arguments))
+
+
+def _discard_output() -> None:
+    """The reader of our output has left: it wants no more, and nothing is wrong."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
 
 
 def _names(incomplete: str) -> list[str]:
@@ -74,6 +84,8 @@ Set = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+# Taken by the command line and by each command; main() itself looks for it.
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -89,14 +101,14 @@ def _common(
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Debug = False,
 ):
     if context.invoked_subcommand is None:
         print(context.get_help())
 
 
 @app.command("list")
-def list_(as_json: Json = False):
+def list_(as_json: Json = False, debug: Debug = False):
     """List engines, arrays, processing elements and presets."""
     from . import listing
 
@@ -108,6 +120,7 @@ def schema(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The reference in Markdown instead.")
     ] = False,
+    debug: Debug = False,
 ):
     """Print the JSON Schema of a configuration, for editors."""
     from matweave.hw import config
@@ -123,6 +136,7 @@ def generate(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
     overrides: Set = None,
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Write an engine's Verilog, manifest and register map to a folder."""
     from . import generating
@@ -145,6 +159,7 @@ def test(
     ] = Path("results"),
     overrides: Set = None,
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Simulate an engine's Verilog against the golden model, under back-pressure and resets."""
     from . import testing
@@ -185,6 +200,7 @@ def run(
     ] = True,
     overrides: Set = None,
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Multiply matrices on the engine's simulated Verilog."""
     from . import running
@@ -203,6 +219,7 @@ def demo(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
     ] = Path("demo_out"),
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Classify real handwritten digits on a generated engine."""
     from . import demo
@@ -211,4 +228,7 @@ def demo(
 
 
 def _print(result: dict[str, Any], text, as_json: bool) -> None:
-    print(json.dumps(result, indent=2) if as_json else text(result))
+    try:
+        print(json.dumps(result, indent=2) if as_json else text(result), flush=True)
+    except BrokenPipeError:  # what the result means for the exit status is still to come
+        _discard_output()

@@ -8,9 +8,9 @@ from typing import Any
 
 from matweave.hw import output as outputs
 from matweave.hw.errors import UserError
+from matweave.sim.progress import Reporter
 
 from .failure import CheckFailed
-from .progress import Reporter
 
 LEAST_ACCURACY = 0.95
 PACKAGES = {"sklearn": "scikit-learn", "matplotlib": "matplotlib"}

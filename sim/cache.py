@@ -2,12 +2,14 @@
 
 A build happens in a temporary folder that is renamed into place when it is whole, under a lock of
 its own key: an interrupted build leaves nothing that a later one could take for a result, and two
-builds of the same thing at once do the work once.
+builds of the same thing at once do the work once. Every entry holds the hashes of its files: one
+that was damaged later, by a full disk or a crash of the machine, is built anew.
 """
 
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -17,6 +19,9 @@ from pathlib import Path
 
 MAX_AGE = 24 * 3600
 """Seconds after which the temporary folder of a killed build is removed."""
+
+CONTENTS = ".contents.json"
+"""The file of an entry that tells the hash of each of the others."""
 
 MAX_ENTRIES = 256
 """Built simulators that are kept; beyond, those unused for longest go."""
@@ -41,9 +46,10 @@ def digest(*parts: object) -> str:
 
 
 def build(kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The folder ``kind``/``key``; where it does not exist yet, ``make(folder)`` fills it.
+    """The folder ``kind``/``key``; where it is not there whole yet, ``make(folder)`` fills it.
 
-    ``make`` must write nothing but relocatable files: the folder is moved afterwards.
+    ``make`` must write nothing but relocatable files: the folder is moved afterwards. They must
+    not be changed later.
     """
     base = root() / kind
     final = base / key
@@ -57,16 +63,46 @@ def build(kind: str, key: str, make: Callable[[Path], None]) -> Path:
         work = Path(tempfile.mkdtemp(prefix=f".{key[:8]}-", dir=base))
         try:
             make(work)
+            (work / CONTENTS).write_text(json.dumps(_hashes(work)), encoding="utf-8")
             work.chmod(0o755)  # mkdtemp's is private
+            _remove(final)  # damaged, or it would have been used
             work.rename(final)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     return final
 
 
+def _hashes(folder: Path) -> dict[str, str]:
+    """Relative path -> SHA-256 of every file below ``folder``."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != CONTENTS:
+            with path.open("rb") as file:
+                name = path.relative_to(folder).as_posix()
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _whole(folder: Path) -> bool:
+    """Whether ``folder`` holds what its build left there. Further files do not matter."""
+    try:
+        expected = json.loads((folder / CONTENTS).read_bytes())
+        return expected.items() <= _hashes(folder).items()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _remove(path: Path) -> None:
+    """Take ``path`` away at once: nobody finds a part of it."""
+    grave = Path(tempfile.mkdtemp(prefix=".removed-", dir=path.parent))
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(grave / path.name)
+    shutil.rmtree(grave, ignore_errors=True)
+
+
 def _used(folder: Path) -> bool:
-    """Whether ``folder`` exists; marks it as used now."""
-    if not folder.is_dir():
+    """Whether ``folder`` is there and whole; marks it as used now."""
+    if not _whole(folder):
         return False
     with contextlib.suppress(OSError):  # a cache that cannot be written is still good to read
         os.utime(folder)
@@ -93,4 +129,4 @@ def _sweep(base: Path) -> None:
             elif path.is_dir() and age > MAX_AGE:
                 shutil.rmtree(path, ignore_errors=True)
     for _, path in sorted(entries)[MAX_ENTRIES:]:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)

@@ -116,7 +116,7 @@ def check(
 
 
 def _program(text: str, main: str) -> Path:
-    tools = (toolchain.verilator().version, toolchain.compiler().version)
+    tools = (toolchain.verilator().version, toolchain.compiler())
     key = cache.digest(text, main, tools, verilate.VERILATOR_FLAGS)
 
     def make(folder: Path) -> None:

@@ -33,7 +33,7 @@ write_verilog -noattr gates.v
 def yosys(kind: str, script: str, files: Mapping[str, str]) -> Path:
     """The folder (cache ``kind``) in which Yosys ran ``script`` beside ``files``."""
     tool = toolchain.yosys()
-    key = cache.digest(script, *files.items(), tool.version)
+    key = cache.digest(script, *files.items(), tool.path.name, tool.version)
 
     def make(folder: Path) -> None:
         # The cache is in the user's folders, which Yosys in WebAssembly sees (unlike /tmp).

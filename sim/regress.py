@@ -9,6 +9,7 @@ import argparse
 import datetime
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -16,15 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .gates import GATES, Context, Gate, Measured, tools
+from . import toolchain
+from .gates import CHECKOUT, GATES, Context, Gate, Measured
+from .progress import Reporter
 
 SEED = 20261122
-
-LINE_EVERY = 10.0
-"""Seconds between two plain lines of progress."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,9 @@ class Row:
     gate: Gate
     measured: Measured
     seconds: float
+    command: str
+    """By which it was measured."""
+    commit: str
 
     def tables(self) -> dict:
         return {
@@ -45,47 +47,40 @@ class Row:
             "passed": self.measured.ok,
             "findings": list(self.measured.findings),
             "seconds": round(self.seconds, 1),
+            "command": self.command,
+            "commit": self.commit,
+            "date": today(),
         }
 
 
-class Reporter:
-    """Progress on standard error: a bar on a terminal, now and then a line otherwise."""
-
-    def __init__(self):
-        self._console = Console(stderr=True)
-        self._bars = self._task = None
-        self._last = 0.0
-
-    def __enter__(self):
-        if self._console.is_terminal:
-            self._bars = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                console=self._console,
-                transient=True,
-            )
-            self._bars.start()
-            self._task = self._bars.add_task("", total=None)
-        return self
-
-    def __exit__(self, *_):
-        if self._bars:
-            self._bars.stop()
-
-    def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
-        if self._bars:
-            self._bars.update(self._task, description=step, completed=done, total=total)
-        elif time.monotonic() - self._last > LINE_EVERY:
-            self._last = time.monotonic()
-            print(f"  {step}" + (f" {done:,}/{total:,}" if total else ""), file=sys.stderr,
-                  flush=True)  # fmt: skip
+SOURCES = ("hw", "sim", "fpga", "matweave", "tests", "pyproject.toml", "setup.py")
+"""What a figure depends on; the page with the table does not count."""
 
 
-def measure(gate: Gate, context: Context) -> Row:
+def commit(checkout: Path = CHECKOUT) -> str:
+    """The commit of ``checkout``, with ``-dirty`` if its sources are others, or ``unknown``."""
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", str(checkout), *arguments], capture_output=True, check=True, text=True
+        ).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != checkout.resolve():
+            return "unknown"  # installed into somebody else's repository
+        changed = git("status", "--porcelain", "--", *SOURCES)
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def measure(gate: Gate, context: Context, command: str = "") -> Row:
     """Run one gate; whatever goes wrong in it is its figure."""
-    start = time.monotonic()
+    start, before = time.monotonic(), commit()
     try:
         measured = gate.measure(context)
     except Exception as error:
@@ -93,19 +88,19 @@ def measure(gate: Gate, context: Context) -> Row:
             traceback.print_exc()
         text = " ".join(str(error).split())[:300]
         measured = Measured("not measured", False, f"{type(error).__name__}: {text}")
-    return Row(gate, measured, time.monotonic() - start)
+    seconds, after = time.monotonic() - start, commit()
+    if before != after:  # the sources were changed while it ran
+        before = before.removesuffix("-dirty") + "-dirty"
+    return Row(gate, measured, seconds, command, before)
 
 
 def report(rows: list[Row], seed: int, quick: bool) -> dict:
     """Everything that the run found, as JSON types."""
-    now = datetime.datetime.now(datetime.UTC)
     return {
-        "date": now.date().isoformat(),
-        "command": "python -m matweave.sim.regress" + " --quick" * quick + f" --seed {seed}",
         "seed": seed,
         "quick": quick,
         "passed": all(row.measured.ok for row in rows),
-        "tools": tools(),
+        "tools": toolchain.versions(),
         "gates": [row.tables() for row in rows],
     }
 
@@ -134,25 +129,42 @@ BEGIN, END = "<!-- gates: made by the command below -->", "<!-- end of gates -->
 
 def markdown(found: dict) -> str:
     """The table for ``docs/reference/verification.md``."""
+    dates = sorted({row["date"] for row in found["gates"]})
+    commits = {row["commit"] for row in found["gates"]}
+    commands = {row["command"]: [] for row in found["gates"]}
+    for row in found["gates"]:
+        commands[row["command"]].append(f"`{row['name']}`")
+    whose = len(commits) > 1
+    versions = ", ".join(f"{name} {version}" for name, version in found["tools"].items())
     lines = [
         BEGIN,
         "",
-        f"Measured {found['date']} by `{found['command']}`; "
-        + ", ".join(f"{name} {version}" for name, version in found["tools"].items())
-        + ".",
+        f"Measured {' to '.join(dates[:1] + dates[1:][-1:])}; {versions}.",
         "",
-        "| gate | required | measured | | seconds |",
-        "|---|---|---|---|--:|",
+        "commit: " + ("see the table" if whose else f"`{next(iter(commits), 'unknown')}`"),
+        "",
+    ]
+    if len(commands) == 1:
+        lines += [f"command: `{next(iter(commands))}`"]
+    else:
+        lines += [f"- `{command}`: {', '.join(names)}" for command, names in commands.items()]
+    lines += [
+        "",
+        "| gate | required | measured | | seconds |" + " commit |" * whose,
+        "|---|---|---|---|--:|" + "---|" * whose,
     ]
     for row in found["gates"]:
         measured = row["measured"] + (f"; {row['detail']}" if row["detail"] else "")
         verdict = "pass" if row["passed"] else "**FAIL**"
         cells = (f"`{row['name']}`: {row['figure']}", row["required"], measured, verdict)
         escaped = " | ".join(cell.replace("|", "\\|") for cell in cells)
-        lines.append(f"| {escaped} | {row['seconds']:,.0f} |")
+        head, dash, dirty = row["commit"].partition("-")
+        last = f" `{head[:12]}{dash}{dirty}` |" if whose else ""
+        lines.append(f"| {escaped} | {row['seconds']:,.0f} |{last}")
     measured = {row["name"] for row in found["gates"]}
     lines += [
         f"| `{gate.name}`: {gate.figure} | {gate.required} | not measured in this table | | |"
+        + " |" * whose
         for gate in GATES
         if gate.name not in measured
     ]
@@ -182,7 +194,8 @@ def merged(path: Path, found: dict) -> dict:
     old = json.loads(path.read_text(encoding="utf-8"))
     if (old["seed"], old["quick"]) != (found["seed"], found["quick"]):
         return found
-    rows = {row["name"]: row for row in (*old["gates"], *found["gates"])}
+    unknown = dict.fromkeys(("command", "commit", "date"), "unknown")  # by an earlier version
+    rows = {row["name"]: unknown | row for row in (*old["gates"], *found["gates"])}
     gates = [rows[gate.name] for gate in GATES if gate.name in rows]
     return found | {"gates": gates, "passed": all(row["passed"] for row in gates)}
 
@@ -203,11 +216,19 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--update needs --json")
     chosen = [gate for gate in GATES if not options.only or gate.name in options.only]
     print(f"seed {options.seed}", file=sys.stderr, flush=True)
+    command = " ".join(
+        [
+            "python -m matweave.sim.regress",
+            *(f"--only {gate.name}" for gate in chosen if options.only),
+            *["--quick"] * options.quick,
+            f"--seed {options.seed}",
+        ]
+    )
     rows = []
-    with Reporter() as say:
+    with Reporter(line_every=10) as say:
         for gate in chosen:
             say(gate.name)
-            rows.append(measure(gate, Context(options.seed, options.quick, say)))
+            rows.append(measure(gate, Context(options.seed, options.quick, say), command))
             row = rows[-1]
             verdict = "pass" if row.measured.ok else "FAIL"
             print(f"{verdict} {gate.name}: {row.measured.figure} ({row.seconds:.0f} s)",

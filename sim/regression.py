@@ -126,13 +126,12 @@ def run(
 def _build(verilog: str, top: str, simulator: str, waves: bool) -> Path:
     """A built simulator, from the cache if it has it."""
     tool = {"verilator": toolchain.verilator, "icarus": toolchain.icarus}[simulator]()
-    if simulator == "verilator":  # say now what its makefiles would miss
-        toolchain.compiler()
-        toolchain.make()
-    versions = toolchain.versions()
-    key = cache.digest(
-        verilog, top, simulator, waves, tool, versions["g++"], versions["cocotb"], BUILD_ARGUMENTS
-    )
+    compiler = None
+    if simulator == "verilator":
+        compiler = toolchain.compiler()
+        toolchain.make()  # say now what the makefiles would miss
+    cocotb = toolchain.versions()["cocotb"]
+    key = cache.digest(verilog, top, simulator, waves, tool, compiler, cocotb, BUILD_ARGUMENTS)
 
     def make(folder: Path) -> None:
         runtime = _runtime(waves) if simulator == "verilator" else ()
@@ -163,8 +162,8 @@ def _compile(verilog, top, simulator, waves, folder, objects=()) -> None:
 def _runtime(waves: bool) -> list[Path]:
     """Verilator's run time: object files that are the same in every build, and half of the work
     for a small engine. (cocotb's ``verilator.o`` is not: it has the size of the model in it.)"""
-    versions = toolchain.versions()
-    tools = [versions[name] for name in ("verilator", "g++", "cocotb")]
+    cocotb = toolchain.versions()["cocotb"]
+    tools = (toolchain.verilator().version, toolchain.compiler(), cocotb)
     key = cache.digest(tools, waves, BUILD_ARGUMENTS["verilator"])
     empty = "module empty(input clk, output reg q); always @(posedge clk) q <= !q; endmodule\n"
 
@@ -174,7 +173,7 @@ def _runtime(waves: bool) -> list[Path]:
             if not (path.suffix == ".o" and path.name.startswith("verilated")):
                 path.unlink()
 
-    return sorted(cache.build("cocotb-runtime", key, make).iterdir())
+    return sorted(cache.build("cocotb-runtime", key, make).glob("*.o"))
 
 
 def _test(build, top, simulator, waves, folder, seed, benches, tests) -> None:

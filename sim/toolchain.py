@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 VERSION_TIMEOUT = 60
@@ -54,6 +54,8 @@ class Tool:
     version: str
     root: Path | None = None
     """VERILATOR_ROOT, where the program needs it."""
+    target: str = ""
+    """The machine that a compiler compiles for."""
 
 
 def find(name: str, install: str) -> Path:
@@ -136,7 +138,9 @@ def compiler() -> Tool:
     name = os.environ.get("CXX", "").strip() or "g++"
     install = "install g++ (Debian: apt install g++)"
     path = find(name, "apt install g++")
-    return probe("g++", path, ["-dumpfullversion", "-dumpversion"], MIN_COMPILER, install)
+    tool = probe("g++", path, ["-dumpfullversion", "-dumpversion"], MIN_COMPILER, install)
+    target = run([path, "-dumpmachine"], timeout=VERSION_TIMEOUT, what="g++ target")
+    return replace(tool, target=target.strip())
 
 
 @functools.lru_cache

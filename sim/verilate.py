@@ -41,7 +41,7 @@ def ports_header(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> str:
 def library(verilog: str, top: str, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Path:
     """The shared library of module ``top``; built where the cache does not have it."""
     ports = ports_header(inputs, outputs)
-    tools = (toolchain.verilator().version, toolchain.compiler().version)
+    tools = (toolchain.verilator().version, toolchain.compiler())
     flags = (VERILATOR_FLAGS, COMPILER_FLAGS, DRIVER_FLAGS, FAST, SLOW)
     key = cache.digest(verilog, top, ports, DRIVER.read_bytes(), tools, flags)
 
@@ -69,7 +69,7 @@ def library(verilog: str, top: str, inputs: Mapping[str, int], outputs: Mapping[
 def _runtime() -> list[Path]:
     """Verilator's run-time library as object files."""
     include = toolchain.verilator_include()
-    tools = (toolchain.verilator().version, toolchain.compiler().version)
+    tools = (toolchain.verilator().version, toolchain.compiler())
     key = cache.digest(RUNTIME, tools, COMPILER_FLAGS, FAST)
     sources = [include / name for name in RUNTIME]
     folder = cache.build("runtime", key, lambda folder: _compile(sources, include, folder))

@@ -1,5 +1,9 @@
-"""What every test has: the seed, and a way to say which programs it needs."""
+"""What every test has: the seed, and ``requires_tool``, which says what it needs to run.
 
+Its arguments are programs, Python packages, or ``proofs``: all that ``sim.formal`` needs.
+"""
+
+import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
@@ -24,25 +28,32 @@ def pytest_report_header():
 
 
 def pytest_runtest_setup(item):
-    names = [name for mark in item.iter_markers("requires_tool") for name in mark.args]
-    missing = [name for name in names if not _found(name)]
+    names = {name: 0 for mark in item.iter_markers("requires_tool") for name in mark.args}
+    missing = [message for name in names if (message := _missing(name))]
     if missing:
-        message = f"not found: {', '.join(missing)}"
+        message = "; ".join(missing)
         if REQUIRE_TOOLS:
             pytest.fail(f"{message} (MATWEAVE_REQUIRE_TOOLS is set)", pytrace=False)
         pytest.skip(message)
 
 
-def _found(name: str) -> bool:
-    """Whether program ``name`` is there, by the same search as the product's."""
-    if name == "verilator":
-        from matweave.sim import toolchain
+def _missing(name: str) -> str:
+    """What to tell if ``name`` is not there; searched for as the product does."""
+    from matweave.sim import formal, toolchain
 
-        try:
-            return bool(toolchain.verilator())
-        except toolchain.ToolError:
-            return False
-    return shutil.which(name) is not None
+    searches = {
+        "verilator": toolchain.verilator,
+        "yosys": toolchain.yosys,
+        "proofs": formal.check_tools,
+    }
+    try:
+        if name in searches:
+            searches[name]()
+            return ""
+    except toolchain.ToolError as error:
+        return str(error)
+    found = shutil.which(name) or importlib.util.find_spec(name)
+    return "" if found else f"{name} was not found"
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ def test_without_a_command_it_helps(matweave):
     assert ended.status == 0
     for command in ("list", "schema", "generate", "test", "run", "demo"):
         assert command in ended.out
+    assert "MATWEAVE_CACHE_DIR" in ended.out
 
 
 def test_list(matweave):
@@ -82,11 +83,82 @@ def test_a_configuration_file_is_read(matweave, tmp_path):
     assert (tmp_path / "out" / "mine.v").exists()
 
 
-def test_standard_output_may_be_closed_early():
-    shell = f"{sys.executable} -m matweave schema | head -1"
-    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)
-    assert ended.stdout == "{\n"
+def unread(*arguments, **options):
+    """Run the command with a standard output whose reader has left before the first byte."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            [*COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, **options
+        )
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # it fails while printing, or at the end
+@pytest.mark.parametrize("arguments", [["schema"], ["list", "--json"], ["--version"], ["--help"]])
+def test_standard_output_may_be_closed_early(arguments, unbuffered):
+    ended = unread(*arguments, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})
     assert ended.stderr == ""
+    assert ended.returncode == 0
+
+
+def test_work_is_done_though_nobody_reads(tmp_path):
+    ended = unread("generate", "tiny_os", "-o", tmp_path / "out")
+    assert ended.stderr == "generating tiny_os\n"
+    assert ended.returncode == 0
+    assert (tmp_path / "out" / "tiny_os.v").exists()
+
+
+def test_progress_that_nobody_reads_is_no_reason_to_stop(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    arguments = ["generate", "tiny_os", "-o", tmp_path / "out"]
+    ended = subprocess.run([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=writer)
+    os.close(writer)
+    assert ended.returncode == 0
+    assert b"tiny_os.v" in ended.stdout
+
+
+FAILED_TEST = """
+from pathlib import Path
+from matweave.cli import main
+from matweave.sim import regression
+failed = [regression.Test("x.bad", False, 2.0, "why")]
+report = regression.Report(False, failed, Path("results.xml"), [], Path("log"))
+regression.run = lambda *_, **__: report
+raise SystemExit(main(["test", "tiny_os", "-o", "results"]))
+"""
+
+
+def test_a_failed_test_is_status_1_though_nobody_reads(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-c", FAILED_TEST],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    os.close(writer)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "matweave: check failed: tests of tiny_os"
+
+
+@pytest.mark.parametrize("command", ["list", "schema", "generate", "test", "run", "demo"])
+def test_debug_may_follow_the_command(matweave, command):
+    assert "--debug" in matweave(command, "--help").out
+
+
+def test_debug_shows_tracebacks_wherever_it_stands(matweave, tmp_path):
+    arguments = ["generate", tmp_path / "none.toml", "-o", tmp_path / "out"]
+    assert "Traceback" not in matweave(*arguments).err
+    for placed in ([*arguments, "--debug"], ["--debug", *arguments]):
+        ended = matweave(*placed)
+        assert ended.status == 2
+        assert "Traceback" in ended.err
+        assert "No such option" not in ended.err
 
 
 def test_progress_is_a_bar_on_a_terminal_only(tmp_path):

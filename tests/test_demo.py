@@ -1,19 +1,21 @@
 """The digits demo: its network is exact integers, its command says what happened."""
 
+import contextlib
 import json
 import sys
 
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="the demo's packages are an extra")
-pytest.importorskip("matplotlib", reason="the demo's packages are an extra")
-
 from matweave import demo, failure
 from matweave.cli import main
-from matweave.fpga.demos.digits import inference, network, picture
 from matweave.hw.formats import Format
 from matweave.sim.golden import gemm
+
+pytestmark = pytest.mark.requires_tool("sklearn", "matplotlib")  # an extra
+
+with contextlib.suppress(ModuleNotFoundError):  # the mark tells which
+    from matweave.fpga.demos.digits import inference, network, picture
 
 INT8, BIAS = Format(8), Format(32)
 

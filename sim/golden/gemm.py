@@ -23,7 +23,7 @@ def gemm(
     a_format: Format,
     b_format: Format,
     block: int,
-    accumulator: Format,
+    accumulator: Format | None,
     overflow: Overflow,
     result: Format,
     c0=None,
@@ -35,7 +35,7 @@ def gemm(
 
     Products are added along K in blocks of ``block``; after each block the sum is brought into
     ``accumulator`` by ``overflow``, and so is the sum with ``c0`` (M × N) and ``bias`` (N) into
-    ``result``. An ``accumulator`` that holds every sum of K products never overflows.
+    ``result``. With ``None`` as ``accumulator`` the sums of products are exact.
 
     Raises :class:`ValueError` for operands of the wrong shape or type or outside their format.
     """
@@ -44,7 +44,8 @@ def gemm(
     a = checked("a", a, a_format.min, a_format.max, (None, None))
     b = checked("b", b, b_format.min, b_format.max, (a.shape[1], None))
     m, n = a.shape[0], b.shape[1]
-    terms, bound = [], magnitude(accumulator)
+    largest = a.shape[1] * magnitude(a_format) * magnitude(b_format)
+    terms, bound = [], largest if accumulator is None else magnitude(accumulator)
     if c0 is not None:
         terms.append(checked("c0", c0, result.min, result.max, (m, n)))
         bound += magnitude(result)
@@ -66,6 +67,8 @@ def accumulate(a, b, a_format, b_format, block, accumulator, mode) -> np.ndarray
     """A · B, in the accumulator: the part of :func:`gemm` before C0, on checked operands."""
     k = a.shape[1]
     largest = magnitude(a_format) * magnitude(b_format)
+    if accumulator is None:
+        return multiply(a, b, k * largest)
     # Wrapping once at the end is wrapping after every block; a sum that cannot leave the
     # accumulator needs neither.
     if mode is Overflow.WRAP or k * largest <= accumulator.max:
@@ -93,8 +96,12 @@ def for_config(config) -> Callable[..., np.ndarray]:
     """The golden model of a ``hw.config.GemmConfig``: C of one job.
 
     The callable takes ``(a, b, c0=None, bias=None, multiplier=None, shift=None, zero_point=0,
-    relu=False, requantize=False)``.
+    relu=False, requantize=False)``. Where the configuration asks for an exact accumulator none of
+    the widths that the hardware derived from that is used here.
     """
+    exact = config.accumulator.width == "exact"
+    accumulator = None if exact else config.accumulator_format
+    result = _exact_result(config) if exact else config.result_format
 
     def golden(
         a,
@@ -128,9 +135,9 @@ def for_config(config) -> Callable[..., np.ndarray]:
             a_format=config.a,
             b_format=config.b,
             block=config.geometry.k,
-            accumulator=config.accumulator_format,
+            accumulator=accumulator,
             overflow=config.accumulator.overflow,
-            result=config.result_format,
+            result=result,
             c0=c0,
             bias=bias,
             requantize=scale,
@@ -138,3 +145,12 @@ def for_config(config) -> Callable[..., np.ndarray]:
         )
 
     return golden
+
+
+def _exact_result(config) -> Format:
+    """32 bits where they hold every sum of ``limits.k`` products, and 64 otherwise."""
+    a, b = config.a, config.b
+    products = [x * y for x in (a.min, a.max) for y in (b.min, b.max)]
+    sums = [terms * product for terms in (0, config.limits.k) for product in products]
+    narrow = Format(32)
+    return narrow if narrow.min <= min(sums) and max(sums) <= narrow.max else Format(64)

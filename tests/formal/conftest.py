@@ -1,17 +1,7 @@
-"""Proofs are skipped without their tools, or fail where the run must be complete."""
-
-import os
+"""Every test here is a proof: it needs the solver."""
 
 import pytest
 
-from matweave.sim import formal
-from matweave.sim.toolchain import ToolError
 
-
-def pytest_runtest_setup(item):
-    try:
-        formal.check_tools()
-    except ToolError as error:
-        if os.environ.get("MATWEAVE_REQUIRE_TOOLS", "0") not in ("", "0"):
-            pytest.fail(f"{error} (MATWEAVE_REQUIRE_TOOLS is set)", pytrace=False)
-        pytest.skip(str(error))
+def pytest_itemcollected(item):
+    item.add_marker(pytest.mark.requires_tool("proofs"))

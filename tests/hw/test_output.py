@@ -96,6 +96,17 @@ def test_the_current_folder_can_be_written_to(tmp_path, monkeypatch):
     assert contents(tmp_path) == FILES | {"other": ""}
 
 
+@pytest.mark.parametrize("earlier", [{}, FILES])
+def test_the_current_folder_stays_the_current_folder(tmp_path, monkeypatch, earlier):
+    """Were another put in its place, the user's shell would see an empty one."""
+    for name, text in earlier.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    output.write_folder(tmp_path, FILES | {"a.v": "new"})
+    assert contents(Path(".")) == FILES | {"a.v": "new"}
+    assert hidden(tmp_path) == []
+
+
 def test_what_is_no_folder_is_refused(tmp_path):
     file = tmp_path / "file"
     file.write_text("old")
@@ -229,22 +240,43 @@ def test_a_full_disk_leaves_the_earlier_result(tmp_path):
     assert hidden(tmp_path) == []
 
 
-def test_a_really_full_disk_leaves_the_earlier_result(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("this machine does not let us mount a small disk")
-    try:
-        output.write_folder(disk / "x", FILES)
-        message = refusal(output.write_folder, disk / "x", {"a.v": "x" * 200_000, "a.json": ""})
-        assert message.endswith("No space left on device")
-        assert contents(disk / "x") == FILES
-        assert hidden(disk) == []
-        output.write_folder(disk, FILES)  # a mount point cannot be exchanged
-        assert (disk / "a.v").read_text() == FILES["a.v"]
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Whatever is staged as ``a.v`` goes to a device without space: no small disk to be mounted."""
+    make = tempfile.mkdtemp
+
+    def staging(*arguments):
+        folder = make(*arguments)
+        Path(folder, "a.v").symlink_to("/dev/full")
+        return folder
+
+    monkeypatch.setattr(output.tempfile, "mkdtemp", staging)
+
+
+@pytest.mark.parametrize("size", [1, 200_000])  # noticed when flushed, and while writing
+def test_a_device_without_space_leaves_the_earlier_result(tmp_path, full_disk, size):
+    target = tmp_path / "x"
+    target.mkdir()
+    for name, text in FILES.items():
+        (target / name).write_text(text)
+    message = refusal(output.write_folder, target, {"a.json": "", "a.v": "x" * size})
+    assert message == f"{target}: cannot be written: No space left on device"
+    assert contents(target) == FILES
+    assert hidden(tmp_path) == []
+
+
+def test_a_mount_point_cannot_be_exchanged_but_written_to(tmp_path, monkeypatch):
+    """Its parent is another file system, to which nothing may be moved."""
+    target = tmp_path / "disk"
+    output.write_folder(target, FILES)
+    inode = target.stat().st_ino
+    monkeypatch.setattr(output.os.path, "ismount", lambda path: Path(path) == target)
+    parent_before = tmp_path.stat().st_mtime_ns
+    output.write_folder(target, FILES | {"a.v": "new"})
+    assert contents(target) == FILES | {"a.v": "new"}
+    assert target.stat().st_ino == inode
+    assert tmp_path.stat().st_mtime_ns == parent_before
+    assert hidden(target) == []
 
 
 def test_a_folder_without_permission_is_refused_and_left():

@@ -3,10 +3,16 @@
 import os
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from matweave.sim import cache
+from matweave.sim import cache, exhaustive, regression, toolchain, verilate
+from matweave.sim.native import Engine
+from matweave.sim.registers import Register
+
+from .engines import engine
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +44,99 @@ def test_an_interrupted_build_leaves_nothing(folder):
         cache.build("kind", "key", interrupted)
     assert not [path for path in (folder / "kind").iterdir() if path.is_dir()]
     assert (cache.build("kind", "key", write("whole")) / "file").read_text() == "whole"
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def zero(path):
+    """What some file systems make of a file that was not yet on the disk at a power failure."""
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def empty(path):
+    for each in path.parent.iterdir():
+        each.unlink()
+
+
+def forget(path):
+    (path.parent / cache.CONTENTS).unlink()
+
+
+def garble(path):
+    (path.parent / cache.CONTENTS).write_text("[")
+
+
+@pytest.mark.parametrize("damage", [truncate, zero, Path.unlink, empty, forget, garble])
+def test_a_damaged_entry_is_built_anew(folder, damage):
+    entry = cache.build("kind", "key", write("a library"))
+    damage(entry / "file")
+    assert cache.build("kind", "key", write("another")) == entry
+    assert (entry / "file").read_text() == "another"
+    assert cache.build("kind", "key", write("a third")) == entry
+    assert (entry / "file").read_text() == "another"
+    assert not [path for path in (folder / "kind").glob(".*") if path.is_dir()]
+
+
+def test_an_entry_that_is_no_folder_is_replaced(folder):
+    (folder / "kind").mkdir(parents=True)
+    (folder / "kind" / "key").write_text("")
+    assert (cache.build("kind", "key", write("good")) / "file").read_text() == "good"
+
+
+def test_files_in_subfolders_count_and_further_files_do_not():
+    def make(work):
+        (work / "sub").mkdir()
+        (work / "sub" / "file").write_text("one")
+
+    entry = cache.build("kind", "key", make)
+    (entry / "__pycache__").mkdir()
+    (entry / "__pycache__" / "more").write_text("")
+    assert (cache.build("kind", "key", write("two")) / "sub" / "file").read_text() == "one"
+    (entry / "sub" / "file").write_text("")
+    assert (cache.build("kind", "key", write("two")) / "file").read_text() == "two"
+
+
+@pytest.mark.requires_tool("verilator", "g++")
+def test_a_damaged_library_is_compiled_again():
+    """Loading it would be the end of this process, not an exception."""
+    config = engine("tiny_os")
+    Engine(config).close()
+    (library,) = cache.root().glob("native/*/engine.so")
+    whole = library.read_bytes()
+    library.unlink()  # it may still be mapped into this process
+    library.write_bytes(whole[: len(whole) // 2])
+    with Engine(config) as tested:
+        assert tested.read(Register.MAX_M) == 16
+    assert library.stat().st_size == len(whole)
+
+
+CACHED = {
+    "native": lambda: verilate.library("module x; endmodule", "x", {}, {}),
+    "run time": verilate._runtime,
+    "exhaustive": lambda: exhaustive._program("module x; endmodule", "int main() {}"),
+    "cocotb": lambda: regression._build("module x; endmodule", "x", "verilator", False),
+    "cocotb run time": lambda: regression._runtime(False),
+}
+
+
+@pytest.mark.requires_tool("verilator", "g++", "make")
+@pytest.mark.parametrize("cached", CACHED.values(), ids=CACHED)
+def test_each_compiler_has_its_own_entries(monkeypatch, cached):
+    keys = []
+    monkeypatch.setattr(cache, "build", lambda kind, key, make: keys.append(key) or Path("/none"))
+    found = toolchain.compiler()
+    others = [
+        found,
+        replace(found, path=Path("/opt/bin/g++")),
+        replace(found, version="99.0"),
+        replace(found, target="riscv64-linux-gnu"),
+    ]
+    for compiler in others:
+        monkeypatch.setattr(toolchain, "compiler", lambda compiler=compiler: compiler)
+        cached()
+    assert len(set(keys)) == len(keys) == len(others)
 
 
 def test_two_at_once_build_once():

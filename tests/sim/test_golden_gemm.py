@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matweave.hw.config import from_tables
-from matweave.hw.formats import Format, Overflow, Rounding, accumulator_width
+from matweave.hw.formats import Format, Overflow, Rounding
 from matweave.sim.golden.gemm import for_config, gemm
 from matweave.sim.golden.requantize import Requantize
 
@@ -88,12 +88,11 @@ def test_definition(
 
 def exact(a, b, **options):
     """int8 with an exact accumulator."""
-    k = np.asarray(a).shape[-1]
     numbers = {
         "a_format": INT8,
         "b_format": INT8,
         "block": 1,
-        "accumulator": Format(accumulator_width(INT8, INT8, max(k, 1))),
+        "accumulator": None,
         "overflow": Overflow.WRAP,
         "result": INT32,
     }
@@ -108,6 +107,14 @@ def test_exact_accumulator_is_the_matrix_product(overflow, block):
     assert np.array_equal(exact(a, b, overflow=overflow, block=block), a @ b)
     a[:], b[:] = -128, -128
     assert np.array_equal(exact(a, b, overflow=overflow, block=block), a @ b)
+
+
+@pytest.mark.parametrize("overflow", Overflow)
+def test_an_exact_accumulator_is_as_wide_as_it_takes(overflow):
+    a = np.full((1, 1 << 14), 1 << 15)
+    options = {"a_format": Format(17), "b_format": Format(17), "overflow": overflow}
+    assert exact(a, a.T, **options, result=INT64).item() == 1 << 44
+    assert exact(a, -a.T, **options, result=INT64).item() == -(1 << 44)
 
 
 def test_saturation_depends_on_the_blocks():
@@ -179,6 +186,28 @@ def test_for_config():
         golden(a, b, requantize=True)
     with pytest.raises(ValueError, match="the scale is per tensor"):
         golden(a, b, multiplier=np.array([1, 2, 3]), shift=1, requantize=True)
+
+
+EXACT = CONFIG | {"accumulator": {"width": "exact"}, "output": {"mode": "raw"}}
+
+
+def test_an_exact_configuration_shares_no_width_with_the_hardware(monkeypatch):
+    """Were the hardware's too narrow, the golden model must not be wrong in the same way."""
+    config = from_tables(EXACT | {"a": "int16", "b": "int16", "limits": {"m": 4, "n": 4, "k": 6}})
+    for wrong in ("accumulator_format", "result_format"):
+        monkeypatch.setattr(type(config), wrong, property(lambda _: Format(20)))
+    a = np.full((1, 6), -(1 << 15))
+    assert for_config(config)(a, a.T).item() == 6 << 30
+
+
+@pytest.mark.parametrize("k", range(1, 6))
+@pytest.mark.parametrize("a, b", [("int16", "int16"), ("uint16", "int16"), ("uint16", "uint16")])
+def test_the_width_of_exact_results_is_the_configurations(a, b, k):
+    config = from_tables(EXACT | {"a": a, "b": b, "limits": {"m": 4, "n": 4, "k": k}})
+    a, b = np.full((1, k), config.a.max), np.full((k, 1), config.b.max)
+    c0 = np.array([[config.result_format.max]])
+    expected = by_definition(a, b, c0, None, 2, Format(48), Overflow.WRAP, config.result_format)
+    assert np.array_equal(for_config(config)(a, b, c0), expected)
 
 
 A, B = np.ones((2, 3), np.int8), np.ones((3, 4), np.int8)

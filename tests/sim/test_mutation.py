@@ -83,6 +83,7 @@ def fault(cell, port, mode):
     return Mutation(1, mode, cell, port, 0, None, "")
 
 
+@pytest.mark.requires_tool("bitwuzla")
 @pytest.mark.parametrize(
     ("cell", "port", "mode", "equivalent"),
     [
@@ -101,15 +102,13 @@ def fault(cell, port, mode):
     ],
 )
 def test_equivalence(cell, port, mode, equivalent):
-    pytest.importorskip("bitwuzla")
     verdict = equivalence.Model(NETLIST).compare(fault(cell, port, mode))
     assert verdict.equivalent is equivalent, verdict.how
 
 
 @pytest.mark.slow
-@pytest.mark.requires_tool("verilator", "g++")
+@pytest.mark.requires_tool("verilator", "g++", "yosys", "bitwuzla")
 def test_mutants_of_a_whole_engine(config, seed):
-    pytest.importorskip("bitwuzla")
     report = mutation.run(config, count=60, seed=seed)
     assert report.mutants == 60
     assert report.killed + len(report.survivors) == 60

@@ -108,3 +108,9 @@ def _running(pid: int) -> bool:
     # A zombie whose parent has not yet looked is not running.
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_compilers_target(tools):
+    tools("g++", "case $1 in -dumpmachine) echo riscv64-linux-gnu;; *) echo 12.2.0;; esac")
+    found = toolchain.compiler()
+    assert (found.version, found.target) == ("12.2.0", "riscv64-linux-gnu")

@@ -1,31 +1,30 @@
 """Where a long run is: a bar on a terminal, plain lines otherwise; always on standard error."""
 
+import contextlib
 import sys
 import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-LINE_EVERY = 2.0
-"""Seconds between two plain lines about the same step."""
-
 
 class Reporter:
     """Call it with ``(step, done, total)`` as often as you like; ``total`` may be ``None``.
 
-    A context manager: leaving it takes the bar off the terminal.
+    A context manager: leaving it takes the bar off the terminal. Plain lines about the same step
+    are ``line_every`` seconds apart.
     """
 
-    def __init__(self, quiet: bool = False):
+    def __init__(self, *, line_every: float = 2.0):
         self._console = Console(file=sys.stderr)
         self._bars = None
         self._task = None
         self._step = None
         self._last = 0.0
-        self._quiet = quiet
+        self._line_every = line_every
 
     def __enter__(self):
-        if self._console.is_terminal and not self._quiet:
+        if self._console.is_terminal:
             self._bars = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -42,8 +41,6 @@ class Reporter:
             self._bars.stop()
 
     def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
-        if self._quiet:
-            return
         if self._bars:
             self._show_bar(step, done, total)
         else:
@@ -59,7 +56,8 @@ class Reporter:
 
     def _print_line(self, step, done, total):
         now = time.monotonic()
-        if step == self._step and now - self._last < LINE_EVERY and done != total:
+        if step == self._step and now - self._last < self._line_every and done != total:
             return
         self._last = now
-        print(step + (f" {done}/{total}" if total else ""), file=sys.stderr, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # that nobody reads it is no reason to stop
+            print(step + (f" {done:,}/{total:,}" if total else ""), file=sys.stderr, flush=True)
