@@ -8,7 +8,7 @@ import random
 import pytest
 from amaranth.hdl import Assert, Cat, Const, Mux, Signal, Value, signed
 
-from matweave.hw.arith import compress
+from matweave.hw.arith import compress, ent
 from matweave.hw.arith.booth import BoothRecoding
 from matweave.hw.arith.compress import Operand
 from matweave.hw.arith.ent import EntRecoding
@@ -113,6 +113,19 @@ def test_a_negative_zero_is_found(name):
         return [first._replace(neg=first.neg | ~(first.one | first.two)), *digits[1:]]
 
     refute(*recoded(planted(name)[0], wrong))
+
+
+@pytest.mark.parametrize("carry", ["ripple", "prefix"])
+def test_a_carry_that_does_not_reach_far_is_found(carry, monkeypatch):
+    right = ent._CARRIES[carry]
+
+    def near(m, bits):  # through four slices at most, of the seven in 16 bits
+        ends = range(2, len(bits) + 2, 2)
+        return [right(m, bits[max(0, end - 8) : end])[-1] for end in ends]
+
+    monkeypatch.setitem(ent._CARRIES, carry, near)
+    check(*recoded([EntRecoding(Format(10), carry=carry)]))
+    refute(*recoded([EntRecoding(Format(16), carry=carry)]))
 
 
 def multiples(pairs, wrong=None):
