@@ -124,11 +124,12 @@ class EntRecoding(Recoding):
         one bit, and the top digit 0 to 2.
     ``form="signed"``
         The top slice is the signed one, and its digit -2 to 2 in three bits of two's complement; of
-        an odd ``n`` it is one bit, and the digit -1 to 1 in two. Nothing is negated, but there are at
-        least as many nonzero digits on average as Booth's. (int2 alone could do with two bits; no case is made.)
+        an odd ``n`` it is one bit, and the digit -1 to 1 in two. Nothing is negated, but no digit
+        is saved over Booth's: of uniform int8, 3 are not zero. (int2 alone could do with two bits;
+        no case is made.)
     ``form="sign_magnitude"``
         The digits of the magnitude, 0 to ``2**(n - 1)`` and so without a final carry (top digit 0
-        to 2, of an odd ``n`` 0 or 1), and a sign that each digit takes on if it is not zero: fewer
+        to 2, of an odd ``n`` 0 or 1), and a sign that each digit takes on if it is not zero: 2.92
         nonzero digits, for a negation in the recoder and three gates per digit in each reader.
 
     ``carry`` is how the recoder carries: ``ripple`` or (parallel) ``prefix``.
