@@ -103,8 +103,8 @@ def _prefix(m, bits):
         pair = Signal(count, name=f"generate_{reach}"), Signal(count, name=f"propagate_{reach}")
         m.d.comb += [pair[0].eq(generate), pair[1].eq(propagate)]
         generate, propagate = (
-            pair[0] | (pair[1] & (pair[0] << reach)[:count]),
-            pair[1] & (pair[1] << reach)[:count],
+            pair[0] | (pair[1] & pair[0].shift_left(reach)[:count]),
+            pair[1] & pair[1].shift_left(reach)[:count],
         )
         reach *= 2
     carries = Signal(count, name="carries")
@@ -124,12 +124,13 @@ class EntRecoding(Recoding):
         one bit, and the top digit 0 to 2.
     ``form="signed"``
         The top slice is the signed one, and its digit -2 to 2 in three bits of two's complement; of
-        an odd ``n`` it is one bit, and the digit -1 to 1 in two. Nothing is negated, but there are
-        as many nonzero digits as Booth's. (int2 alone could do with two bits; no case is made.)
+        an odd ``n`` it is one bit, and the digit -1 to 1 in two. Nothing is negated, but no digit
+        is saved over Booth's: of uniform int8, 3 are not zero. (int2 alone could do with two bits;
+        no case is made.)
     ``form="sign_magnitude"``
         The digits of the magnitude, 0 to ``2**(n - 1)`` and so without a final carry (top digit 0
-        to 2, of an odd ``n`` 0 or 1), and a sign that each digit takes on if it is not zero: fewer
-        nonzero digits, for a negation in the recoder and two gates per digit in each reader.
+        to 2, of an odd ``n`` 0 or 1), and a sign that each digit takes on if it is not zero: 2.92
+        nonzero digits, for a negation in the recoder and three gates per digit in each reader.
 
     ``carry`` is how the recoder carries: ``ripple`` or (parallel) ``prefix``.
     """

@@ -1,4 +1,4 @@
-"""Rung 5 for recoders and compressor trees: the lemmas that make every Booth multiplier a product.
+"""Rung 5 for recoders and compressor trees: the lemmas that make every recoded product a product.
 
 The digits sum to the operand; a partial product is digit times operand; the tree is the sum.
 """
@@ -8,90 +8,139 @@ import random
 import pytest
 from amaranth.hdl import Assert, Cat, Const, Mux, Signal, Value, signed
 
-from matweave.hw.arith import compress
-from matweave.hw.arith.booth import BoothRecoder, n_digits, partial_products
+from matweave.hw.arith import compress, ent
+from matweave.hw.arith.booth import BoothRecoding
 from matweave.hw.arith.compress import Operand
+from matweave.hw.arith.ent import EntRecoding
+from matweave.hw.arith.recoding import Digit
 from matweave.hw.formats import Format
 
 from .harness import check, refute
 
 FORMATS = [Format(width, sign) for width in range(2, 17) for sign in (True, False)]
+SIGNED = [format for format in FORMATS if format.signed]
+
+RECODINGS = {
+    "booth": [BoothRecoding(format) for format in FORMATS],
+    "ent": [EntRecoding(format) for format in FORMATS],
+    "ent-prefix": [EntRecoding(format, carry="prefix") for format in FORMATS],
+    "ent-sm": [EntRecoding(format, form="sign_magnitude") for format in SIGNED],
+    "ent-sm-prefix": [
+        EntRecoding(format, form="sign_magnitude", carry="prefix") for format in SIGNED
+    ],
+}
 
 
 def number(bits: Value, format: Format) -> Value:
     return bits.as_signed() if format.signed else bits.as_unsigned()
 
 
-def digit_value(m, code, name):
-    """-2 … 2 from the three bits of a digit."""
-    one, two, neg = code
+def lines(digit):
+    return [Const(0, 1) if line is None else line for line in digit]
+
+
+def digit_value(m, digit, name):
+    """-2 … 2 from a digit's lines."""
+    one, two, neg = lines(digit)
     size = Signal(2, name=f"{name}_size")
     value = Signal(signed(3), name=f"{name}_value")
     m.d.comb += [size.eq(Cat(one, two)), value.eq(Mux(neg, -size, size))]
     return value
 
 
-def legal(code):
-    one, two, neg = code
+def legal(digit):
+    one, two, neg = lines(digit)
     return ~(one & two) & (~neg | one | two)
 
 
-def digits(code):
-    return [code[start : start + 3] for start in range(0, len(code), 3)]
+def recoder(m, recoding, operand, name):
+    """The code; all other logic of the recoder is in ``m`` then."""
+    m.submodules[f"recoder_{name}"] = component = recoding.recoder_class(recoding=recoding)
+    m.d.comb += component.i.eq(operand)
+    return component.o
 
 
-def recoded(formats, wrong=None):
+def recoded(recodings, wrong=None):
+    """The digits sum to the operand and are legal ones. Of EN-T codes so restricted there is just
+    one, so that they are the golden model's: all but the top digit in {-1, 0, 1, 2}, or for a
+    negative operand in {1, 0, -1, -2}."""
+
     def body(m, ports):
-        for format in formats:
-            name = str(format)
-            m.submodules[name] = recoder = BoothRecoder(format=format)
-            m.d.comb += recoder.i.eq(getattr(ports, name))
-            code = recoder.o if wrong is None else wrong(recoder)
+        for recoding in recodings:
+            format = recoding.format
+            name, operand = str(format), getattr(ports, str(format))
+            code = recoder(m, recoding, operand, name)
+            digits = recoding.digits(m, code, f"{name}_digit_")
+            if wrong is not None:
+                digits = wrong(digits)
+            values = [digit_value(m, digit, f"{name}_{k}") for k, digit in enumerate(digits)]
             total = Signal(signed(20), name=f"total_{name}")
-            terms = [
-                digit_value(m, digit, f"{name}_{k}") << (2 * k)
-                for k, digit in enumerate(digits(code))
-            ]
-            value = terms[0]
-            for term in terms[1:]:
-                value = value + term
-            m.d.comb += total.eq(value)
-            m.d.comb += Assert(total == number(getattr(ports, name), format))
-            for digit in digits(code):
+            terms = [value << (2 * k) for k, value in enumerate(values)]
+            m.d.comb += total.eq(sum(terms[1:], terms[0]))
+            m.d.comb += Assert(total == number(operand, format))
+            for digit in digits:
                 m.d.comb += Assert(legal(digit))
+            if isinstance(recoding, EntRecoding):
+                flipped = recoding.sign_magnitude & operand[-1]
+                for value in values[:-1]:
+                    m.d.comb += Assert(value != Mux(flipped, 2, -2))
 
-    return {str(format): format.width for format in formats}, body
+    return {str(recoding.format): recoding.format.width for recoding in recodings}, body
 
 
-def test_digits_sum_to_the_operand():
-    check(*recoded(FORMATS))
+@pytest.mark.parametrize("name", RECODINGS)
+def test_digits_sum_to_the_operand(name):
+    check(*recoded(RECODINGS[name]))
 
 
-@pytest.mark.parametrize("format", [Format(8), Format(7), Format(16, False)], ids=str)
-def test_a_dropped_top_digit_is_found(format):
-    def wrong(recoder):
-        return Cat(recoder.o[:-3], Const(0, 3))
+BITS = [Format(8), Format(7), Format(8, False), Format(7, False), Format(16, False)]
 
-    refute(*recoded([format], wrong))
+
+def planted(name):
+    return [[recoding] for recoding in RECODINGS[name] if recoding.format in BITS]
+
+
+@pytest.mark.parametrize("name", RECODINGS)
+def test_a_dropped_top_digit_is_found(name):
+    for recodings in planted(name):
+        refute(*recoded(recodings, lambda digits: [*digits[:-1], Digit(Const(0, 1))]))
+
+
+@pytest.mark.parametrize("name", RECODINGS)
+def test_a_negative_zero_is_found(name):
+    def wrong(digits):
+        first = digits[0]
+        return [first._replace(neg=first.neg | ~(first.one | first.two)), *digits[1:]]
+
+    refute(*recoded(planted(name)[0], wrong))
+
+
+@pytest.mark.parametrize("carry", ["ripple", "prefix"])
+def test_a_carry_that_does_not_reach_far_is_found(carry, monkeypatch):
+    right = ent._CARRIES[carry]
+
+    def near(m, bits):  # through four slices at most, of the seven in 16 bits
+        ends = range(2, len(bits) + 2, 2)
+        return [right(m, bits[max(0, end - 8) : end])[-1] for end in ends]
+
+    monkeypatch.setitem(ent._CARRIES, carry, near)
+    check(*recoded([EntRecoding(Format(10), carry=carry)]))
+    refute(*recoded([EntRecoding(Format(16), carry=carry)]))
 
 
 def multiples(pairs, wrong=None):
-    """Every row with its injected 1 is digit times operand, for every pair of formats."""
+    """Every row with its injected 1 is digit times operand, for every recoding and format."""
 
     def body(m, ports):
-        for a_format, b_format in pairs:
-            name = f"{a_format}_{b_format}"
-            code, b = Signal(3 * n_digits(a_format), name=f"code_{name}"), ports.b[: b_format.width]
-            m.d.comb += code.eq(ports.code)
-            m.submodules[f"recoder_{name}"] = recoder = BoothRecoder(format=a_format)
-            m.d.comb += [recoder.i.eq(ports.a), code.eq(recoder.o)]
-            rows = partial_products(
-                m, code, b, a_format=a_format, b_format=b_format, name=f"pp_{name}_"
-            )
+        for index, (recoding, b_format) in enumerate(pairs):
+            name = f"{index}_{recoding.format}_{b_format}"
+            b = ports.b[: b_format.width]
+            code = recoder(m, recoding, ports.a[: recoding.format.width], name)
+            rows = recoding.partial_products(m, code, b, b_format, name=f"pp_{name}_")
             if wrong is not None:
                 rows = wrong(rows)
-            for k, digit in enumerate(digits(code)):
-                one, two, neg = digit
+            for k, digit in enumerate(recoding.digits(m, code, f"digit_{name}_")):
+                one, two, neg = lines(digit)
                 size = Mux(one, number(b, b_format), Mux(two, number(b, b_format) << 1, 0))
                 row = Const(0)
                 for bits, is_signed, shift in rows:
@@ -99,22 +148,26 @@ def multiples(pairs, wrong=None):
                         row = row + (bits.as_signed() if is_signed else bits)
                 m.d.comb += Assert(row == Mux(neg, -size, size))
 
-    return {"a": 16, "code": 27, "b": 16}, body
+    return {"a": 16, "b": 16}, body
 
 
 WIDTHS = [2, 3, 8, 16]
-PAIRS = [(a, b) for a in FORMATS for b in FORMATS if a.width in WIDTHS and b.width in WIDTHS]
 
 
-def test_a_partial_product_is_digit_times_operand():
-    check(*multiples(PAIRS))
+@pytest.mark.parametrize("name", ["booth", "ent", "ent-sm"])
+def test_a_partial_product_is_digit_times_operand(name):
+    recodings = [recoding for recoding in RECODINGS[name] if recoding.format.width in WIDTHS]
+    formats = [format for format in FORMATS if format.width in WIDTHS]
+    check(*multiples([(recoding, b) for recoding in recodings for b in formats]))
 
 
-def test_a_missing_injection_is_found():
+@pytest.mark.parametrize("name", ["booth", "ent", "ent-sm"])
+def test_a_missing_injection_is_found(name):
     def wrong(rows):
         return [row for row in rows if len(row.value) > 1 or row.shift]
 
-    refute(*multiples([(Format(8), Format(8))], wrong))
+    (recoding,) = planted(name)[0]
+    refute(*multiples([(recoding, Format(8))], wrong))
 
 
 def trees(shapes, width, wrong=False):
