@@ -16,10 +16,11 @@ from .grid import chain, chunks, tiles
 class OsCell(wiring.Component):
     """One PE with its accumulator, and its place on the column bus.
 
-    Ports: ``a``, ``b`` (depth operands or codes), ``en`` (operands valid), ``first`` (start a
-    new sum), ``capture`` (sum complete; only with ``hold``), ``read`` (drive the bus), ``o`` (bus:
-    the state, or zero). ``partial``: a register between products and accumulator; ``en`` and
-    ``first`` then come one cycle after the operands.
+    Ports: ``a``, ``b`` (depth operands or codes, zero when there are none: a register that always
+    adds is a multiplexer per bit smaller than one with an enable), ``first`` (start a new sum),
+    ``capture`` (sum complete; only with ``hold``), ``read`` (drive the bus), ``o`` (bus: the state,
+    or zero). ``partial``: a register between products and accumulator; ``first`` then comes one
+    cycle after the operands.
     """
 
     def __init__(
@@ -31,7 +32,6 @@ class OsCell(wiring.Component):
             {
                 "a": In(depth * pe.inner_width("a")),
                 "b": In(depth * pe.inner_width("b")),
-                "en": In(1),
                 "first": In(1),
                 **({"capture": In(1)} if hold else {}),
                 "read": In(1),
@@ -47,8 +47,7 @@ class OsCell(wiring.Component):
             m, self.pe, self.depth, self.width, self.a, self.b, feedback,
             saturate=self.saturate, partial=self.partial,
         )  # fmt: skip
-        with m.If(self.en):
-            m.d.sync += state.eq(total)
+        m.d.sync += state.eq(total)
         done = state
         if self.hold:
             done = Signal.like(state, name="done", reset_less=True)
@@ -88,9 +87,9 @@ class OsTile(wiring.Component):
             for row, rows in chunks(self.rows):
                 if rows == columns == 1:
                     part = shared(OsCell, **self.cell)
-                    m.d.comb += Cat(part.en, part.first).eq(self.control[:2])
+                    m.d.comb += part.first.eq(self.control[0])
                     if self.cell["hold"]:
-                        m.d.comb += part.capture.eq(self.control[2])
+                        m.d.comb += part.capture.eq(self.control[1])
                 else:
                     part = shared(OsTile, rows=rows, columns=columns, **self.cell)
                     m.d.comb += part.control.eq(self.control)
@@ -111,7 +110,7 @@ class OsGrid(wiring.Component):
 
     Ports (T_r, T_c tiles down and across; PE row 0 and column 0 lowest):
     ``a_i``/``a_o`` operands or codes entering left, leaving right; ``control_i``/``control_o`` per
-    tile row {en, first[, capture]}; ``b_i``/``b_o`` operands or codes entering at the top, leaving
+    tile row {first[, capture]}; ``b_i``/``b_o`` operands or codes entering at the top, leaving
     at the bottom; ``token_i``/``token_o`` per tile column; ``o`` the column buses.
     """
 
@@ -203,5 +202,5 @@ class OsGrid(wiring.Component):
 
 
 def control_width(hold: bool) -> int:
-    """Bits of a tile row's control: en, first and, with hold registers, capture."""
-    return 2 + hold
+    """Bits of a tile row's control: first and, with hold registers, capture."""
+    return 1 + hold

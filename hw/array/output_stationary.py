@@ -20,7 +20,7 @@ by, and no shift chain is needed: a row of the tile leaves every cycle, while th
 already being computed.
 """
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -105,9 +105,12 @@ class OutputStationaryArray(wiring.Component):
         row_groups = tiles(self.rows, self.tile_rows)
         column_groups = tiles(self.columns, self.tile_columns)
 
+        # Without a block, zeros: accumulators have no enable. Both operands, because in Verilog
+        # zero times unknown is unknown.
+        a, b = Mux(self.valid, self.a, 0), Mux(self.valid, self.b, 0)
         # B enters element by element of a block's rows; a PE column wants its depth together.
         b = Cat(
-            self.b.word_select(d * self.columns + column, pe.b.width)
+            b.word_select(d * self.columns + column, pe.b.width)
             for column in range(self.columns)
             for d in range(depth)
         )
@@ -116,14 +119,14 @@ class OutputStationaryArray(wiring.Component):
 
         # Left edge: operands and control of tile row g, g cycles late; then any recoders.
         a_group = self.tile_rows * depth * pe.a.width
-        a = skewed(m, "a_skew", pad(self.a, row_groups * a_group), row_groups)
+        a = skewed(m, "a_skew", pad(a, row_groups * a_group), row_groups)
         lanes = [a.word_select(lane, pe.a.width) for lane in range(self.rows * depth)]
         codes = Cat(recode(m, pe, "a", lanes, "a_recoder"))
         m.d.comb += grid.a_i.eq(delayed(m, "a_stage", codes, operands))
 
         finished = self.valid & self.last
-        control = [self.valid, self.first]
-        control = delayed(m, "control_stage", Cat(control), control_stages, resettable=True)
+        first = self.valid & self.first
+        control = delayed(m, "control_stage", first, control_stages, resettable=True)
         done = delayed(m, "done_stage", finished, 1 + control_stages, resettable=True)
         if self.hold:
             control = Cat(control, done)
