@@ -5,9 +5,10 @@ import pytest
 from matweave.hw import config as configuration
 from matweave.hw.emit import generate
 from matweave.sim import equivalence, mutation
+from matweave.sim.harness import wrapper
 from matweave.sim.mutation import MutantEngine, Mutation
 from matweave.sim.native import EngineError
-from matweave.sim.stimuli import observe, stimuli, wrapper
+from matweave.sim.stimuli import observe, stimuli
 
 TINY = ["a=int3", "b=int3", "limits={m=4,n=4,k=4}"]
 
@@ -54,8 +55,8 @@ def test_a_hang_is_noticed_as_such(config, seed):
 
 def unconnected(text, port):
     """``text`` with an output of the engine that is always 0."""
-    assert f".{port}({port})" in text
-    return text.replace(f".{port}({port})", f".{port}()")
+    assert f".{port}(x_{port})" in text
+    return text.replace(f".{port}(x_{port})", f".{port}()")
 
 
 def cell(kind, **connections):
