@@ -25,8 +25,9 @@ from .jobs import Job
 from .native import Engine
 from .registers import COUNTERS, READ_WRITE, Control, Mode, Register, Response, tables
 
+PLAIN = Setting()
 WATCHDOG = 3_000
-N_JOBS, N_RESETS, N_SCALES, N_STORMS = 70, 30, 60, 16
+N_JOBS, N_RESETS, N_SCALES, N_STORMS = 70, 60, 60, 16
 LONG = 1 << 14
 """Longest pause, for the counters' bits."""
 
@@ -39,7 +40,7 @@ class Step:
     outputs: dict = field(default_factory=dict)
     operations: tuple[Access, ...] = ()
     options: dict = field(default_factory=dict)
-    setting: Setting = Setting()
+    setting: Setting = PLAIN
     job: Job | None = None
     config: GemmConfig | None = None
 
@@ -215,7 +216,7 @@ def _errors(config: GemmConfig) -> Iterator[Step]:
         )
 
 
-def _job(config: GemmConfig, job: Job, *, fill, pauses=None, setting=Setting(), **options) -> Step:
+def _job(config: GemmConfig, job: Job, *, fill, pauses=None, setting=PLAIN, **options) -> Step:
     """One whole job, or the part of it that ``options`` say."""
     job = job.checked(config)
     whole = not options
