@@ -14,8 +14,9 @@ Payload of a stream or response counts only while it is valid. What is left may 
 that is reachable: that is not decided here.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matweave.hw.config import GemmConfig
 
@@ -29,8 +30,8 @@ LIMIT = 20_000
 
 CLOCKS = frozenset({"C", "RD_CLK", "WR_CLK"})
 
-N_DIFFERENT = 60
-"""Flip-flops in which states may differ; beyond, a fault matters."""
+N_DIFFERENT, PATIENCE = 40, 30
+"""Flip-flops in which states may differ, and seconds to look for the relation."""
 
 
 @dataclass(frozen=True)
@@ -264,8 +265,6 @@ class Model:
         """Where that port bit is, if the cell is a memory that became gates."""
         if mutation.cell in self.nets.cells:
             return mutation
-        from dataclasses import replace
-
         cell = f"{mutation.cell}.{mutation.port}[{mutation.bit}]"
         port = "Y" if mutation.port in OUTPUTS else "A"
         return replace(mutation, cell=cell, port=port, bit=0)
@@ -337,6 +336,7 @@ class Model:
         what is left is inductive."""
         t = self.terms
         unequal = {}  # flip-flop -> literals that hold while it differs
+        until = time.monotonic() + PATIENCE
         while True:
             states = {name: t.free() for name in unequal}
             relation = [
@@ -350,6 +350,8 @@ class Model:
                 return False
             grown = False
             for name, pairs in found.items():
+                if time.monotonic() > until:
+                    return False
                 (pair,) = pairs
                 different = t.differ(*pair)
                 literals = unequal.get(name)

@@ -348,7 +348,7 @@ def _storms(config: GemmConfig, seed: int) -> Iterator[Step]:
         job = case(config, seed + 3, index).job
         yield _job(config, job, fill=rng, pauses=_pauses(rng), setting=setting)
         yield _hard_reset()
-        addresses = [*names * 4, *base.values(), Register.ERROR, Register.CONTROL]
+        addresses = [*names * 16, *base.values(), Register.ERROR, Register.CONTROL]
         writes = [
             write(address, int(rng.integers(1 << 32)) >> int(rng.choice([0, 1, 15, 26, 28])))
             for address in rng.permutation(addresses)
@@ -411,6 +411,18 @@ def _products(config: GemmConfig, seed: int) -> Iterator[Step]:
                     zero_point=zero_point)  # fmt: skip
         job = dataclasses.replace(job, a=np.zeros_like(job.a))
         yield _job(config, job, fill=rng)
+    # The highest bit that a product has beside its sign, alone but for bits of the output:
+    # (2**31 - 2*v + w) * (2**30 + v) is hardly more than 2**61 for some w.
+    one, w = 1 << (result.width - 2), np.arange(1, 1 << 20)
+    v = ((w + np.sqrt(w**2 + 8.0 * one * w)) / 4).astype(np.int64)
+    near = np.argsort((one * w - v * (2 * v - w)) % (1 << 62))[: 2 * n]
+    a, b = 2 * one - 2 * v + w, one + v
+    for start in range(0, 2 * n, n if channel else n // 4):
+        some = near[start : start + n] if channel else near[start]
+        job = _sums(config, m, n, 1, rng, c0=np.where(np.arange(m)[:, None] % 2, 1, -1) * a[some],
+                    multiplier=b[some], shift=0 * b[some], requantize=True)  # fmt: skip
+        c0 = np.broadcast_to(job.c0, (m, n))
+        yield _job(config, dataclasses.replace(job, a=np.zeros_like(job.a), c0=c0), fill=rng)
 
 
 def _long(config: GemmConfig, seed: int) -> Iterator[Step]:
