@@ -43,6 +43,11 @@ class Verdict:
     killed: bool = False
 
 
+def stopped(mutation: Mutation) -> bool:
+    """Whether the fault is a flip-flop without a clock, which keeps its state."""
+    return mutation.port == "C" and mutation.mode.startswith("const")
+
+
 def classify(
     config: GemmConfig,
     report: Report,
@@ -276,6 +281,8 @@ class Model:
             bits = cell["connections"][mutation.port]
             inputs[mutation.port] = self._faulty(mutation, bits, changed)
         state = states.get(name, self.state(name))
+        if name == mutation.cell and stopped(mutation):
+            return self.following(name), state
         return self.following(name), next_state(self.terms, cell["type"], inputs, state)
 
     def _memory_pairs(self, name, mutation, changed):
@@ -302,7 +309,7 @@ class Model:
 
     def compare(self, mutation: Mutation) -> Verdict:
         """Whether it can be told from no fault."""
-        if mutation.port in CLOCKS:
+        if mutation.port in CLOCKS and not stopped(mutation):
             return self._compare_clock(mutation)
         t = self.terms
         found = self.differences(mutation)
@@ -321,7 +328,7 @@ class Model:
         return Verdict(False, "differs in a state that the vectors do not reach")
 
     def _compare_clock(self, mutation) -> Verdict:
-        """A flip-flop at another edge, or at none, is as good if its state never changes."""
+        """A flip-flop at another edge is as good if its state never changes."""
         if "Q" in self.nets.cells[mutation.cell]["connections"]:
             t = self.terms
             change = t.differ(self.state(mutation.cell), self.following(mutation.cell))

@@ -108,7 +108,12 @@ class Simulator:
     def _flop(self, name) -> str:
         self._at(self.nets.output(name))
         state = self._read(("state", name))
-        return next_state(Code(), self.nets.cells[name]["type"], self._ports(name), state)
+        following = next_state(Code(), self.nets.cells[name]["type"], self._ports(name), state)
+        for fault, mask in self._faults.get(name, ()):
+            if fault.port == "C":  # no clock
+                self._v[self._at(("mask", mask))] = mask
+                following = Code().choose(self._read(("mask", mask)), state, following)
+        return following
 
     def _compile(self, lines) -> list:
         functions = []

@@ -85,16 +85,17 @@ def _at_most(t, bits, limit: int):
 
 def find(config: GemmConfig, nets: Nets, model) -> list:
     """The terms of what is proved; ``model.control`` becomes the registers it is about."""
-    control = control_flops(nets)
-    model.control = tuple(control)
-    candidates = list(mined(nets, samples(config, nets, control)))
+    model.control = tuple(control_flops(nets))
+    seen = samples(config, nets, control_flops(nets, ("rdata",)))
+    candidates = list(mined(nets, seen))
     kept = proved(model, candidates)
     return [candidate.term(model.terms, model.state) for candidate in kept]
 
 
-def control_flops(nets: Nets) -> list[str]:
-    """The flip-flops on which handshakes and responses depend, now or later."""
-    endings = ("valid", "ready", "tlast", "resp")
+def control_flops(nets: Nets, more: tuple[str, ...] = ()) -> list[str]:
+    """The flip-flops on which handshakes and responses depend, now or later, and outputs that
+    end in one of ``more``."""
+    endings = ("valid", "ready", "tlast", "resp", *more)
     shown = [bit for name, bits in nets.outputs.items() if name.endswith(endings) for bit in bits]
     found = set()
     waiting = {nets.driver[bit] for bit in shown if bit in nets.driver}
@@ -236,6 +237,8 @@ def mined(nets: Nets, seen: dict[str, bytes]) -> Iterator[Clause | Bound]:
             continue
         numbers = sum(columns[name].astype(np.int64) << place for place, name in enumerate(word))
         low, high = int(numbers.min()), int(numbers.max())
+        if high >= 1 << 8 and len(word) > 16 and high.bit_length() < len(word):
+            continue  # a counter of a simulation that was too short
         yield Bound("", 0, word, low, high)
         for first, value in conditions:
             if first in constant:

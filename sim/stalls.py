@@ -43,7 +43,8 @@ class Waiting:
 
 def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
     """Verdicts on those of ``mutations`` that a long stall tells from no fault."""
-    able = [m for m in mutations if m.cell in nets.cells and m.port not in equivalence.CLOCKS]
+    able = [m for m in mutations if m.cell in nets.cells]
+    able = [m for m in able if m.port not in equivalence.CLOCKS or equivalence.stopped(m)]
     able = [m for m in able if "mem" not in nets.cells[m.cell]["type"]]
     verdicts = {}
     simulator = Simulator(nets, len(able) + 1, faults=dict(enumerate(able, 1)))

@@ -191,8 +191,9 @@ def test_a_clock_fault_matters_unless_the_flip_flop_is_constant():
         "ports": RING["ports"] | {"seen": {"direction": "output", "bits": [10]}},
         "cells": {"one": cell("$_DFF_P_", C=20, D=10, Q=10)},
     }
-    assert equivalence.Model(Nets(constant)).compare(fault("one", "C", "inv")).equivalent
-    assert not equivalence.Model(Nets(RING)).compare(fault("one", "C", "inv")).equivalent
+    for mode in ("inv", "const0"):
+        assert equivalence.Model(Nets(constant)).compare(fault("one", "C", mode)).equivalent
+        assert not equivalence.Model(Nets(RING)).compare(fault("one", "C", mode)).equivalent
 
 
 @pytest.mark.parametrize("mode", ["inv", "const0", "const1"])
@@ -229,7 +230,7 @@ def test_a_long_stall_shows_a_counter_bit_and_nothing_else(config):
     words = {name: word for word, name in nets.words.items()}
     high = words["registers.cycles"][30]
     idle = words["registers.m_register"][30]  # not a counter
-    planted = [fault(high, "Q", "const0"), fault(idle, "D", "const0"), fault(high, "E", "const0")]
+    planted = [fault(high, "Q", "const0"), fault(idle, "D", "const0"), fault(high, "C", "const0")]
     verdicts = stalls.killed(config, nets, planted)
     assert "1,073,741" in verdicts[planted[0]].how
     assert planted[1] not in verdicts
