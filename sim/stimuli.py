@@ -86,6 +86,7 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from _writes(config)
     yield from _resets(config, seed)
     yield from _busy(config, seed)
+    yield from _bounds(config)
     yield from _storms(config, seed)
     yield from _watched(config, seed)
     if config.output.mode != "raw":
@@ -336,6 +337,21 @@ def _busy(config: GemmConfig, seed: int) -> Iterator[Step]:
         yield Step(step.inputs, step.outputs, (*start, *meddling),
                    {"pauses": hold, "watchdog": WATCHDOG, "drain": 4})  # fmt: skip
         yield _step(*_all_registers())
+
+
+def _bounds(config: GemmConfig) -> Iterator[Step]:
+    """Every bit of what makes a register's value legal."""
+    base = tables(config.limits.n)
+    bits = [1 << bit for bit in range(32)]
+    values = {
+        Register.SHIFT: [*range(65), *(bit | 62 for bit in bits)],
+        base["shift"]: [*range(65), *(bit | 62 for bit in bits)],
+        Register.ZERO_POINT: [*bits, *(0xFFFF_FFFF ^ bit for bit in bits)],
+    }
+    for address, tried in values.items():
+        for value in tried:
+            seen = [read(address), *_state(), write(Register.ERROR, 15)]
+            yield _step(write(address, 1), write(address, value), *seen)
 
 
 def _storms(config: GemmConfig, seed: int) -> Iterator[Step]:
