@@ -1,37 +1,37 @@
 """Whether a mutant that no vector noticed can be noticed at all.
 
 The netlist's gates become Boolean terms, once as they are and once with the fault, over free
-inputs and a free state: if outputs and next state are the same for every input and *every* state
-(Bitwuzla), the mutant is equivalent. Otherwise there is a state in which it differs; whether that
-one is reachable is not decided here.
+inputs and a free state. What is asked, in this order, each time of Bitwuzla:
+
+1. Are outputs and next state the same for every input and *every* state?
+2. The same in every state that satisfies invariants (:mod:`.invariants`), which are proved to hold
+   at power-on and after every cycle.
+3. The same but for some flip-flops whose difference nobody sees: states may differ in them while
+   certain conditions hold, and this relation, which starts as equality, is proved to be kept.
+4. If not: does it differ after a very long stall (:mod:`.stalls`)? Then it is killed.
+
+Payload of a stream or response counts only while it is valid. What is left may differ in a state
+that is reachable: that is not decided here.
 """
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matweave.hw.config import GemmConfig
 
+from .harness import payload
 from .mutation import Mutation, Report
+from .nets import GATES, OUTPUTS, Nets, gate, next_state
 from .toolchain import ToolError
 
 LIMIT = 20_000
 """Milliseconds that one question may take."""
 
-GATES = {
-    "$_NOT_": lambda t, a: t.no(a["A"]),
-    "$_BUF_": lambda t, a: a["A"],
-    "$_AND_": lambda t, a: t.both(a["A"], a["B"]),
-    "$_OR_": lambda t, a: t.either(a["A"], a["B"]),
-    "$_XOR_": lambda t, a: t.differ(a["A"], a["B"]),
-    "$_XNOR_": lambda t, a: t.no(t.differ(a["A"], a["B"])),
-    "$_NAND_": lambda t, a: t.no(t.both(a["A"], a["B"])),
-    "$_NOR_": lambda t, a: t.no(t.either(a["A"], a["B"])),
-    "$_ANDNOT_": lambda t, a: t.both(a["A"], t.no(a["B"])),
-    "$_ORNOT_": lambda t, a: t.either(a["A"], t.no(a["B"])),
-    "$_MUX_": lambda t, a: t.choose(a["S"], a["B"], a["A"]),
-}
-OUTPUTS = frozenset({"Y", "Q", "RD_DATA"})
 CLOCKS = frozenset({"C", "RD_CLK", "WR_CLK"})
+
+N_DIFFERENT, PATIENCE = 40, 30
+"""Flip-flops in which states may differ, and seconds to look for the relation."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Verdict:
 
     equivalent: bool
     how: str
+    killed: bool = False
+
+
+def stopped(mutation: Mutation) -> bool:
+    """Whether the fault is a flip-flop without a clock, which keeps its state."""
+    return mutation.port == "C" and mutation.mode.startswith("const")
 
 
 def classify(
@@ -48,13 +54,24 @@ def classify(
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[Mutation, Verdict]:
     """A verdict on every survivor of ``report``."""
+    from . import invariants, stalls
+
     if not report.survivors:
         return {}
-    model = Model(report.netlist)
-    verdicts = {}
-    for done, mutation in enumerate(report.survivors, 1):
+    nets = Nets(report.netlist)
+    model = Model(nets)
+    verdicts = {mutation: model.compare(mutation) for mutation in report.survivors}
+    open_ones = [mutation for mutation, verdict in verdicts.items() if not verdict.equivalent]
+    if open_ones:
+        progress(f"stalls of {config.name}", 0, 1)
+        verdicts |= stalls.killed(config, nets, open_ones)
+        open_ones = [mutation for mutation in open_ones if not verdicts[mutation].killed]
+    if open_ones:
+        progress(f"invariants of {config.name}", 0, 1)
+        model.assume(invariants.find(config, nets, model))
+    for done, mutation in enumerate(open_ones, 1):
         verdicts[mutation] = model.compare(mutation)
-        progress(f"survivors of {config.name}", done, len(report.survivors))
+        progress(f"survivors of {config.name}", done, len(open_ones))
     return verdicts
 
 
@@ -106,110 +123,86 @@ class Terms:
             return no
         return self.manager.mk_term(self._kind.ITE, [condition, yes, no])
 
-    def satisfiable(self, conditions) -> bool | None:
-        """Whether all ``conditions`` can hold at once; ``None`` if it takes too long."""
+    def any(self, terms):
+        """Whether one of ``terms`` holds; a balanced tree, as there may be thousands."""
+        terms = list(terms) or [self.false]
+        while len(terms) > 1:
+            pairs = zip(terms[::2], terms[1::2], strict=False)
+            terms = [self.either(a, b) for a, b in pairs] + terms[len(terms) & ~1 :]
+        return terms[0]
+
+    def solver(self, conditions, *, limit: int = LIMIT):
+        """A solver of states in which all ``conditions`` hold, for :meth:`check`."""
         import bitwuzla
 
         options = bitwuzla.Options()
-        options.set(bitwuzla.Option.TIME_LIMIT_PER, LIMIT)
+        options.set(bitwuzla.Option.TIME_LIMIT_PER, limit)
+        options.set(bitwuzla.Option.PRODUCE_MODELS, True)
         solver = bitwuzla.Bitwuzla(self.manager, options)
         for condition in conditions:
             solver.assert_formula(condition)
-        result = solver.check_sat()
-        if result == bitwuzla.Result.UNKNOWN:
-            return None
-        return result == bitwuzla.Result.SAT
+        return solver
+
+    def check(self, solver, *conditions) -> bool | None:
+        """Whether ``conditions`` can hold as well; ``None`` if that takes too long."""
+        import bitwuzla
+
+        result = solver.check_sat(*conditions)
+        return None if result == bitwuzla.Result.UNKNOWN else result == bitwuzla.Result.SAT
+
+    def solve(self, conditions, *, limit: int = LIMIT):
+        """A solver with a model in which all ``conditions`` hold, ``False`` if there is none, or
+        ``None`` if it takes too long."""
+        solver = self.solver(conditions, limit=limit)
+        answer = self.check(solver)
+        return solver if answer else answer
+
+    def holds(self, solver, term) -> bool:
+        """The value of ``term`` in a solver's model."""
+        return solver.get_value(term) == self.true
 
 
 class Model:
-    """One module of a Yosys JSON netlist of single-bit gates, flip-flops and memories."""
+    """The terms of a netlist. ``known``: nets that are not free, with their terms."""
 
-    def __init__(self, netlist: dict):
-        self.terms = Terms()
-        self.cells = {
-            name: cell for name, cell in netlist["cells"].items() if cell["type"] != "$scopeinfo"
-        }
-        self._order = self._sorted()
-        self._place = {name: place for place, name in enumerate(self._order)}
-        self._readers = {}
-        for name, cell in self.cells.items():
-            for port, bits in cell["connections"].items():
-                if port not in OUTPUTS:
-                    for bit in bits:
-                        self._readers.setdefault(bit, set()).add(name)
+    def __init__(self, nets: Nets, terms: Terms | None = None, known: dict | None = None):
+        self.nets = nets
+        self.terms = terms or Terms()
+        self._place = {name: place for place, name in enumerate(nets.order)}
         self.values = {"0": self.terms.false, "1": self.terms.true, "x": self.terms.false}
-        ports = netlist["ports"].values()
-        free = [bit for port in ports if port["direction"] == "input" for bit in port["bits"]]
-        for cell in self.cells.values():
-            if cell["type"] not in GATES:
-                free += [bit for port in OUTPUTS for bit in cell["connections"].get(port, ())]
+        free = [bit for bits in nets.inputs.values() for bit in bits] + nets.read_bits
+        free += [nets.output(name) for name in nets.flops]
         for bit in free:
-            self.values[bit] = self.terms.free()
-        for name in self._order:
-            cell = self.cells[name]
-            self.values[cell["connections"]["Y"][0]] = self._gate(cell, self._inputs(cell))
-        self._outputs = [
-            bit for port in ports if port["direction"] == "output" for bit in port["bits"]
-        ]
+            self.values[bit] = known[bit] if known and bit in known else self.terms.free()
+        for name in nets.order:
+            kind = nets.cells[name]["type"]
+            self.values[nets.output(name)] = gate(self.terms, kind, self._inputs(name))
+        self._port = {bit: port for port, bits in nets.outputs.items() for bit in bits}
+        self.assumed = []
 
-    def _sorted(self) -> list[str]:
-        """Gates, each after those that drive it."""
-        driver = {
-            cell["connections"]["Y"][0]: name
-            for name, cell in self.cells.items()
-            if cell["type"] in GATES
-        }
-        order, seen = [], set()
-        for root in driver.values():
-            stack = [(root, False)]
-            while stack:
-                name, done = stack.pop()
-                if done:
-                    order.append(name)
-                elif name not in seen:
-                    seen.add(name)
-                    stack.append((name, True))
-                    for port, bits in self.cells[name]["connections"].items():
-                        if port != "Y" and bits[0] in driver:
-                            stack.append((driver[bits[0]], False))
-        return order
+    def assume(self, conditions) -> None:
+        """States are those in which ``conditions`` hold."""
+        self.assumed = list(conditions)
 
-    def _inputs(self, cell, changed=None) -> dict:
+    def state(self, name):
+        """The term of a flip-flop's state."""
+        return self.values[self.nets.output(name)]
+
+    def following(self, name):
+        """The term of its next state."""
+        kind = self.nets.cells[name]["type"]
+        return next_state(self.terms, kind, self._inputs(name), self.state(name))
+
+    def _inputs(self, name, changed=None) -> dict:
         """Terms at the single-bit input ports."""
         return {
             port: self._value(bits[0], changed)
-            for port, bits in cell["connections"].items()
+            for port, bits in self.nets.cells[name]["connections"].items()
             if port not in OUTPUTS
         }
 
     def _value(self, bit, changed=None):
         return changed[bit] if changed and bit in changed else self.values[bit]
-
-    def _gate(self, cell, inputs):
-        return GATES[cell["type"]](self.terms, inputs)
-
-    def _next(self, cell, inputs, state):
-        """The next state of a flip-flop whose present one is ``state``."""
-        kind, polarity = cell["type"].strip("$_").split("_", 1)
-        polarity = polarity.rstrip("_").partition("_")[0]
-        t = self.terms
-        inputs = dict(inputs)
-        enable = inputs.get("E", t.true)
-        if "E" in inputs and polarity[-1 if kind != "DFFE" else 1] == "N":
-            enable = t.no(enable)
-        result = inputs["D"]
-        if kind == "DFF":
-            return result
-        if kind == "DFFE":
-            return t.choose(enable, result, state)
-        reset = inputs["R"] if polarity[1] == "P" else t.no(inputs["R"])
-        value = t.true if polarity[2] == "1" else t.false
-        if kind == "SDFF":
-            return t.choose(reset, value, result)
-        if kind == "SDFFE":  # reset over enable
-            return t.choose(reset, value, t.choose(enable, result, state))
-        assert kind == "SDFFCE", kind  # enable over reset
-        return t.choose(enable, t.choose(reset, value, result), state)
 
     def _faulty(self, mutation: Mutation, bits, changed):
         """The term of the mutated port bit."""
@@ -222,23 +215,29 @@ class Model:
         control = self._value(bits[mutation.control], changed)
         return t.differ(value, control if mutation.mode == "cnot1" else t.no(control))
 
-    def differences(self, mutation: Mutation) -> list:
-        """Pairs of terms (as it is, with the fault) of every sink that the fault may change."""
-        target = self.cells[mutation.cell]
-        bits = target["connections"][mutation.port]
-        changed, pairs = {}, []
-        waiting = set()
+    def differences(self, mutation: Mutation, states: dict | None = None) -> dict:
+        """Pairs of terms (as it is, with the fault) of every sink that the fault may change: next
+        states by flip-flop, and ``None``: outputs and what memories get.
+
+        ``states``: terms of flip-flops whose state is another in the faulty netlist."""
+        mutation = self._at_buffer(mutation)
+        states = states or {}
+        nets, cells = self.nets, self.nets.cells
+        bits = cells[mutation.cell]["connections"][mutation.port]
+        changed, waiting = {}, set()
 
         def change(bit, term):
-            if term != self.values[bit]:
+            if term != self._value(bit, changed):
                 changed[bit] = term
-                waiting.update(self._readers.get(bit, ()))
+                waiting.update(nets.readers.get(bit, ()))
 
-        if mutation.port in OUTPUTS:
-            change(bits[mutation.bit], self._faulty(mutation, bits, None))
+        for name, term in states.items():
+            change(nets.output(name), term)
+        if mutation.port in OUTPUTS and cells[mutation.cell]["type"] not in GATES:
+            change(bits[mutation.bit], self._faulty(mutation, bits, changed))
         else:
             waiting.add(mutation.cell)
-        sinks = set()
+        sinks = set(states)
         while waiting:
             gates = [name for name in waiting if name in self._place]
             sinks |= waiting.difference(gates)
@@ -246,51 +245,164 @@ class Model:
                 break
             name = min(gates, key=self._place.__getitem__)
             waiting = set(gates) - {name}
-            cell = self.cells[name]
-            inputs = self._inputs(cell, changed)
-            if name == mutation.cell and mutation.port not in OUTPUTS:
+            inputs = self._inputs(name, changed)
+            at = name == mutation.cell
+            if at and mutation.port not in OUTPUTS:
                 inputs[mutation.port] = self._faulty(mutation, bits, changed)
-            output = cell["connections"]["Y"][0]
-            if name != mutation.cell or mutation.port not in OUTPUTS:
-                change(output, self._gate(cell, inputs))
+            output = nets.output(name)
+            term = gate(self.terms, cells[name]["type"], inputs)
+            if at and mutation.port in OUTPUTS:
+                term = self._faulty(mutation, bits, {output: term})
+            change(output, term)
+        found = {None: []}
         for name in sinks:
-            pairs += self._sink(name, mutation, changed)
-        pairs += [(self.values[bit], changed[bit]) for bit in self._outputs if bit in changed]
-        return [(was, now) for was, now in pairs if was != now]
+            if "Q" in cells[name]["connections"]:
+                found[name] = [self._flop_pair(name, mutation, changed, states)]
+            else:
+                found[None] += self._memory_pairs(name, mutation, changed)
+        found[None] += [self._seen(bit, changed) for bit in self._port if bit in changed]
+        pairs = {
+            name: [(was, now) for was, now in pairs if was != now] for name, pairs in found.items()
+        }
+        return {name: pairs for name, pairs in pairs.items() if pairs}
 
-    def _sink(self, name, mutation, changed):
-        cell = self.cells[name]
-        mutated = name == mutation.cell and mutation.port not in OUTPUTS
-        if "Q" in cell["connections"]:
-            state = self.values[cell["connections"]["Q"][0]]
-            inputs = self._inputs(cell, changed)
-            if mutated:
-                inputs[mutation.port] = self._faulty(
-                    mutation, cell["connections"][mutation.port], changed
-                )
-            return [(self._next(cell, self._inputs(cell), state), self._next(cell, inputs, state))]
+    def _at_buffer(self, mutation: Mutation) -> Mutation:
+        """Where that port bit is, if the cell is a memory that became gates."""
+        if mutation.cell in self.nets.cells:
+            return mutation
+        cell = f"{mutation.cell}.{mutation.port}[{mutation.bit}]"
+        port = "Y" if mutation.port in OUTPUTS else "A"
+        return replace(mutation, cell=cell, port=port, bit=0)
+
+    def _flop_pair(self, name, mutation, changed, states):
+        cell = self.nets.cells[name]
+        inputs = self._inputs(name, changed)
+        if name == mutation.cell and mutation.port not in OUTPUTS:
+            bits = cell["connections"][mutation.port]
+            inputs[mutation.port] = self._faulty(mutation, bits, changed)
+        state = states.get(name, self.state(name))
+        if name == mutation.cell and stopped(mutation):
+            return self.following(name), state
+        return self.following(name), next_state(self.terms, cell["type"], inputs, state)
+
+    def _memory_pairs(self, name, mutation, changed):
         pairs = []
-        for port, bits in cell["connections"].items():
+        for port, bits in self.nets.cells[name]["connections"].items():
             for place, bit in enumerate(bits if port not in OUTPUTS else ()):
                 now = self._value(bit, changed)
-                if mutated and (port, place) == (mutation.port, mutation.bit):
+                if (name, port, place) == (mutation.cell, mutation.port, mutation.bit):
                     now = self._faulty(mutation, bits, changed)
                 pairs.append((self.values[bit], now))
         return pairs
 
+    def _seen(self, bit, changed):
+        """An output with and without the fault; payload where it is valid."""
+        valid = payload(self._port[bit])
+        if valid not in self.nets.outputs:
+            return self.values[bit], changed[bit]
+        (valid,) = self.nets.outputs[valid]
+        both = self.terms.both
+        return (
+            both(self.values[valid], self.values[bit]),
+            both(self._value(valid, changed), changed[bit]),
+        )
+
     def compare(self, mutation: Mutation) -> Verdict:
-        """Whether outputs and next state are the same in every state."""
-        if mutation.port in CLOCKS:
-            return Verdict(False, "a fault in a clock is not modelled")
+        """Whether it can be told from no fault."""
+        if mutation.port in CLOCKS and not stopped(mutation):
+            return self._compare_clock(mutation)
         t = self.terms
-        any_difference = t.false
-        for was, now in self.differences(mutation):
-            any_difference = t.either(any_difference, t.differ(was, now))
-        if any_difference == t.false:
+        found = self.differences(mutation)
+        if not found:
             return Verdict(True, "same function")
-        answer = t.satisfiable([any_difference])
+        any_difference = t.any(t.differ(*pair) for pairs in found.values() for pair in pairs)
+        answer = t.solve([any_difference, *self.assumed])
         if answer is None:
             return Verdict(False, f"no answer in {LIMIT // 1000} s")
-        if answer:
-            return Verdict(False, "differs in a state that the vectors do not reach")
-        return Verdict(True, "same function in every state (Bitwuzla)")
+        if answer is False:
+            if not self.assumed:
+                return Verdict(True, "same function in every state (Bitwuzla)")
+            return Verdict(True, "same function in every state with the invariants (Bitwuzla)")
+        if self.assumed and self._unseen(mutation):
+            return Verdict(True, "states may differ, and nobody sees it (Bitwuzla)")
+        return Verdict(False, "differs in a state that the vectors do not reach")
+
+    def _compare_clock(self, mutation) -> Verdict:
+        """A flip-flop at another edge is as good if its state never changes."""
+        if "Q" in self.nets.cells[mutation.cell]["connections"]:
+            t = self.terms
+            change = t.differ(self.state(mutation.cell), self.following(mutation.cell))
+            if t.solve([change, *self.assumed]) is False:
+                return Verdict(True, "the clock of a flip-flop that never changes (Bitwuzla)")
+        return Verdict(False, "a fault in a clock is not modelled")
+
+    def _unseen(self, mutation: Mutation) -> bool:
+        """Whether there is a relation between states, kept by every step from equal states on, in
+        which all that is seen is equal: flip-flops of a set may differ, each only while others
+        (literals) have certain values. The set grows, the literals of each become fewer, until
+        what is left is inductive."""
+        t = self.terms
+        unequal = {}  # flip-flop -> literals that hold while it differs
+        until = time.monotonic() + PATIENCE
+        while True:
+            states = {name: t.free() for name in unequal}
+            relation = [
+                t.either(t.no(t.differ(self.state(name), states[name])), literal)
+                for name, literals in unequal.items()
+                for literal in self._literal_terms(literals, self.state)
+            ]
+            found = self.differences(mutation, states)
+            bad = [t.differ(*pair) for pair in found.pop(None, ())]
+            if bad and t.solve([t.any(bad), *self.assumed, *relation]) is not False:
+                return False
+            grown = False
+            for name, pairs in found.items():
+                if time.monotonic() > until:
+                    return False
+                (pair,) = pairs
+                different = t.differ(*pair)
+                literals = unequal.get(name)
+                if literals is None:
+                    if t.solve([different, *self.assumed, *relation]) is False:
+                        continue
+                    if len(unequal) >= N_DIFFERENT:
+                        return False
+                    flops = {*self.control, *self._beside(name)}
+                    literals = {(flop, value) for flop in flops for value in (0, 1)}
+                kept = self._kept(literals, different, relation)
+                if kept is None:
+                    return False
+                grown |= kept != unequal.get(name)
+                unequal[name] = kept
+            if not grown:
+                return True
+
+    control = ()
+    """Flip-flops about which the relation may speak; see :mod:`.invariants`."""
+
+    def _beside(self, name) -> set[str]:
+        """The other bits of its register."""
+        return {flop for word in self.nets.words if name in word for flop in word}
+
+    def _literal_terms(self, literals, of):
+        return [of(name) if value else self.terms.no(of(name)) for name, value in literals]
+
+    def _kept(self, literals, different, relation):
+        """Those of ``literals`` that hold after every step after which there is a difference."""
+        t = self.terms
+        literals = set(literals)
+        while literals:
+            ordered = sorted(literals)
+            terms = self._literal_terms(ordered, self.following)
+            query = [t.any(t.no(term) for term in terms), different, *self.assumed, *relation]
+            solver = t.solve(query)
+            if solver is None:
+                return None
+            if solver is False:
+                break
+            literals = {
+                literal
+                for literal, term in zip(ordered, terms, strict=True)
+                if t.holds(solver, term)
+            }
+        return literals

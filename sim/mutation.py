@@ -15,10 +15,8 @@ from pathlib import Path
 from matweave.hw.config import GemmConfig
 
 from . import driver, native, netlist, verilate
-from .stimuli import SELECT, Step, observe, stimuli, wrapper
-
-WIDTH = 16
-"""Bits of the input that selects a mutant."""
+from .harness import SEEN, SELECT, WIDTH, wrapper
+from .stimuli import Step, observe, stimuli
 
 MUTATE = """
 read_verilog design.v
@@ -28,7 +26,7 @@ techmap
 opt -full
 clean
 write_json netlist.json
-mutate -list {count} -seed {seed} -ctrl mutsel {width} 1 -o mutations.ys
+mutate -list {count} -seed {seed} -ctrl {select} {width} 1 -o mutations.ys
 script mutations.ys
 opt_clean
 write_verilog -noattr mutants.v
@@ -79,7 +77,7 @@ class Report:
 
 def mutate(verilog: str, top: str, count: int, seed: int) -> Mutants:
     """``count`` mutants of module ``top`` after synthesis, drawn with ``seed``."""
-    script = MUTATE.format(top=top, count=count, seed=seed, width=WIDTH)
+    script = MUTATE.format(top=top, count=count, seed=seed, select=SELECT, width=WIDTH)
     folder = netlist.yosys("mutants", script, {"design.v": verilog})
     lines = (folder / "mutations.ys").read_text().splitlines()
     return Mutants(
@@ -106,12 +104,13 @@ def _mutation(line: str) -> Mutation:
 
 
 class MutantEngine(native.Engine):
-    """An engine with mutants, none of them selected; see :func:`~.stimuli.wrapper`."""
+    """An engine with mutants, none of them selected; see :mod:`.harness`."""
 
     def _open(self, verilog: str, config: GemmConfig, seed: int) -> None:
         self.config, self.seed = config, seed
-        inputs, self._outputs = native.stream_bytes(config)
+        inputs, outputs = native.stream_bytes(config)
         self._inputs = {**inputs, f"s_axis_{SELECT}": 4}
+        self._outputs = {**outputs, f"m_axis_{SEEN}": 8}
         path = verilate.library(verilog, f"{config.name}_mutants", self._inputs, self._outputs)
         self._job_type = driver.job_type(len(self._inputs), len(self._outputs))
         self._library = driver.load(path, self._job_type)

@@ -3,13 +3,12 @@
 A step is one call of :meth:`.native.Engine.run`; what it shows at the ports, cycle counts
 included, is one tuple. The same steps on the same netlist give the same tuples.
 
-The driver of :mod:`.native` writes whole words, one channel at a time; :func:`wrapper` puts logic
-between it and the engine that varies byte strobes and delays the register channels against each
-other, and selects a mutant.
+The driver of :mod:`.native` writes whole words, one channel at a time; :mod:`.harness` puts logic
+between it and the engine that does the rest, and selects a mutant. Short steps come first: those
+at the end are played only to what survived all others.
 """
 
 import dataclasses
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,19 +16,18 @@ import numpy as np
 
 from matweave.hw.config import GemmConfig
 
-from . import layout
+from . import harness, layout
 from .cases import case, values
 from .driver import Access, Pause, flush, read, write
 from .golden.gemm import for_config
+from .harness import Setting
 from .jobs import Job
 from .native import Engine
 from .registers import COUNTERS, READ_WRITE, Control, Mode, Register, Response, tables
 
-SELECT = "mutsel"
-"""Name of the stream that sets the wrapper: mutant (16 bits), strobes (4), delays (1)."""
-
+PLAIN = Setting()
 WATCHDOG = 3_000
-N_JOBS, N_RESETS, N_SCALES = 70, 30, 60
+N_JOBS, N_RESETS, N_SCALES, N_STORMS = 70, 60, 60, 16
 LONG = 1 << 14
 """Longest pause, for the counters' bits."""
 
@@ -42,8 +40,7 @@ class Step:
     outputs: dict = field(default_factory=dict)
     operations: tuple[Access, ...] = ()
     options: dict = field(default_factory=dict)
-    strobe: int = 15
-    delays: bool = False
+    setting: Setting = PLAIN
     job: Job | None = None
     config: GemmConfig | None = None
 
@@ -64,65 +61,18 @@ class Step:
 
 def observe(engine: Engine, step: Step, mutant: int) -> tuple:
     """Do ``step`` with ``mutant`` selected; everything that could be seen at the ports."""
-    setting = mutant | step.strobe << 16 | step.delays << 20
-    beat = np.frombuffer(setting.to_bytes(4, "little"), np.uint8).reshape(1, 4)
-    engine.run({SELECT: beat}, {})
+    engine.run({harness.SELECT: step.setting.beat(mutant)}, {})
     outcome = engine.run(step.inputs, step.outputs, step.operations, **step.options)
+    shown = engine.run({harness.SELECT: step.setting.beat(mutant, show=True)}, {harness.SEEN: 1})
     return (
         outcome.cycles,
         outcome.first_in,
         outcome.last_out,
         outcome.outputs["c"].tobytes(),
         *(tuple(counts.items()) for counts in (outcome.taken, outcome.stalls, outcome.idles)),
+        shown.outputs[harness.SEEN].tobytes(),
         tuple(outcome.operations),
     )
-
-
-def wrapper(verilog: str, top: str) -> str:
-    """``verilog`` with a module ``{top}_mutants`` that sets the input ``mutsel`` of ``top``."""
-    module = verilog[verilog.index(f"module {top}(") :].partition("endmodule")[0]
-    ports = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);", module, re.M)
-    outside = [port for port in ports if port[2] != SELECT]
-    declared = ", ".join(f"{way} [{high or 0}:0] {name}" for way, high, name in outside)
-    inside = {name: name for _, _, name in ports}
-    inside |= {name: f"x_{name}" for name in ("s_axil_wstrb",)}
-    delayed = []
-    for channel in ("aw", "w", "b", "ar", "r"):
-        # A channel opens at random cycles and, once open, stays so until something crosses.
-        valid, ready = f"s_axil_{channel}valid", f"s_axil_{channel}ready"
-        master, slave = (ready, valid) if channel in "br" else (valid, ready)
-        inside |= {master: f"x_{master}", slave: f"x_{slave}"}
-        delayed.append(f"""
-  reg open_{channel} = 1;
-  wire x_{master} = {master} & open_{channel};
-  wire x_{slave};
-  assign {slave} = x_{slave} & open_{channel};
-  always @(posedge clk) begin
-    if (x_{master} & x_{slave}) open_{channel} <= ~delays;
-    else if (random[{len(delayed)}] | ~delays) open_{channel} <= 1;
-  end""")
-    connected = ", ".join(f".{name}({net})" for name, net in inside.items())
-    stream = f"s_axis_{SELECT}"
-    return f"""{verilog}
-module {top}_mutants({declared},
-    input [31:0] {stream}_tdata, input {stream}_tvalid, output {stream}_tready,
-    input {stream}_tlast);
-  reg [15:0] {SELECT} = 0;
-  reg [3:0] strobe = 15;
-  reg delays = 0;
-  reg [30:0] random = 1;
-  wire [3:0] x_s_axil_wstrb = strobe;
-  assign {stream}_tready = 1;
-  always @(posedge clk) begin
-    random <= {{random[25:0], random[30:26] ^ random[27:23]}};
-    if ({stream}_tvalid) begin
-      {{delays, strobe, {SELECT}}} <= {stream}_tdata[20:0];
-      random <= 31'h2545F491;
-    end
-  end{"".join(delayed)}
-  {top} dut({connected});
-endmodule
-"""
 
 
 def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
@@ -136,6 +86,11 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from _writes(config)
     yield from _resets(config, seed)
     yield from _busy(config, seed)
+    yield from _bounds(config)
+    yield from _storms(config, seed)
+    yield from _watched(config, seed)
+    if config.output.mode != "raw":
+        yield from _products(config, seed)
     yield from _long(config, seed)
     yield _look(config)
 
@@ -177,17 +132,19 @@ def _writes(config: GemmConfig) -> Iterator[Step]:
         for pattern in (0xFFFF_FFFF, 0, 0x5555_5555, 0xAAAA_AAAA, 62, 63, 0x1_0003):
             for strobe in (15, 0, 1, 2, 4, 8, 5, 10):
                 writes = [write(Register[name], pattern) for name in READ_WRITE]
-                yield _step(*writes, *_all_registers(), strobe=strobe, delays=delays)
-        for strobe in (1, 2, 14, 7, 0):
+                yield _step(*writes, *_all_registers(), setting=Setting(strobe, delays))
+        for strobe in range(16):
             control = Control.START | Control.SOFT_RESET | Control.CLEAR_COUNTERS
             targets = [Register.CONTROL, Register.ERROR, *base.values()]
             yield _step(*(write(address, control) for address in targets), *_state(),
-                        strobe=strobe)  # fmt: skip
+                        setting=Setting(strobe))  # fmt: skip
         unmapped = [*range(0, 0x80, 4), 0xFC, 0x16, base["bias"] + 2, base["bias"] + 0xFC]
         unmapped += [1 << bit for bit in range(7, (4 * base["bias"] - 1).bit_length())]
         unmapped += [value + 4 * config.limits.n for value in base.values()]
         unmapped = [address for address in unmapped if address != Register.CONTROL]
-        yield _step(*(write(address, 5) for address in unmapped), *_all_registers(), delays=delays)
+        for data in (5, 0xFFFF_FFFF):
+            yield _step(*(write(address, data) for address in unmapped), *_all_registers(),
+                        setting=Setting(delays=delays))  # fmt: skip
     yield _hard_reset()  # from registers full of ones
     yield _step(*_all_registers())
 
@@ -205,6 +162,17 @@ def _starts(config: GemmConfig) -> Iterator[Step]:
     ones = [write(Register[name], 1) for name in limits]
     for mode in range(16):
         yield _step(*ones, *_try(write(Register.MODE, mode)))
+    # A soft reset wins over a start beside it, whatever that start would have done.
+    both = write(Register.CONTROL, Control.START | Control.SOFT_RESET)
+    idle = [read(Register.CYCLES)] * 20
+    counting = [*ones, write(Register.CONTROL, Control.START), *idle]
+    for mode in modes[0], 4 - modes[0]:
+        for m in 0, 1:
+            last = [write(Register.MODE, mode), write(Register.M, m), both]
+            yield _step(*counting, flush(Register.CONTROL, Control.SOFT_RESET), *last,
+                        *_all_registers(), flush(Register.CONTROL, Control.SOFT_RESET),
+                        write(Register.ERROR, 15))  # fmt: skip
+        yield _step(*counting, both, *_all_registers(), write(Register.MODE, modes[0]))
 
 
 def _try(last: Access) -> list[Access]:
@@ -249,7 +217,7 @@ def _errors(config: GemmConfig) -> Iterator[Step]:
         )
 
 
-def _job(config: GemmConfig, job: Job, *, fill, pauses=None, delays=False, **options) -> Step:
+def _job(config: GemmConfig, job: Job, *, fill, pauses=None, setting=PLAIN, **options) -> Step:
     """One whole job, or the part of it that ``options`` say."""
     job = job.checked(config)
     whole = not options
@@ -261,7 +229,7 @@ def _job(config: GemmConfig, job: Job, *, fill, pauses=None, delays=False, **opt
         operations=(*writes, start),
         options={"pauses": pauses, "start_last": True, "watchdog": WATCHDOG, "drain": 4 * whole}
         | options,
-        delays=delays,
+        setting=setting,
         job=job if whole else None,
         config=config,
     )
@@ -281,7 +249,8 @@ def _jobs(config: GemmConfig, seed: int) -> Iterator[Step]:
     for index in range(N_JOBS):
         job = case(config, seed, index).job
         pauses = _pauses(rng) if index % 3 else None
-        yield _job(config, job, fill=rng, pauses=pauses, delays=index % 4 == 3)
+        yield _job(config, job, fill=rng, pauses=pauses,
+                   setting=Setting(delays=index % 4 == 3))  # fmt: skip
         yield _step(*_all_registers())
     m, n, k = config.limits.m, config.limits.n, config.limits.k
     for kinds in (("lowest", "lowest"), ("highest", "lowest"), ("random", "random")):
@@ -368,6 +337,108 @@ def _busy(config: GemmConfig, seed: int) -> Iterator[Step]:
         yield Step(step.inputs, step.outputs, (*start, *meddling),
                    {"pauses": hold, "watchdog": WATCHDOG, "drain": 4})  # fmt: skip
         yield _step(*_all_registers())
+
+
+def _bounds(config: GemmConfig) -> Iterator[Step]:
+    """Every bit of what makes a register's value legal."""
+    base = tables(config.limits.n)
+    bits = [1 << bit for bit in range(32)]
+    values = {
+        Register.SHIFT: [*range(65), *(bit | 62 for bit in bits)],
+        base["shift"]: [*range(65), *(bit | 62 for bit in bits)],
+        Register.ZERO_POINT: [*bits, *(0xFFFF_FFFF ^ bit for bit in bits)],
+    }
+    for address, tried in values.items():
+        for value in tried:
+            seen = [read(address), *_state(), write(Register.ERROR, 15)]
+            yield _step(write(address, 1), write(address, value), *seen)
+
+
+def _storms(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Reads and writes beyond what the driver does, beside jobs and beside each other."""
+    rng = np.random.default_rng([seed, 5])
+    names = [Register[name] for name in READ_WRITE]
+    base = tables(config.limits.n)
+    for index in range(N_STORMS):
+        setting = Setting(delays=index % 3 == 2, reads=True, seed=index)
+        job = case(config, seed + 3, index).job
+        yield _job(config, job, fill=rng, pauses=_pauses(rng), setting=setting)
+        yield _hard_reset()
+        addresses = [*names * 16, *base.values(), Register.ERROR, Register.CONTROL]
+        writes = [
+            write(address, int(rng.integers(1 << 32)) >> int(rng.choice([0, 1, 15, 26, 28])))
+            for address in rng.permutation(addresses)
+        ]
+        yield _step(*writes, setting=dataclasses.replace(setting, strobe=15 - index // 4 % 2))
+        yield _hard_reset()
+        setting = Setting(delays=index % 3 == 2, writes=True, seed=index)
+        yield _step(*_all_registers() * 4, setting=setting)
+        yield _hard_reset()
+
+
+def _watched(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Counters read all the time while results are held back and everything fills up."""
+    rng = np.random.default_rng([seed, 6])
+    limits = config.limits
+    watch = [read(Register[name]) for name in ("TILES", "STATUS", "CYCLES", "STALL_C", "TILES")]
+    for index in range(12):
+        m, n = (limits.m, limits.n) if index % 2 else rng.integers(1, (limits.m, limits.n)) + 1
+        k = (1, 2, limits.k)[index // 2 % 3]
+        step = _job(config, _sums(config, int(m), int(n), k, rng), fill=rng)
+        hold = {"c": Pause(0.05, (30, 200)[index // 6], seed=index + 1)}
+        options = {"pauses": hold, "watchdog": WATCHDOG, "drain": 4}
+        yield Step(step.inputs, step.outputs, (*step.operations, *watch * 60), options)
+        yield _step(*_all_registers())
+
+
+def _sums(config: GemmConfig, m: int, n: int, k: int, rng, **settings) -> Job:
+    """A random job of that size."""
+    if config.output.mode == "requantized":
+        settings = {"multiplier": 1 << 30, "shift": 35, "requantize": True} | settings
+    a, b = (values(format, "random", size, rng) for format, size in
+            ((config.a, (m, k)), (config.b, (k, n))))  # fmt: skip
+    return Job(a=a, b=b, **settings)
+
+
+def _products(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Every shift with single-bit products, and with products that just fit the output."""
+    rng = np.random.default_rng([seed, 7])
+    m, n = config.limits.m, config.limits.n
+    result, output = config.result_format, config.output.format
+    channel = config.output.scale == "channel"
+    shifts = range(0, 63, n if channel else 1)
+    rounds = 2 * len(shifts) * (12 if channel else 2)
+    for index in range(rounds):
+        first = shifts[index % len(shifts)]
+        shift = np.minimum(first + np.arange(n), 62) if channel else first
+        bits = rng.integers(0, result.width - 1, (m, 1))
+        if index < rounds // 2:  # powers of two, or one less
+            factor = 1 << rng.integers(0, 31, np.shape(shift))
+            c0 = (1 << bits) * rng.choice([-1, 1], (m, n)) - rng.integers(0, 2, (m, n))
+        else:  # about as large as the output after the shift
+            bits = rng.integers(1, result.width - 1)
+            size = np.clip(
+                shift + output.width - bits + rng.integers(-2, 2, np.shape(shift)), 1, 31
+            )
+            factor = rng.integers(0, 1 << size)
+            c0 = rng.integers(-(1 << bits), 1 << bits, (m, n))
+        zero_point = int(rng.integers(output.min, output.max + 1)) if index % 3 == 0 else 0
+        job = _sums(config, m, n, 1, rng, c0=c0, multiplier=factor, shift=shift, requantize=True,
+                    zero_point=zero_point)  # fmt: skip
+        job = dataclasses.replace(job, a=np.zeros_like(job.a))
+        yield _job(config, job, fill=rng)
+    # The highest bit that a product has beside its sign, alone but for bits of the output:
+    # (2**31 - 2*v + w) * (2**30 + v) is hardly more than 2**61 for some w.
+    one, w = 1 << (result.width - 2), np.arange(1, 1 << 20)
+    v = ((w + np.sqrt(w**2 + 8.0 * one * w)) / 4).astype(np.int64)
+    near = np.argsort((one * w - v * (2 * v - w)) % (1 << 62))[: 2 * n]
+    a, b = 2 * one - 2 * v + w, one + v
+    for start in range(0, 2 * n, n if channel else n // 4):
+        some = near[start : start + n] if channel else near[start]
+        job = _sums(config, m, n, 1, rng, c0=np.where(np.arange(m)[:, None] % 2, 1, -1) * a[some],
+                    multiplier=b[some], shift=0 * b[some], requantize=True)  # fmt: skip
+        c0 = np.broadcast_to(job.c0, (m, n))
+        yield _job(config, dataclasses.replace(job, a=np.zeros_like(job.a), c0=c0), fill=rng)
 
 
 def _long(config: GemmConfig, seed: int) -> Iterator[Step]:

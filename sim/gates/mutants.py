@@ -9,7 +9,7 @@ def mutants(context: Context) -> Measured:
     from .. import equivalence, mutation
 
     count = context.of(500, 20)
-    total = killed = 0
+    total = killed = stalled = 0
     equal, open_ones, parts = [], [], []
     for config in engines(context):
         report = mutation.run(config, count=count, seed=context.seed, progress=context.say)
@@ -18,7 +18,10 @@ def mutants(context: Context) -> Measured:
         killed += report.killed
         for mutant, verdict in shown.items():
             line = f"{config.name}: {mutant}: {verdict.how}"
-            (equal if verdict.equivalent else open_ones).append(line)
+            stalled += verdict.killed
+            if not verdict.killed:
+                (equal if verdict.equivalent else open_ones).append(line)
         parts.append(f"{config.name} {report.killed}/{report.mutants}")
-    figure = f"{killed} of {total} killed, {len(equal)} equivalent, {len(open_ones)} not shown"
+    figure = f"{killed} of {total} killed, {stalled} by proved stalls, "
+    figure += f"{len(equal)} equivalent, {len(open_ones)} not shown"
     return Measured(figure, not open_ones and total > 0, "; ".join(parts), tuple(open_ones))

@@ -1,13 +1,18 @@
 """Rung 6: the stimuli notice faults, and what they cannot notice is told apart."""
 
+import itertools
+
 import pytest
 
 from matweave.hw import config as configuration
 from matweave.hw.emit import generate
-from matweave.sim import equivalence, mutation
+from matweave.sim import equivalence, invariants, mutation, stalls
+from matweave.sim.gatesim import Simulator
+from matweave.sim.harness import wrapper
 from matweave.sim.mutation import MutantEngine, Mutation
 from matweave.sim.native import EngineError
-from matweave.sim.stimuli import observe, stimuli, wrapper
+from matweave.sim.nets import Nets
+from matweave.sim.stimuli import observe, stimuli
 
 TINY = ["a=int3", "b=int3", "limits={m=4,n=4,k=4}"]
 
@@ -54,8 +59,8 @@ def test_a_hang_is_noticed_as_such(config, seed):
 
 def unconnected(text, port):
     """``text`` with an output of the engine that is always 0."""
-    assert f".{port}({port})" in text
-    return text.replace(f".{port}({port})", f".{port}()")
+    assert f".{port}(x_{port})" in text
+    return text.replace(f".{port}(x_{port})", f".{port}()")
 
 
 def cell(kind, **connections):
@@ -102,8 +107,135 @@ def fault(cell, port, mode):
     ],
 )
 def test_equivalence(cell, port, mode, equivalent):
-    verdict = equivalence.Model(NETLIST).compare(fault(cell, port, mode))
+    verdict = equivalence.Model(Nets(NETLIST)).compare(fault(cell, port, mode))
     assert verdict.equivalent is equivalent, verdict.how
+
+
+# A ring of two flags, of which one is set, and what is seen of them and of a third flip-flop, which
+# holds what came while the first flag was set.
+RING = {
+    "ports": {
+        "i": {"direction": "input", "bits": [2]},
+        "clk": {"direction": "input", "bits": [20]},
+        "seen": {"direction": "output", "bits": [31, 33]},
+    },
+    "cells": {
+        "one": cell("$_DFF_P_", C=20, D=11, Q=10),
+        "two": cell("$_DFF_P_", C=20, D=10, Q=11),
+        "held": cell("$_DFFE_PP_", C=20, D=2, E=10, Q=12),
+        "both": cell("$_AND_", A=10, B=11, Y=30),
+        "odd": cell("$_XOR_", A=30, B=2, Y=31),
+        "shown": cell("$_AND_", A=12, B=11, Y=33),
+    },
+    "netnames": {
+        "one": {"bits": [10], "attributes": {"init": "1"}},
+        "two": {"bits": [11], "attributes": {"init": "0"}},
+        "held": {"bits": [12], "attributes": {"init": "0"}},
+    },
+}
+
+
+@pytest.fixture
+def ring():
+    model = equivalence.Model(Nets(RING))
+    model.control = ("one", "two")
+    simulator = Simulator(model.nets, 8)
+    seen = dict.fromkeys(model.nets.flops, b"")
+    for cycle in range(20):
+        for name, value in simulator.state.items():
+            seen[name] += bytes([value])
+        simulator.settle({"i": [0x35 * cycle & 0xFF]}, lambda: 0)
+        simulator.clock()
+    candidates = list(invariants.mined(model.nets, seen))
+    return model, candidates
+
+
+@pytest.mark.requires_tool("bitwuzla")
+def test_invariants_are_mined_and_proved(ring):
+    model, candidates = ring
+    never = invariants.Clause("one", 1, "two", 0)
+    wrong = invariants.Clause("held", 1, "held", 0)  # not from any simulation
+    implied = {"one", "two"}
+    assert any({found.first, found.then} == implied for found in candidates)
+    kept = invariants.proved(model, [*candidates, never, wrong])
+    assert never in kept
+    assert wrong not in kept
+    # It holds at power-on, but nothing keeps it.
+    assert invariants.proved(model, [invariants.Bound("", 0, ("held",), 0, 0)]) == []
+
+
+@pytest.mark.requires_tool("bitwuzla")
+def test_what_invariants_show_equivalent(ring):
+    model, candidates = ring
+    redundant, visible = fault("both", "Y", "const0"), fault("shown", "A", "const1")
+    assert not model.compare(redundant).equivalent
+    kept = invariants.proved(model, candidates)
+    model.assume(found.term(model.terms, model.state) for found in kept)
+    assert model.compare(redundant).equivalent
+    assert not model.compare(visible).equivalent
+
+
+@pytest.mark.requires_tool("bitwuzla")
+def test_a_difference_that_nobody_sees(ring):
+    model, candidates = ring
+    # Always enabled: it differs while the second flag is not set, and is shown while that is.
+    unseen = fault("held", "E", "const1")
+    assert not model.compare(unseen).equivalent
+    kept = invariants.proved(model, candidates)
+    model.assume(found.term(model.terms, model.state) for found in kept)
+    assert "nobody sees" in model.compare(unseen).how
+    assert not model.compare(fault("held", "E", "const0")).equivalent
+
+
+@pytest.mark.requires_tool("bitwuzla")
+def test_a_clock_fault_matters_unless_the_flip_flop_is_constant():
+    constant = {
+        "ports": RING["ports"] | {"seen": {"direction": "output", "bits": [10]}},
+        "cells": {"one": cell("$_DFF_P_", C=20, D=10, Q=10)},
+    }
+    for mode in ("inv", "const0"):
+        assert equivalence.Model(Nets(constant)).compare(fault("one", "C", mode)).equivalent
+        assert not equivalence.Model(Nets(RING)).compare(fault("one", "C", mode)).equivalent
+
+
+@pytest.mark.parametrize("mode", ["inv", "const0", "const1"])
+def test_gates_simulated_in_parallel(mode):
+    """Run 1 has the fault, run 0 does not; each against the truth table."""
+    simulator = Simulator(Nets(NETLIST), 2, faults={1: fault("both", "A", mode)})
+    for i0, i1, i2 in itertools.product((0, 3), repeat=3):
+        simulator.settle({"i": [i0, i1, i2, 0]}, lambda: 0)
+        a = {"inv": 1 - i0 % 2, "const0": 0, "const1": 1}[mode]
+        assert simulator.value(7) == (i0 & i1 & 1) | (a & i1 & 1) << 1
+
+
+@pytest.mark.requires_tool("bitwuzla")
+def test_a_read_only_memory_becomes_gates():
+    rom = {
+        "type": "$mem_v2",
+        "parameters": {"WR_PORTS": "0", "RD_CLK_ENABLE": "0", "RD_PORTS": "1", "INIT": "0110"},
+        "connections": {"RD_ADDR": [2, 3], "RD_DATA": [7]},
+    }
+    ports = {"i": {"direction": "input", "bits": [2, 3]}, "o": {"direction": "output", "bits": [7]}}
+    nets = Nets({"ports": ports, "cells": {"rom": rom}})
+    simulator = Simulator(nets, 4)
+    simulator.settle({"i": [0b1010, 0b1100]}, lambda: 0)
+    assert simulator.value(7) == 0b0110
+    assert not equivalence.Model(nets).compare(fault("rom", "RD_DATA", "inv")).equivalent
+
+
+@pytest.mark.slow
+@pytest.mark.requires_tool("verilator", "g++", "bitwuzla")
+def test_a_long_stall_shows_a_counter_bit_and_nothing_else(config):
+    found = mutation.mutate(generate(config).verilog, config.name, 1, 1)
+    nets = Nets(found.netlist)
+    words = {name: word for word, name in nets.words.items()}
+    high = words["registers.cycles"][30]
+    idle = words["registers.m_register"][30]  # not a counter
+    planted = [fault(high, "Q", "const0"), fault(idle, "D", "const0"), fault(high, "C", "const0")]
+    verdicts = stalls.killed(config, nets, planted)
+    assert "1,073,741" in verdicts[planted[0]].how
+    assert planted[1] not in verdicts
+    assert verdicts[planted[2]].killed
 
 
 @pytest.mark.slow

@@ -1,0 +1,261 @@
+"""Stalls of up to ``2**32`` cycles, for what only the counters' upper bits would show.
+
+While an engine waits with constant inputs, only its counters move. For a state that simulation
+reached, Bitwuzla shows that the netlist keeps every other flip-flop, and what its memories get, and
+adds one to each counter that moves, *whatever their values*: so after any number of cycles the
+state is known without simulating them. For each mutant the first cycle of the stall is determined
+in which its next state would be another; until there it is in that same state as well. From there
+both are simulated, with all registers read: a mutant whose ports then show something else is
+killed, by stimuli that a patient simulator could play.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from matweave.hw.config import GemmConfig
+
+from . import equivalence
+from .gatesim import Simulator
+from .harness import payload
+from .mutation import Mutation
+from .nets import OUTPUTS, Nets
+from .registers import COUNTERS, Control, Mode, Register
+
+STREAMS = {"a": "s_axis_a_tvalid", "b": "s_axis_b_tvalid", "c0": "s_axis_c0_tvalid",
+           "c": "m_axis_c_tready"}  # fmt: skip
+SETTLE, WATCH = 80, 8
+"""Cycles until only counters move; cycles in which that is looked at."""
+
+PATTERNS = (0xFFFF_FFF0, 0x5555_5555, 0xAAAA_AAAA, 0x3333_3333, 0xCCCC_CCCC, 0x8000_0000)
+"""Lengths of stalls after which everything is read, if no mutant's state is another before."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A state in which only counters move. ``counters``: words of flip-flops with their values;
+    ``other``: the runs that are not in that state, or whose memories got something else."""
+
+    state: dict[str, int]
+    inputs: dict[str, list[int]]
+    counters: dict[tuple[str, ...], int]
+    other: int
+
+
+def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
+    """Verdicts on those of ``mutations`` that a long stall tells from no fault."""
+    able = [m for m in mutations if m.cell in nets.cells]
+    able = [m for m in able if m.port not in equivalence.CLOCKS or equivalence.stopped(m)]
+    able = [m for m in able if "mem" not in nets.cells[m.cell]["type"]]
+    verdicts = {}
+    simulator = Simulator(nets, len(able) + 1, faults=dict(enumerate(able, 1)))
+    power_on = dict(simulator.state)
+    for missing in STREAMS:
+        simulator.state = dict(power_on)
+        waiting = wait(config, simulator, missing)
+        if waiting is None:
+            continue
+        terms = equivalence.Terms()
+        time = [terms.free() for _ in range(32)]
+        model, names = _model(nets, terms, waiting, time)
+        if not _keeps(model, waiting, names):
+            continue
+        for lengths in _lengths(model, waiting, time, able, verdicts):
+            for run in _seen(simulator, waiting, lengths):
+                how = f"killed by a stall of {lengths[run]:,} cycles on stream {missing}"
+                verdicts[able[run - 1]] = equivalence.Verdict(False, how, killed=True)
+    return verdicts
+
+
+def _lengths(model, waiting, time, able, verdicts) -> Iterator[dict[int, int]]:
+    """How long to stall, by run: until its state would be another, or any time if it never is."""
+    first, never = {}, []
+    for run, mutation in enumerate(able, 1):
+        if mutation in verdicts or waiting.other >> run & 1:
+            continue
+        known, cycle = _first(model, mutation, time)
+        if known and cycle is None:
+            never.append(run)
+        elif known:
+            first[run] = cycle
+    yield first
+    for length in PATTERNS:
+        yield {run: length for run in never if able[run - 1] not in verdicts}
+
+
+def wait(config: GemmConfig, simulator: Simulator, missing: str) -> Waiting | None:
+    """Start a job of size 1 whose streams are all there but ``missing``, and let it stall."""
+    every = simulator.all
+    mode = Mode.ADD_C0 if missing == "c0" else 0
+    mode |= Mode.REQUANTIZE if config.output.mode == "requantized" else 0
+    writes = [(Register[name], 1) for name in "MNK"]
+    writes += [(Register.MODE, mode), (Register.CONTROL, Control.START)]
+    streams = {port: [every * (name != missing)] for name, port in STREAMS.items()}
+    other = 0
+    for address, data in writes:
+        for inputs in _write(simulator, address, data):
+            other |= _cycle(simulator, streams | inputs)
+    for _ in range(SETTLE):
+        other |= _cycle(simulator, streams)
+    seen = []
+    for _ in range(WATCH):
+        seen.append({name: value & 1 for name, value in simulator.state.items()})
+        other |= _cycle(simulator, streams)
+    moving = {name for name in seen[0] if len({state[name] for state in seen}) > 1}
+    words = {}
+    for word in sorted(simulator.nets.words, key=len, reverse=True):
+        if len(word) == 32 and moving & set(word) and not any(set(word) & set(w) for w in words):
+            words[word] = 0
+    if not words or moving - {name for word in words for name in word}:
+        return None
+    state = {name: value & 1 for name, value in simulator.state.items()}
+    for value in simulator.state.values():
+        other |= value ^ (every * (value & 1))
+    for word in words:
+        words[word] = sum(state[name] << place for place, name in enumerate(word))
+    return Waiting(state, streams, words, other)
+
+
+def _write(simulator, address, data) -> Iterator[dict]:
+    every = simulator.all
+    width = len(simulator.nets.inputs["s_axil_awaddr"])
+    yield {
+        "s_axil_awvalid": [every], "s_axil_wvalid": [every], "s_axil_bready": [every],
+        "s_axil_awaddr": _number(every, address, width), "s_axil_wdata": _number(every, data, 32),
+        "s_axil_wstrb": [every] * 4,
+    }  # fmt: skip
+    yield {}
+    yield {"s_axil_bready": [every]}
+
+
+def _number(every: int, number: int, width: int) -> list[int]:
+    return [every * (int(number) >> bit & 1) for bit in range(width)]
+
+
+def _cycle(simulator, inputs) -> int:
+    """Operands are zero and tables are not written: what memories give is zero as well. Returns
+    the runs for which that need not be so: those whose memories get what run 0's do not."""
+    simulator.settle(inputs, lambda: 0)
+    nets = simulator.nets
+    other = 0
+    for name in nets.memories:
+        for port, bits in nets.cells[name]["connections"].items():
+            if port not in OUTPUTS:
+                for bit in bits:
+                    value = simulator.value(bit)
+                    other |= value ^ (simulator.all * (value & 1))
+    simulator.clock()
+    return other
+
+
+def _model(nets, terms, waiting, time):
+    """The netlist in that state, ``time`` (32 terms) cycles later."""
+    known = {}
+    for name, bits in nets.inputs.items():
+        values = waiting.inputs.get(name, [0] * len(bits))
+        known |= {
+            bit: terms.true if value & 1 else terms.false
+            for bit, value in zip(bits, values, strict=True)
+        }
+    known |= dict.fromkeys(nets.read_bits, terms.false)
+    known |= {
+        nets.output(name): terms.true if value else terms.false
+        for name, value in waiting.state.items()
+    }
+    names = set()
+    for word, start in waiting.counters.items():
+        names.update(word)
+        start_bits = [terms.true if start >> place & 1 else terms.false for place in range(32)]
+        total = _sum(terms, time, start_bits)
+        known |= {nets.output(name): bit for name, bit in zip(word, total, strict=True)}
+    return equivalence.Model(nets, terms, known), names
+
+
+def _sum(t, a, b):
+    carry, result = t.false, []
+    for x, y in zip(a, b, strict=True):
+        half = t.differ(x, y)
+        result.append(t.differ(half, carry))
+        carry = t.either(t.both(x, y), t.both(half, carry))
+    return result
+
+
+def _keeps(model, waiting, names) -> bool:
+    """Whether one cycle adds one to the counters and changes nothing else."""
+    t, nets = model.terms, model.nets
+    wrong = []
+    for word in waiting.counters:
+        one = [t.true] + [t.false] * 31
+        expected = _sum(t, [model.state(name) for name in word], one)
+        wrong += [t.differ(model.following(n), e) for n, e in zip(word, expected, strict=True)]
+    wrong += [t.differ(model.following(n), model.state(n)) for n in nets.flops if n not in names]
+    for name in nets.memories:  # nothing written, always the same read
+        connections = nets.cells[name]["connections"]
+        wrong += [model.values[bit] for bit in connections["WR_EN"]]
+        wrong += [
+            t.false if model.values[bit] in (t.true, t.false) else t.true
+            for bit in connections["RD_ADDR"]
+        ]
+    return t.solve([t.any(wrong)]) is False
+
+
+def _first(model, mutation, time) -> tuple[bool, int | None]:
+    """Whether it is known, and the first cycle in which the next state or an output would be
+    another, if there is one."""
+    t = model.terms
+    found = model.differences(mutation)
+    different = t.any(t.differ(*pair) for pairs in found.values() for pair in pairs)
+    best, below = None, []
+    while solver := t.solve([different, *below]):
+        best = sum(t.holds(solver, bit) << place for place, bit in enumerate(time))
+        below = [_less(t, time, best)]
+    return solver is False, best
+
+
+def _less(t, bits, limit: int):
+    result = t.false
+    for place, bit in enumerate(bits):
+        result = t.choose(bit, result if limit >> place & 1 else t.false,
+                          t.true if limit >> place & 1 else result)  # fmt: skip
+    return result
+
+
+def _seen(simulator, waiting, lengths: dict[int, int]) -> list[int]:
+    """The runs that show something else than run 0 does after the same stall, while all counters
+    are read. Run 0 is simulated once per length."""
+    found = []
+    for length in set(lengths.values()):
+        runs = [run for run, value in lengths.items() if value == length]
+        simulator.state = {name: simulator.all * value for name, value in waiting.state.items()}
+        for word, start in waiting.counters.items():
+            for name, value in zip(word, _number(simulator.all, start + length, 32), strict=True):
+                simulator.state[name] = value
+        seen = _watch(simulator, waiting)
+        found += [run for run in runs if seen >> run & 1]
+    return found
+
+
+def _watch(simulator, waiting) -> int:
+    """The runs whose ports differ from run 0's while the counters are read."""
+    every, nets = simulator.all, simulator.nets
+    width = len(nets.inputs["s_axil_araddr"])
+    found = other = 0
+    for register in (*COUNTERS, *COUNTERS):
+        reading = {
+            "s_axil_arvalid": [every],
+            "s_axil_araddr": _number(every, Register[register], width),
+            "s_axil_rready": [0],
+        }
+        for inputs in ({}, reading, {"s_axil_rready": [every]}):
+            simulator.settle(waiting.inputs | inputs, lambda: 0)
+            for name, bits in nets.outputs.items():
+                valid = payload(name)
+                shown = every
+                if valid in nets.outputs:
+                    shown = simulator.value(nets.outputs[valid][0])
+                for bit in bits:
+                    if bit in ("0", "1", "x"):
+                        continue
+                    value = simulator.value(bit) & shown
+                    found |= value ^ (every * (value & 1))
+            other |= _cycle(simulator, waiting.inputs | inputs)
+    return found & ~other
