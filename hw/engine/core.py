@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..cells import describe, shared
 from ..formats import Format, Overflow
-from ..geometry import Geometry
+from ..geometry import Geometry, Stationary
 from ..pe.base import Pe
 from ..stream import sink_ports, source_ports
 
@@ -61,6 +61,13 @@ class CoreShape:
     def k_blocks(self) -> int:
         """Blocks along the largest K."""
         return -(-self.max_k // self.geometry.k)
+
+    @property
+    def tiles(self) -> int:
+        """Tiles (blocks of B, where that stays) of the largest job."""
+        if self.geometry.stationary is Stationary.WEIGHT:
+            return self.panels * self.k_blocks
+        return -(-self.max_m // self.geometry.m) * self.panels
 
     @property
     def a_width(self) -> int:

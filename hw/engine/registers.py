@@ -134,7 +134,8 @@ class GemmRegisters(wiring.Component):
         return done
 
     def _counters(self, m, busy, clear):
-        """32-bit counters of a job's events, modulo ``2**32``; by register name."""
+        """Counters of a job's events, by register name: modulo ``2**32``, and no wider than the
+        largest job can need."""
         events = {
             "CYCLES": busy,
             "STALL_A": busy & self.stall_a,
@@ -145,7 +146,8 @@ class GemmRegisters(wiring.Component):
         }
         counts = {}
         for name, event in events.items():
-            counts[name] = count = Signal(32, name=name.lower())
+            most = self.shape.tiles if name == "TILES" else 2**32 - 1
+            counts[name] = count = Signal(range(most + 1), name=name.lower())
             with m.If(self.start | clear):
                 m.d.sync += count.eq(0)
             with m.Elif(event):
