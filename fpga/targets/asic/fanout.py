@@ -52,7 +52,9 @@ def repair(netlist: Netlist, library: Library, *, clock: str = "clk", reset: str
                 group.append(item)
                 load += item[2]
                 if load >= share or index == len(level) - 1:
-                    made = Instance(f"fanout_{net}_{added}", buffer.name, {entry: net, exit_: fresh})
+                    made = Instance(
+                        f"fanout_{net}_{added}", buffer.name, {entry: net, exit_: fresh}
+                    )
                     for instance, pin, _ in group:
                         instance.pins[pin] = fresh
                     netlist.instances.append(made)

@@ -36,9 +36,13 @@ class Flow:
         return replace(self, period=period)
 
     @property
+    def multiplier(self) -> str:
+        """Which of Yosys's multipliers."""
+        return ("booth" if self.booth else "default") + "-adder-tree" * self.adder_tree
+
+    @property
     def label(self) -> str:
-        words = ["booth" if self.booth else "default"]
-        words += ["adder-tree"] * self.adder_tree + ["fa-cells"] * self.full_adders
+        words = [self.multiplier] + ["fa-cells"] * self.full_adders
         words += ["unsized"] * (not self.sizing)
         words += [self.script] * (self.script != "standard")
         return "-".join(words)
@@ -57,6 +61,10 @@ SCRIPTS = {
     ),
     "if": (
         _LOGIC + "&get -n;&st;&dch;&put;if -g -K 6;strash;dch -f;map {D};topo;",
+        "buffer -p;topo;upsize {D};dnsize {D};",
+    ),
+    "if-nf": (
+        _LOGIC + "&get -n;&st;&dch;&put;if -g -K 6;strash;&get -n;&dch -f;&nf {D};&put;",
         "buffer -p;topo;upsize {D};dnsize {D};",
     ),
     "amap-if": (

@@ -1,7 +1,7 @@
 """Area, critical path and throughput of a configuration's array, and of a single PE."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
@@ -15,13 +15,14 @@ from .flow import Flow, Mapped, synthesise
 from .liberty import Library
 
 SCRIPTS = ("if", "amap")
-"""ABC scripts that every design is tried with; see docs/benchmarks.md for the others."""
+"""ABC scripts that every design is tried with: the first wins where there is a carry-propagate
+adder, the second in carry-save logic. The others of ``flow.SCRIPTS`` were tried and never won."""
+
+GENERIC_SCRIPTS = ("amap-if", "amap")
+"""With the generic library, on which ABC's ``map`` ends in a trap."""
 
 BASELINES = (Flow(), Flow(booth=True), Flow(adder_tree=True))
 """How the plain multiplier is synthesised: Yosys's default, Booth, and sums in carry-save."""
-
-FLAT_LIMIT = 400_000
-"""Library cells up to which a netlist's timing is analysed as a whole."""
 
 
 class OnePe(wiring.Component):
@@ -57,6 +58,7 @@ class Result:
     """One design by one flow. ``area`` in the library's unit (µm²), ``critical`` in ns."""
 
     flow: str
+    multiplier: str
     period: int | None
     area: float
     critical: float
@@ -95,8 +97,6 @@ class Result:
 
 def flows(pe_kind: str, scripts: Iterable[str] = SCRIPTS) -> list[Flow]:
     """What a PE is tried with: the plain multiplier with all of Yosys's multipliers."""
-    from dataclasses import replace
-
     bases = BASELINES if pe_kind == "mac" else BASELINES[:1]
     return [replace(base, script=script) for base in bases for script in scripts]
 
@@ -120,7 +120,7 @@ def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: int
     mapped = synthesise(verilog, top, library, flow)
     found = timing.analyse(mapped.flat, library)
     return Result(
-        flow.label, flow.period, mapped.area(library), found.critical, macs,
+        flow.label, flow.multiplier, flow.period, mapped.area(library), found.critical, macs,
         startpoint=found.startpoint, endpoint=found.endpoint, cells=len(mapped.flat.instances),
         mapped=mapped,
     )  # fmt: skip
@@ -155,7 +155,7 @@ class Array:
         parts["registers"] += added
         found = timing.analyse(netlist, library)
         return Result(
-            flow.label, flow.period, sum(parts.values()), found.critical, self.macs, parts,
+            flow.label, flow.multiplier, flow.period, sum(parts.values()), found.critical, self.macs, parts,
             found.startpoint, found.endpoint, len(netlist.instances), mapped,
         )  # fmt: skip
 
