@@ -31,9 +31,9 @@ BEGIN, END = "<!-- area: made by the command below -->", "<!-- end of area -->"
 def sizes(pattern: str, side: int) -> list[str]:
     """Overrides for an array of ``side`` x ``side`` multipliers."""
     depth = 4  # of a cube's PE
-    edge = int(round((side * side / depth) ** 0.5))
+    edge = round((side * side / depth) ** 0.5)
     while edge * edge * depth != side * side:
-        depth, edge = depth * 2, int(round((side * side / (depth * 2)) ** 0.5))
+        depth, edge = depth * 2, round((side * side / (depth * 2)) ** 0.5)
     return pattern.format(n=side, h=edge, d=depth).split()
 
 
@@ -128,17 +128,23 @@ def markdown(rows: list[dict], about: dict, command: str) -> str:
         "|---|---|---|" + "--:|" * (len(heads) - 3),
     ]
     for row in rows:
+        ratios = [f"{row[key]:.3f}" for key in ("area_ratio", "ns_ratio", "per_area")]
         cells = [row["config"]["array"], f"`{row['config']['pe']}`", row["flow"]]
-        cells += [
-            f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")
-        ]
+        cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
         cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
-        cells += [f"{row['area_ratio']:.3f}", f"{row['ns_ratio']:.3f}", f"**{row['per_area']:.3f}**"]
+        cells += [
+            f"{row['area_ratio']:.3f}",
+            f"{row['ns_ratio']:.3f}",
+            f"**{row['per_area']:.3f}**",
+        ]
         cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
         lines.append("| " + " | ".join(cells) + " |")
     for bar in bars(rows):
         verdict = "met" if bar.met else "**not met**"
-        lines += ["", f"- {bar.name}: {bar.value:.3f}, must be {bar.relation} {bar.bound}: {verdict}"]
+        lines += [
+            "",
+            f"- {bar.name}: {bar.value:.3f}, must be {bar.relation} {bar.bound}: {verdict}",
+        ]
     return "\n".join([*lines, "", END])
 
 

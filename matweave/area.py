@@ -7,6 +7,8 @@ from typing import Any
 from matweave.hw import config
 from matweave.hw.errors import UserError, nearest, shown
 
+from .failure import CheckFailed
+
 TARGETS = ("generic",)
 
 
@@ -36,19 +38,23 @@ def area(
         pairs.append((settings, plain))
     from matweave.fpga.targets.asic import generic, report
     from matweave.fpga.targets.asic import liberty as libraries
+    from matweave.sim.toolchain import ToolFailed
 
-    progress("reading the library")
     library = generic.library() if liberty is None else libraries.load(Path(liberty).absolute())
     _ = library.flip_flop  # a library without one is told before anything takes time
-    return {
-        "library": library.name,
-        "target": "generic" if liberty is None else "liberty",
-        "arrays": [
+    try:
+        arrays = [
             report.against_baseline(
                 settings, plain, library, points=points, flat=flat, progress=progress
             )
             for settings, plain in pairs
-        ],
+        ]
+    except ToolFailed as error:
+        raise CheckFailed(str(error)) from error
+    return {
+        "library": library.name,
+        "target": "generic" if liberty is None else "liberty",
+        "arrays": arrays,
     }
 
 
@@ -59,7 +65,8 @@ def text(result: dict[str, Any]) -> str:
         ratio = each["ratio"]
         lines += [
             "",
-            f"{each['name']}: {each['pe']} in {each['array']}, {each['macs_per_cycle']} multipliers, "
+            f"{each['name']}: {each['pe']} in {each['array']}, "
+            f"{each['macs_per_cycle']} multipliers, "
             f"{each['accumulator_bits']}-bit accumulator ({each['flow']})",
             f"  area           {each['area_um2']:>12,.0f} {unit}   × {ratio['area']:.3f} of plain",
         ]

@@ -19,9 +19,6 @@ weights and the partial sums' pipeline registers belong to the ``pes``."""
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
 _INSTANCE = re.compile(r"^  (\w+) (\\\S+ |\w+) \($", re.MULTILINE)
-_OPERANDS = re.compile(
-    r"(^|[._])(a|b|w|control|token)(_register|_skew|_stage|$|\b)|^(a|b|w)_|token"
-)
 _DRAIN = re.compile(r"^(deskew|bus|resolve|o_|left|half|wait)")
 
 

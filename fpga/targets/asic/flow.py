@@ -48,7 +48,8 @@ class Flow:
         return "-".join(words)
 
 
-# ABC's part (`buffer -c` ends the WebAssembly build without a word). {D} is the target period, or nothing.
+# ABC's part (`buffer -c` ends the WebAssembly build without a word). {D} is the target
+# period, or nothing.
 _LOGIC = "strash;&get -n;&fraig -x;&put;scorr;dc2;strash;"
 SCRIPTS = {
     # Yosys's own, but that the inputs' nets are buffered too: codes and controls have many readers.

@@ -53,7 +53,8 @@ def text() -> str:
         "  nom_voltage : 1.2;\n  default_max_transition : 1.0;\n"
         "  lu_table_template (t) {\n    variable_1 : input_net_transition;\n"
         "    variable_2 : total_output_net_capacitance;\n"
-        f'    index_1("{_SLEWS[0]}, {_SLEWS[1]}");\n    index_2("{_LOADS[0]}, {_LOADS[1]}");\n  }}\n'
+        f'    index_1("{_SLEWS[0]}, {_SLEWS[1]}");\n'
+        f'    index_2("{_LOADS[0]}, {_LOADS[1]}");\n  }}\n'
     ]
     for name, (area, function, inputs, delay, slope) in _GATES.items():
         lines.append(f"  cell ({name}) {{\n    area : {area};\n")
@@ -69,7 +70,8 @@ def text() -> str:
             if binate or pin == "S":
                 sense = "non_unate"
             lines.append(
-                f"      timing () {{\n        related_pin : {pin};\n        timing_sense : {sense};\n"
+                f"      timing () {{\n        related_pin : {pin};\n"
+                f"        timing_sense : {sense};\n"
                 f"{_tables(delay, slope)}      }}\n"
             )
         lines.append("    }\n  }\n")

@@ -19,8 +19,8 @@ _TOKEN = re.compile(
     r'/\*.*?\*/|//[^\n]*|"((?:[^"\\]|\\.)*)"|([{}():;,])|(\\\s*\n)|([^\s{}():;,"\\]+)', re.DOTALL
 )
 
-_UNUSED = ("driver_waveform", "wire_load", "output_current", "receiver_capacitance", "leakage_power",
-           "lut_template", "ccs", "normalized")  # fmt: skip
+_UNUSED = ("driver_waveform", "wire_load", "output_current", "receiver_capacitance",
+           "leakage_power", "lut_template", "ccs", "normalized")  # fmt: skip
 """Groups (by a part of their name) that are skipped unread; they may be most of a file."""
 
 
@@ -267,8 +267,8 @@ def _number(text, default=0.0):
 
 
 def _parse(text: str, path) -> _Group:
-    """The tree of groups. A stack machine: Liberty is ``name (arguments) { … }``, ``name : value ;``
-    and ``name (values) ;``."""
+    """The tree of groups. A stack machine: Liberty is ``name (arguments) { … }``,
+    ``name : value ;`` and ``name (values) ;``."""
     root = _Group("", [])
     stack, words = [root], []
     arguments = None  # of the parenthesis being read, or read last

@@ -155,8 +155,8 @@ class Array:
         parts["registers"] += added
         found = timing.analyse(netlist, library)
         return Result(
-            flow.label, flow.multiplier, flow.period, sum(parts.values()), found.critical, self.macs, parts,
-            found.startpoint, found.endpoint, len(netlist.instances), mapped,
+            flow.label, flow.multiplier, flow.period, sum(parts.values()), found.critical,
+            self.macs, parts, found.startpoint, found.endpoint, len(netlist.instances), mapped,
         )  # fmt: skip
 
     def _parts(self, mapped: Mapped, library: Library) -> dict[str, float]:
