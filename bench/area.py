@@ -121,8 +121,8 @@ def markdown(rows: list[dict], about: dict, command: str) -> str:
         f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
         f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, "
         f"Amaranth {about['tools']['amaranth']}; {rows[0]['config']['side']} × "
-        f"{rows[0]['config']['side']} int8 multipliers. Ratios (×) are to the best plain multiplier "
-        "of the same array, whose GMAC/s/mm² by each of Yosys's multipliers stand last.",
+        f"{rows[0]['config']['side']} int8 multipliers. Ratios (×) are to the best plain "
+        "multiplier of the same array, whose GMAC/s/mm² by each of Yosys's multipliers stand last.",
         "",
         "| " + " | ".join(heads) + " |",
         "|---|---|---|" + "--:|" * (len(heads) - 3),
@@ -132,11 +132,7 @@ def markdown(rows: list[dict], about: dict, command: str) -> str:
         cells = [row["config"]["array"], f"`{row['config']['pe']}`", row["flow"]]
         cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
         cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
-        cells += [
-            f"{row['area_ratio']:.3f}",
-            f"{row['ns_ratio']:.3f}",
-            f"**{row['per_area']:.3f}**",
-        ]
+        cells += [*ratios[:2], f"**{ratios[2]}**"]
         cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
         lines.append("| " + " | ".join(cells) + " |")
     for bar in bars(rows):
