@@ -140,12 +140,9 @@ class Array:
         described = choice.describe()
         self.pe = described.pe
         self.macs = config.geometry.macs
-        self.depth = getattr(described, "depth", None) or (
-            described.rows if config.array.kind == "tree" else 1
-        )
         self.verilog = emit.verilog(choice.cls(**dict(choice.parameters)), "array")
         hierarchy = blocks.Hierarchy.of(self.verilog, "array")
-        self.kept = {} if flat else blocks.kept(hierarchy, self.pe, self.depth, block)
+        self.kept = {} if flat else blocks.kept(hierarchy, self.pe, block)
 
     def measure(self, library: Library, flow: Flow) -> Result:
         mapped = synthesise(self.verilog, "array", library, flow, keep=tuple(self.kept))
