@@ -214,6 +214,34 @@ def run(
 
 
 @app.command()
+def area(
+    configs: Configs,
+    liberty: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The standard cells: Liberty, plain or gzipped."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Without a Liberty file: generic, gates in NAND2 equivalents."),
+    ] = None,
+    points: Annotated[
+        int, typer.Option(min=0, max=8, help="Clock targets to try beside none, per flow.")
+    ] = 0,
+    flat: Annotated[
+        bool, typer.Option("--flat", help="Synthesise the whole array as one (slow when large).")
+    ] = False,
+    overrides: Set = None,
+    as_json: Json = False,
+):
+    """Synthesise an engine's array to standard cells, and compare it with plain multipliers."""
+    from . import area
+
+    with Reporter() as progress:
+        result = area.area(configs, overrides or [], liberty, target, points, flat, progress)
+    _print(result, area.text, as_json)
+
+
+@app.command()
 def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")

@@ -1,0 +1,194 @@
+"""Area, critical path and throughput per area of every PE in the five arrays, in standard cells.
+
+Every figure is a ratio to the plain multiplier in the same array: the best of Yosys's default and
+Booth multipliers and of its carry-save sums, same flows, same run. int8 x int8, accumulators of 32
+bits where the PE holds them. With ``--markdown`` the table goes into a page, at its marks.
+"""
+
+import datetime
+import sys
+from pathlib import Path
+
+import common
+
+ARRAYS = {
+    "os": ("gemm_os_8x8", "array.rows={n} array.columns={n}"),
+    "ws": ("gemm_ws_8x8", "array.rows={n} array.columns={n}"),
+    "matrix": ("gemm_matrix_8x8", "array.rows={n} array.columns={n}"),
+    "cube": ("gemm_cube_4x4x4", "array.rows={h} array.columns={h} array.depth={d}"),
+    "tree": ("gemm_tree_8x8", "array.columns={n} array.depth={n}"),
+}
+"""Short name -> preset, and the sizes for ``n`` x ``n`` multipliers."""
+
+ENT = {16: 1.087, 32: 1.122, 64: 1.110}
+"""EN-T against plain, on average over the arrays, by side."""
+OPT = {"os": 1.27, "ws": 1.27, "cube": 1.28, "tree": 1.56, "matrix": 1.44}
+"""OPT1 and OPT2 against plain, by array."""
+
+BEGIN, END = "<!-- area: made by the command below -->", "<!-- end of area -->"
+
+
+def sizes(pattern: str, side: int) -> list[str]:
+    """Overrides for an array of ``side`` x ``side`` multipliers."""
+    depth = 4  # of a cube's PE
+    edge = round((side * side / depth) ** 0.5)
+    while edge * edge * depth != side * side:
+        depth, edge = depth * 2, round((side * side / (depth * 2)) ** 0.5)
+    return pattern.format(n=side, h=edge, d=depth).split()
+
+
+def measure(options, progress) -> list[dict]:
+    from matweave.fpga.targets.asic import generic, liberty, report
+    from matweave.hw import config
+    from matweave.hw.errors import ConfigError
+
+    library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
+    rows = []
+    for array in options.arrays:
+        preset, pattern = ARRAYS[array]
+        own = [*sizes(pattern, options.side), "accumulator.width=32"]
+        own += options.set if array in ("os", "ws") else []
+        plain = config.load(preset, own)
+        for pe in options.pes:
+            kind, *settings = pe.split(",")
+            try:
+                chosen = config.load(
+                    preset, [*own, f"pe.kind={kind}", *(f"pe.{each}" for each in settings)]
+                )
+            except ConfigError as error:
+                print(f"area: {array} {pe}: {error}", file=sys.stderr, flush=True)
+                continue
+            found = report.against_baseline(
+                chosen, plain, library, points=options.points, flat=options.flat, progress=progress
+            )
+            rows.append(
+                common.row(
+                    {"array": array, "pe": pe, "side": options.side, "hash": chosen.hash},
+                    flow=found["flow"],
+                    area=found["area_um2"],
+                    **found["parts_um2"],
+                    ns=found["critical_ns"],
+                    gmac_s_mm2=found["gmac_s_mm2"],
+                    area_ratio=found["ratio"]["area"],
+                    ns_ratio=found["ratio"]["critical"],
+                    per_area=found["ratio"]["gmac_s_mm2"],
+                    plain_flow=found["baseline"]["flow"],
+                    default=found["baselines"]["default"]["gmac_s_mm2"],
+                    booth=found["baselines"]["booth"]["gmac_s_mm2"],
+                    adder_tree=found["baselines"]["default-adder-tree"]["gmac_s_mm2"],
+                    library=library.name,
+                )
+            )
+            row = rows[-1]
+            print(f"area: {array} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
+                  f"x {row['per_area']:.3f}", file=sys.stderr, flush=True)  # fmt: skip
+    return rows
+
+
+def bars(rows: list[dict]) -> list[common.Bar]:
+    found = []
+    for side in sorted({row["config"]["side"] for row in rows}):
+        ent = [
+            row["per_area"]
+            for row in rows
+            if row["config"]["side"] == side and row["config"]["pe"].split(",")[0] == "ent"
+        ]
+        if ent and side in ENT:
+            mean = sum(ent) / len(ent)
+            name = f"EN-T, mean of {len(ent)} arrays, {side} x {side}"
+            found.append(common.Bar(name, mean, ">=", ENT[side]))
+    for array, bound in OPT.items():
+        opt = [
+            row["per_area"]
+            for row in rows
+            if row["config"]["array"] == array
+            and row["config"]["pe"].split(",")[0] in ("opt1", "opt2")
+        ]
+        if opt:
+            found.append(common.Bar(f"OPT1 or OPT2, {array}", max(opt), ">=", bound))
+    return found
+
+
+def markdown(rows: list[dict], about: dict, command: str) -> str:
+    """The section for docs/benchmarks.md."""
+    heads = (
+        "array", "PE", "flow", "area µm²", "recoders", "PEs", "registers", "drain", "ns",
+        "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**", "plain: default", "booth", "adder tree",
+    )  # fmt: skip
+    lines = [
+        BEGIN,
+        "",
+        f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
+        f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, "
+        f"Amaranth {about['tools']['amaranth']}; {rows[0]['config']['side']} × "
+        f"{rows[0]['config']['side']} int8 multipliers. Ratios (×) are to the best plain "
+        "multiplier of the same array, whose GMAC/s/mm² by each of Yosys's multipliers stand last.",
+        "",
+        "| " + " | ".join(heads) + " |",
+        "|---|---|---|" + "--:|" * (len(heads) - 3),
+    ]
+    for row in rows:
+        ratios = [f"{row[key]:.3f}" for key in ("area_ratio", "ns_ratio", "per_area")]
+        cells = [row["config"]["array"], f"`{row['config']['pe']}`", row["flow"]]
+        cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
+        cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
+        cells += [*ratios[:2], f"**{ratios[2]}**"]
+        cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
+        lines.append("| " + " | ".join(cells) + " |")
+    for bar in bars(rows):
+        verdict = "met" if bar.met else "**not met**"
+        lines += [
+            "",
+            f"- {bar.name}: {bar.value:.3f}, must be {bar.relation} {bar.bound}: {verdict}",
+        ]
+    return "\n".join([*lines, "", END])
+
+
+def insert(page: Path, section: str) -> None:
+    """Put the section into ``page`` between its marks; at its end where it has none."""
+    text = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n\n"
+    if BEGIN in text and END in text:
+        before, _, rest = text.partition(BEGIN)
+        text = before + section + rest.partition(END)[2]
+    else:
+        text = text.rstrip() + f"\n\n## Area\n\n{section}\n"
+    new = page.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(page)
+
+
+def variants() -> list[str]:
+    """Every PE with the default of every option."""
+    from matweave.hw import catalog
+
+    return [name for name in catalog.pes() if name != "mac"]
+
+
+def main() -> int:
+    parser = common.parser(__doc__)
+    parser.add_argument("--liberty", type=Path, help="standard cells; without: generic gates")
+    parser.add_argument("--side", type=int, default=8, help="side * side multipliers, 4 or more")
+    parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=list(ARRAYS))
+    parser.add_argument(
+        "--pes", nargs="+", default=None, help="as booth or booth,encode=b; default: all"
+    )
+    parser.add_argument("--set", action="append", default=[], help="of the systolic arrays")
+    parser.add_argument("--points", type=int, default=0, help="clock targets beside none")
+    parser.add_argument("--flat", action="store_true", help="no blocks: for cross-checking")
+    parser.add_argument("--markdown", type=Path, help="put the table into this page")
+    options = parser.parse_args()
+    options.pes = options.pes or variants()
+
+    def progress(step, done=0, total=None):
+        print(f"  {step} {done}/{total}", file=sys.stderr, flush=True)
+
+    rows = measure(options, progress)
+    if options.markdown and rows:
+        words = [Path(each).name if "/" in each else each for each in sys.argv[1:]]
+        insert(options.markdown, markdown(rows, common.provenance(),
+                                          " ".join(["python bench/area.py", *words])))  # fmt: skip
+    return common.report("area", rows, bars(rows), as_json=options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

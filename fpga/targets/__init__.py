@@ -1,0 +1,1 @@
+"""Synthesis flows and parsers of their reports."""

@@ -1,0 +1,1 @@
+"""Standard cells: area, timing and power of arrays with any Liberty library."""

@@ -1,0 +1,185 @@
+"""Area, critical path and throughput of a configuration's array, and of a single PE."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ....hw import emit
+from ....hw.cells import shared
+from ....hw.engine import array_choice
+from . import blocks, fanout, timing
+from .flow import Flow, Mapped, synthesise
+from .liberty import Library
+
+SCRIPTS = ("if", "amap")
+"""ABC scripts that every design is tried with: the first wins where there is a carry-propagate
+adder, the second in carry-save logic. The others of ``flow.SCRIPTS`` were tried and never won."""
+
+GENERIC_SCRIPTS = ("amap-if", "amap")
+"""With the generic library, on which ABC's ``map`` ends in a trap."""
+
+BASELINES = (Flow(), Flow(booth=True), Flow(adder_tree=True))
+"""How the plain multiplier is synthesised: Yosys's default, Booth, and sums in carry-save."""
+
+
+class OnePe(wiring.Component):
+    """A PE's arithmetic with its accumulator: operands or codes in, state out. No recoder."""
+
+    def __init__(self, *, pe, depth: int = 1, width: int = 32):
+        self.pe, self.depth, self.width = pe, depth, width
+        super().__init__(
+            {
+                "a": In(depth * pe.inner_width("a")),
+                "b": In(depth * pe.inner_width("b")),
+                "en": In(1),
+                "first": In(1),
+                "o": Out(pe.words * width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        state = Signal(len(self.o), reset_less=True)
+        m.submodules.dot = dot = shared(
+            self.pe.dot_class, pe=self.pe, depth=self.depth, width=self.width
+        )
+        m.d.comb += [dot.a.eq(self.a), dot.b.eq(self.b), dot.c.eq(Mux(self.first, 0, state))]
+        with m.If(self.en):
+            m.d.sync += state.eq(dot.o)
+        m.d.comb += self.o.eq(state)
+        return m
+
+
+@dataclass
+class Result:
+    """One design by one flow. ``area`` in the library's unit (µm²), ``critical`` in ns."""
+
+    flow: str
+    multiplier: str
+    period: int | None
+    area: float
+    critical: float
+    macs: int
+    parts: dict[str, float] = field(default_factory=dict)
+    startpoint: str = ""
+    endpoint: str = ""
+    cells: int = 0
+    mapped: Mapped | None = field(default=None, repr=False)
+
+    @property
+    def gmacs(self) -> float:
+        """10⁹ multiply-accumulates per second."""
+        return self.macs / self.critical
+
+    @property
+    def density(self) -> float:
+        """GMAC/s per mm²."""
+        return self.gmacs / self.area * 1e6
+
+    def table(self) -> dict:
+        return {
+            "flow": self.flow,
+            "target_ps": self.period,
+            "area_um2": round(self.area, 1),
+            "parts_um2": {part: round(area, 1) for part, area in self.parts.items()},
+            "critical_ns": round(self.critical, 3),
+            "fmax_mhz": round(1e3 / self.critical, 1),
+            "gmac_s": round(self.gmacs, 3),
+            "gmac_s_mm2": round(self.density, 2),
+            "cells": self.cells,
+            "from": self.startpoint,
+            "to": self.endpoint,
+        }
+
+
+def flows(pe_kind: str, scripts: Iterable[str] = SCRIPTS) -> list[Flow]:
+    """What a PE is tried with: the plain multiplier with all of Yosys's multipliers."""
+    bases = BASELINES if pe_kind == "mac" else BASELINES[:1]
+    return [replace(base, script=script) for base in bases for script in scripts]
+
+
+def sweep(measure, flow: Flow, points: int) -> list[Result]:
+    """``measure(flow)`` without a target, then at ``points`` periods from 1 to 0.6 of that."""
+    results = [measure(flow)]
+    for index in range(points):
+        factor = 1.0 * 0.6 ** (index / max(points - 1, 1))
+        results.append(measure(flow.at(int(results[0].critical * factor * 1e3))))
+    return results
+
+
+def best(results: Iterable[Result]) -> Result:
+    """The one with the highest throughput per area."""
+    return max(results, key=lambda result: result.density)
+
+
+def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: int) -> Result:
+    """Any component's Verilog, flat."""
+    mapped = synthesise(verilog, top, library, flow)
+    found = timing.analyse(mapped.flat, library)
+    return Result(
+        flow.label, flow.multiplier, flow.period, mapped.area(library), found.critical, macs,
+        startpoint=found.startpoint, endpoint=found.endpoint, cells=len(mapped.flat.instances),
+        mapped=mapped,
+    )  # fmt: skip
+
+
+def one_pe(pe, library: Library, flow: Flow, *, depth: int = 1, width: int = 32) -> Result:
+    """One PE with its state register."""
+    verilog = emit.verilog(OnePe(pe=pe, depth=depth, width=width), "one_pe")
+    return component(verilog, "one_pe", library, flow, macs=depth)
+
+
+class Array:
+    """The array of a configuration, emitted once and synthesised by any flow."""
+
+    def __init__(self, config, *, block: int = blocks.BLOCK, flat: bool = False):
+        choice = array_choice(config)
+        described = choice.describe()
+        self.pe = described.pe
+        self.macs = config.geometry.macs
+        self.verilog = emit.verilog(choice.cls(**dict(choice.parameters)), "array")
+        hierarchy = blocks.Hierarchy.of(self.verilog, "array")
+        self.kept = {} if flat else blocks.kept(hierarchy, self.pe, block)
+
+    def measure(self, library: Library, flow: Flow) -> Result:
+        mapped = synthesise(self.verilog, "array", library, flow, keep=tuple(self.kept))
+        parts = self._parts(mapped, library)
+        netlist = mapped.flat
+        added = fanout.repair(netlist, library)
+        parts["registers"] += added
+        found = timing.analyse(netlist, library)
+        return Result(
+            flow.label, flow.multiplier, flow.period, sum(parts.values()), found.critical,
+            self.macs, parts, found.startpoint, found.endpoint, len(netlist.instances), mapped,
+        )  # fmt: skip
+
+    def _parts(self, mapped: Mapped, library: Library) -> dict[str, float]:
+        """Area by part."""
+        parts = dict.fromkeys(blocks.PARTS, 0.0)
+        modules = mapped.modules
+
+        def visit(name, times, part):
+            module = modules[name]
+            names = {}
+            for label, item in module["netnames"].items():
+                for bit in item["bits"]:
+                    if not item.get("hide_name") or bit not in names:
+                        names[bit] = label
+            for cell in module["cells"].values():
+                kind = cell["type"]
+                if kind in modules:
+                    visit(kind, times, self.kept.get(kind, part))
+                    continue
+                found = library.cells[kind]
+                own = part or "drain"
+                if found.sequential:
+                    outputs = [cell["connections"][q] for q in found.outputs]
+                    net = next((bits[0] for bits in outputs if bits), None)
+                    own = blocks.part_of_register(part, names.get(net, ""))
+                parts[own] += found.area * times
+
+        visit(mapped.top, 1, None if self.kept else "pes")
+        return parts

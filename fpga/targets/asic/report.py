@@ -1,0 +1,68 @@
+"""A configuration against the plain multiplier in the same array: every flow, the best of each."""
+
+from collections.abc import Callable
+
+from ....sim.toolchain import ToolFailed
+from . import flow as flows
+from .liberty import Library
+from .measure import GENERIC_SCRIPTS, SCRIPTS, Array, Result, best, sweep
+from .measure import flows as candidates
+
+
+def against_baseline(
+    config,
+    baseline_config,
+    library: Library,
+    *,
+    points: int = 0,
+    flat: bool = False,
+    progress: Callable[..., None] = lambda *_: None,
+) -> dict:
+    """Figures of ``config`` and of ``baseline_config`` (the same array with plain multipliers),
+    and their ratios. The baseline is the best of all that Yosys offers; each is in ``baselines``.
+    """
+    own = config.pe.kind
+    results: dict[str, list[Result]] = {}
+    failed: list[tuple[str, ToolFailed]] = []
+    jobs = [(own, config)] + ([("mac", baseline_config)] if own != "mac" else [])
+    for kind, settings in jobs:
+        array = Array(settings, flat=flat)
+        tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
+        for index, flow in enumerate(tried):
+            progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
+            try:
+                found = sweep(lambda each, array=array: array.measure(library, each), flow, points)
+            except ToolFailed as error:  # ABC ends itself with some libraries and scripts
+                failed.append((f"{kind} {flow.label}", error))
+                continue
+            results.setdefault(kind, []).extend(found)
+        if kind not in results:
+            raise failed[-1][1]
+    plain = results["mac"]
+    multipliers = {}
+    for result in plain:
+        key = result.multiplier
+        multipliers.setdefault(key, []).append(result)
+    chosen, baseline = best(results[own]), best(plain)
+    return {
+        "name": config.name,
+        "hash": config.hash,
+        "array": config.array.kind,
+        "pe": own,
+        "macs_per_cycle": config.geometry.macs,
+        "accumulator_bits": config.accumulator_format.width,
+        "library": library.name,
+        "yosys": flows.tool_version(),
+        "flat": flat,
+        **chosen.table(),
+        "baseline": baseline.table(),
+        "baselines": {key: best(found).table() for key, found in multipliers.items()},
+        "ratio": {
+            "area": round(chosen.area / baseline.area, 4),
+            "critical": round(chosen.critical / baseline.critical, 4),
+            "gmac_s": round(chosen.gmacs / baseline.gmacs, 4),
+            "gmac_s_mm2": round(chosen.density / baseline.density, 4),
+        },
+        "failed": [name for name, _ in failed],
+        "tried": [result.table() for results_ in results.values() for result in results_],
+    }

@@ -1,0 +1,92 @@
+"""Area, timing and throughput in standard cells: ``matweave area``."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from matweave.hw import config
+from matweave.hw.errors import UserError, nearest, shown
+
+from .failure import CheckFailed
+
+TARGETS = ("generic",)
+
+
+def area(
+    origins: Iterable[str],
+    overrides: Iterable[str],
+    liberty: Path | None,
+    target: str | None,
+    points: int,
+    flat: bool,
+    progress: Callable[..., None],
+) -> dict[str, Any]:
+    """Every configuration's array against the same array with plain multipliers."""
+    if target is not None and target not in TARGETS:
+        raise UserError(
+            f"--target: {shown(target)} is not a target; allowed are "
+            f"{', '.join(TARGETS)}{nearest(target, TARGETS)}"
+        )
+    if liberty is not None and target is not None:
+        raise UserError("--liberty and --target exclude each other")
+    overrides = list(overrides)
+    pairs = []
+    for origin in origins:
+        settings = config.load(origin, overrides)
+        # The plain multiplier has no options: they go with the PE that they belong to.
+        plain = type(settings).model_validate(settings.model_dump() | {"pe": {"kind": "mac"}})
+        pairs.append((settings, plain))
+    from matweave.fpga.targets.asic import generic, report
+    from matweave.fpga.targets.asic import liberty as libraries
+    from matweave.sim.toolchain import ToolFailed
+
+    library = generic.library() if liberty is None else libraries.load(Path(liberty).absolute())
+    _ = library.flip_flop  # a library without one is told before anything takes time
+    try:
+        arrays = [
+            report.against_baseline(
+                settings, plain, library, points=points, flat=flat, progress=progress
+            )
+            for settings, plain in pairs
+        ]
+    except ToolFailed as error:
+        raise CheckFailed(str(error)) from error
+    return {
+        "library": library.name,
+        "target": "generic" if liberty is None else "liberty",
+        "arrays": arrays,
+    }
+
+
+def text(result: dict[str, Any]) -> str:
+    unit = "NAND2" if result["target"] == "generic" else "µm²"
+    lines = [f"library {result['library']}"]
+    for each in result["arrays"]:
+        ratio = each["ratio"]
+        lines += [
+            "",
+            f"{each['name']}: {each['pe']} in {each['array']}, "
+            f"{each['macs_per_cycle']} multipliers, "
+            f"{each['accumulator_bits']}-bit accumulator ({each['flow']})",
+            f"  area           {each['area_um2']:>12,.0f} {unit}   × {ratio['area']:.3f} of plain",
+        ]
+        total = each["area_um2"]
+        lines += [
+            f"    {part:12} {size:>12,.0f}   {100 * size / total:.1f} %"
+            for part, size in each["parts_um2"].items()
+        ]
+        lines += [
+            f"  critical path  {each['critical_ns']:>12.2f} ns   × {ratio['critical']:.3f}"
+            f"   {each['fmax_mhz']:,.0f} MHz",
+            f"  throughput     {each['gmac_s']:>12.2f} GMAC/s   × {ratio['gmac_s']:.3f}",
+            f"  per area       {each['gmac_s_mm2']:>12.2f} "
+            f"{'GMAC/s per 10⁶ NAND2' if unit == 'NAND2' else 'GMAC/s/mm²'}"
+            f"   × {ratio['gmac_s_mm2']:.3f}",
+            "  plain multiplier, the same array and flow:",
+        ]
+        lines += [
+            f"    {name:18} {plain['area_um2']:>12,.0f} {unit}  {plain['critical_ns']:.2f} ns  "
+            f"{plain['gmac_s_mm2']:.2f}"
+            for name, plain in each["baselines"].items()
+        ]
+    return "\n".join(lines)
