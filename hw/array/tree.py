@@ -4,9 +4,8 @@ One column is the 1D tree (one dot product), several side by side the 2D tree. T
 ``columns`` block of B stays in registers, two banks of it; A is broadcast to all columns.
 """
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
 from ..pe.base import Pe, recode
@@ -14,51 +13,7 @@ from .accumulate import product_width
 from .edge import resolved
 from .skew import delayed
 from .weight_stationary import weight_ports
-from .ws_grid import WeightRegisters
-
-
-class TreeColumn(wiring.Component):
-    """One dot product of ``depth`` terms with its weights; ``o`` is a state.
-
-    ``registered``: ``o`` leaves through a register.
-    """
-
-    def __init__(self, *, pe: Pe, depth: int, width: int, registered: bool):
-        self.pe, self.depth, self.width, self.registered = pe, depth, width, registered
-        super().__init__(
-            {
-                "a": In(depth * pe.inner_width("a")),
-                "bank": In(1),
-                "w": In(pe.inner_width("b")),
-                "en": In(depth),
-                "write_bank": In(1),
-                "o": Out(pe.words * width),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.weights = weights = shared(
-            WeightRegisters, width=self.pe.inner_width("b"), count=self.depth
-        )
-        m.submodules.dot = dot = shared(
-            self.pe.dot_class, pe=self.pe, depth=self.depth, width=self.width
-        )
-        m.d.comb += [
-            weights.w.eq(Cat(self.w for _ in range(self.depth))),
-            weights.en.eq(self.en),
-            weights.write_bank.eq(self.write_bank),
-            weights.bank.eq(self.bank),
-            dot.a.eq(self.a),
-            dot.b.eq(weights.o),
-            dot.c.eq(0),
-        ]
-        output = dot.o
-        if self.registered:
-            output = Signal(len(dot.o), name="sum", reset_less=True)
-            m.d.sync += output.eq(dot.o)
-        m.d.comb += self.o.eq(output)
-        return m
+from .ws_grid import WeightColumn
 
 
 class TreeArray(wiring.Component):
@@ -98,19 +53,17 @@ class TreeArray(wiring.Component):
         results = []
         for column in range(self.columns):
             m.submodules[f"column_{column}"] = part = shared(
-                TreeColumn,
-                pe=pe,
-                depth=self.rows,
-                width=self.width,
-                registered=self.pipeline >= 1,
+                WeightColumn, pe=pe, depth=self.rows, width=self.width
             )
             m.d.comb += [
                 part.a.eq(operands),
                 Cat(part.bank, part.write_bank).eq(banks),
                 part.w.eq(w.word_select(column, pe.inner_width("b"))),
                 part.en.eq(enables),
+                part.c.eq(0),
             ]
-            results.append(resolved(m, pe, part.o, self.width, column))
+            state = delayed(m, f"sum_{column}", part.o, int(self.pipeline >= 1))
+            results.append(resolved(m, pe, state, self.width, column))
         m.d.comb += [
             self.o.eq(Cat(results)),
             self.o_valid.eq(delayed(m, "o_stage", self.valid, self.latency, resettable=True)),

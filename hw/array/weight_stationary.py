@@ -12,7 +12,7 @@
 Every PE has two weights; ``bank`` travels with A and chooses, so that the next block is loaded
 while the present one works. Operands, weights, enables and sums are all registered between tiles
 and therefore keep step: what is presented together at the edge meets in every PE. Inside a tile
-the sums ripple through ``tile_rows`` adders in one cycle.
+a column is one sum of ``tile_rows`` products and what comes from above.
 """
 
 from amaranth.hdl import Cat, Module

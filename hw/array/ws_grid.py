@@ -44,18 +44,23 @@ class WeightRegisters(wiring.Component):
         return m
 
 
-class WsCell(wiring.Component):
-    """One PE: ``o = c + a * weight[bank]``, combinational but for the weights."""
+class WeightColumn(wiring.Component):
+    """``depth`` weights under each other: ``o = c + sum(a[d] * weight[bank][d])``, combinational
+    but for the weights, all products and ``c`` in one sum.
 
-    def __init__(self, *, pe: Pe, width: int):
-        self.pe, self.width = pe, width
+    Ports: ``a`` (depth operands or codes), ``bank``; ``w`` (one weight or code), ``en`` (which of
+    the depth takes it), ``write_bank``; ``c`` and ``o`` (states).
+    """
+
+    def __init__(self, *, pe: Pe, depth: int, width: int):
+        self.pe, self.depth, self.width = pe, depth, width
         state = pe.words * width
         super().__init__(
             {
-                "a": In(pe.inner_width("a")),
+                "a": In(depth * pe.inner_width("a")),
                 "bank": In(1),
                 "w": In(pe.inner_width("b")),
-                "en": In(1),
+                "en": In(depth),
                 "write_bank": In(1),
                 "c": In(state),
                 "o": Out(state),
@@ -65,11 +70,13 @@ class WsCell(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.weights = weights = shared(
-            WeightRegisters, width=self.pe.inner_width("b"), count=1
+            WeightRegisters, width=self.pe.inner_width("b"), count=self.depth
         )
-        m.submodules.dot = dot = shared(self.pe.dot_class, pe=self.pe, depth=1, width=self.width)
+        m.submodules.dot = dot = shared(
+            self.pe.dot_class, pe=self.pe, depth=self.depth, width=self.width
+        )
         m.d.comb += [
-            weights.w.eq(self.w),
+            weights.w.eq(Cat(self.w for _ in range(self.depth))),
             weights.en.eq(self.en),
             weights.write_bank.eq(self.write_bank),
             weights.bank.eq(self.bank),
@@ -112,20 +119,20 @@ class WsGrid(wiring.Component):
     def _tile(self):
         m = Module()
         pe, state = self.pe, self.pe.words * self.width
-        sums = self.sum_i
-        for row in range(self.rows):
-            outputs = []
-            for column in range(self.columns):
-                m.submodules[f"pe_{row}_{column}"] = cell = shared(WsCell, pe=pe, width=self.width)
-                m.d.comb += [
-                    cell.a.eq(self.a_i.word_select(row, pe.inner_width("a"))),
-                    Cat(cell.bank, cell.write_bank).eq(self.control_i[:2]),
-                    cell.en.eq(self.control_i[2 + row]),
-                    cell.w.eq(self.w_i.word_select(column, pe.inner_width("b"))),
-                    cell.c.eq(sums.word_select(column, state)),
-                ]
-                outputs.append(cell.o)
-            sums = Cat(outputs)
+        sums = []
+        for column in range(self.columns):
+            m.submodules[f"column_{column}"] = part = shared(
+                WeightColumn, pe=pe, depth=self.rows, width=self.width
+            )
+            m.d.comb += [
+                part.a.eq(self.a_i),
+                Cat(part.bank, part.write_bank).eq(self.control_i[:2]),
+                part.en.eq(self.control_i[2:]),
+                part.w.eq(self.w_i.word_select(column, pe.inner_width("b"))),
+                part.c.eq(self.sum_i.word_select(column, state)),
+            ]
+            sums.append(part.o)
+        sums = Cat(sums)
         # Write enables are cleared by reset; data and sums need not be.
         for name, value, resettable in (
             ("a", self.a_i, False),

@@ -42,7 +42,7 @@ def recoders_and_multipliers(*overrides: str) -> tuple[int, int]:
 
 ARRAYS = {  # array -> (table, multipliers' cells, recoders of A, of B)
     "output_stationary": ("kind='output_stationary', rows=6, columns=5", 30, 6, 5),
-    "weight_stationary": ("kind='weight_stationary', rows=6, columns=5", 30, 6, 5),
+    "weight_stationary": ("kind='weight_stationary', rows=6, columns=5", 10, 6, 5),
     "matrix": ("kind='matrix', rows=6, columns=5", 30, 6, 5),
     "tree_1d": ("kind='tree', columns=1, depth=7", 1, 7, 1),
     "tree_2d": ("kind='tree', columns=4, depth=7", 4, 7, 4),
