@@ -160,9 +160,30 @@ class Cube(_Table):
         return Geometry(Stationary.OUTPUT, self.rows, self.columns, self.depth)
 
 
+class DigitSerial(_Table):
+    """Bit-weight serial: a row of PEs takes the digits of A one after another; sums stay."""
+
+    title: ClassVar[str] = "digits of A one after another, C stays in the PEs"
+    kind: Literal["digit_serial"]
+    rows: Side = Field(description="PEs along M.")
+    columns: Side = Field(description="PEs along N.")
+    synchronise: literal("a way to synchronise rows", "fifo", "barrier") = Field(
+        "fifo",
+        description="`fifo`: rows run ahead of each other; `barrier`: they start tiles together.",
+    )
+    share: Side = Field(
+        default_factory=lambda data: min(8, data["rows"]),
+        description="Rows that share the adders at the drain; by default min(8, rows).",
+    )
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
+
+
 ARRAYS = {
     array.model_fields["kind"].annotation.__args__[0]: array
-    for array in (OutputStationary, WeightStationary, Matrix, Tree, Cube)
+    for array in (OutputStationary, WeightStationary, Matrix, Tree, Cube, DigitSerial)
 }
 """Array tables by their ``kind``."""
 
@@ -231,7 +252,7 @@ class GemmConfig(_Table):
     b: OperandFormat = Field(description="Format of B.")
     limits: Limits = Field(description="The largest sizes of a job.")
     array: Annotated[
-        OutputStationary | WeightStationary | Matrix | Tree | Cube,
+        OutputStationary | WeightStationary | Matrix | Tree | Cube | DigitSerial,
         Field(discriminator="kind"),
         BeforeValidator(_check_array),
     ] = Field(description="The multipliers and how they are wired.")

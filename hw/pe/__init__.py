@@ -43,9 +43,11 @@ REGISTRY: dict[str, type[Pe]] = _discover()
 
 def combinations() -> dict[str, functools.partial]:
     """Every variant with every combination of its options, by a label: to be called with the
-    formats of A and B."""
+    formats of A and B. Without those made for one kind of array: they have no ``dot_class``."""
     found = {}
     for name, variant in REGISTRY.items():
+        if catalog.pes()[name].arrays:
+            continue
         options = catalog.pes()[name].options
         for values in itertools.product(*(option["allowed"] for option in options.values())):
             chosen = dict(zip(options, values, strict=True))
