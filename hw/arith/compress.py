@@ -61,15 +61,22 @@ def merge(m: Module, rows, ones, width: int, *, name: str = "merge") -> tuple[Va
     """
     rows, ones = list(rows), list(ones)
     assert all(len(row) == width for row in rows) and len(ones) <= len(rows) - 2
-    level = 0
+    add, majority = _LOGIC[3, False]
+    count = 0
     while len(rows) > 2:
         full = len(rows) // 3 * 3
         result = []
-        for index in range(0, full, 3):
-            three = rows[index : index + 3]
-            low, high = reduce(m, three, width, name=f"{name}_{level}_{index // 3}")
-            result += [low, Cat(ones.pop(0), high[1:]) if ones else high]
-        rows, level = result + rows[full:], level + 1
+        for three in zip(*(rows[first:full:3] for first in range(3)), strict=True):
+            low = Signal(width, name=f"{name}_{count}_sum")
+            high = Signal(width, name=f"{name}_{count}_carry")
+            place = ones.pop(0) if ones else Const(0, 1)
+            m.d.comb += [
+                low.eq(add(*three)),
+                high.eq(Cat(place, majority(*(row[:-1] for row in three)))),
+            ]
+            result += [low, high]
+            count += 1
+        rows = result + rows[full:]
     return rows[0], rows[1]
 
 

@@ -193,7 +193,7 @@ class SerialRow(wiring.Component):
 
     def _read_b(self, m, move, addresses):
         """The copy of B, one bank per lane; its answer is what the PEs take."""
-        width, lanes = self.pe.b.width, self.pe.lanes
+        width = self.pe.b.width
         banks = []
         for lane, address in enumerate(addresses):
             m.submodules[f"b_{lane}"] = bank = shared(
