@@ -139,7 +139,8 @@ def _pairs() -> str:
         for array in config.ARRAYS:
             numbers = config.load("gemm_os_8x8").a
             no = catalog.refusal(pe, array, 24, Overflow.SATURATE, numbers, numbers)
-            cells.append("yes, not saturating" if no else "yes")
+            fits = pe in catalog.fitting(array)
+            cells.append("no" if not fits else "yes, not saturating" if no else "yes")
         rows.append(f"| `{pe}` | {' | '.join(cells)} |")
     arrays = " | ".join(f"`{array}`" for array in config.ARRAYS)
     head = PAIRS_HEAD.format(arrays=arrays, rule="|".join("---" for _ in config.ARRAYS))

@@ -164,6 +164,7 @@ class DigitSerial(_Table):
     """Bit-weight serial: a row of PEs takes the digits of A one after another; sums stay."""
 
     title: ClassVar[str] = "digits of A one after another, C stays in the PEs"
+    cost_model: ClassVar = staticmethod(cost.digit_serial)
     kind: Literal["digit_serial"]
     rows: Side = Field(description="PEs along M.")
     columns: Side = Field(description="PEs along N.")
@@ -314,7 +315,8 @@ class GemmConfig(_Table):
     @property
     def cost(self) -> cost.Cost:
         limits = (self.limits.m, self.limits.n, self.limits.k)
-        return cost.gemm(
+        model = getattr(self.array, "cost_model", cost.gemm)
+        return model(
             self.geometry, self.a, self.b, self.accumulator_format, self.result_format, limits
         )
 

@@ -87,6 +87,8 @@ class DigitSerialArray(wiring.Component):
     """
 
     latency = 6
+    initiation_interval = None
+    """Depends on the data: a pass takes as many cycles as there are digits in it."""
 
     def __init__(
         self, *, pe: SerialPe, rows: int, columns: int, terms: int, width: int, share: int,

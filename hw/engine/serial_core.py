@@ -12,7 +12,7 @@ own pace as far as the two panels of A and two results per row allow, or start e
 (the array's ``barrier``); results leave in order in any case. Cycles depend on the data.
 """
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 
 from ..array.serial_drain import SLOTS
@@ -82,7 +82,7 @@ class DigitSerialCore(wiring.Component):
         busy = [Cat(row.busy[which] for row in rows).any() for which in range(2)]
         starved = Cat(row.starved[0] for row in rows).any()
         m.d.comb += [
-            self.a_tready.eq(is_open & ~Cat(busy).bit_select(half, 1)),
+            self.a_tready.eq(is_open & ~Mux(half, busy[1], busy[0])),
             push.eq(self.a_tvalid & self.a_tready),
             self.stall_a.eq(starved & self.a_tready & ~self.a_tvalid),
         ]
@@ -153,7 +153,7 @@ class DigitSerialCore(wiring.Component):
             array.take_row.eq(row),
             array.take_slot.eq(slot),
             array.take.eq(
-                Cat(bits.bit_select(row, 1) for bits in ready).bit_select(slot, 1)
+                Array(Mux(slot, late, early) for early, late in zip(*ready, strict=True))[row]
                 & (waiting != self.queue_depth)
             ),
             last.eq(row + 1 == panels.size),

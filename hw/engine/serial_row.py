@@ -101,7 +101,7 @@ class SerialRow(wiring.Component):
         opens, closes, finished, last_panel = Signal(), Signal(), Signal(), Signal()
         a_here, b_here = Signal(), Signal()
         m.d.comb += [
-            a_here.eq(busy.bit_select(half, 1)),
+            a_here.eq(Mux(half, busy[1], busy[0])),
             b_here.eq(panel < self.panels_there),
             self.waits.eq(fresh & a_here & b_here & move),
             self.live.eq(a_here),
