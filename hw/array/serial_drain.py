@@ -163,13 +163,13 @@ class SerialDrain(wiring.Component):
             results.r_addr.eq(Cat(self.take_row, self.take_slot)),
             self.o.eq(results.r_data),
         ]
+        ended = [done & (tags[4][index:] == row) for row in range(rows)]
         for slot in range(SLOTS):
-            here = self.slot if slot else ~self.slot
-            begun = self.grant & self.closes & here
-            now = Signal(rows, name=f"now_{slot}")
-            m.d.comb += now.eq((done & (tags[4][index - 1] == slot)) << tags[4][index:])
-            gone = Signal(rows, name=f"gone_{slot}")
-            m.d.comb += gone.eq((self.take & (self.take_slot == slot)) << self.take_row)
+            begun = self.grant & self.closes & (self.slot if slot else ~self.slot)
+            now = Cat(row & (tags[4][index - 1] == slot) for row in ended)
+            gone = Cat(
+                self.take & (self.take_slot == slot) & (self.take_row == row) for row in range(rows)
+            )
             m.d.sync += [
                 taken[slot].eq((taken[slot] | begun) & ~gone),
                 ready[slot].eq((ready[slot] | now) & ~gone),
