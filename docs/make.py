@@ -156,10 +156,16 @@ def arrays_table() -> str:
         mine = [name for name in names if config.load(name).array.kind == kind]
         shown = ", ".join(f"`{name}`" for name in mine if not name.startswith("tiny_"))
         rows.append(f"| `{kind}` | {about[kind]} | {shown} |")
-    rows += ["", "| PE, in any of them | what it is |", "|---|---|"]
-    rows += [
-        f"| `{name}` | {facts.title}. {facts.summary} |" for name, facts in catalog.pes().items()
-    ]
+    groups = sorted({tuple(facts.arrays) for facts in catalog.pes().values()})
+    special = ", ".join(f"`{array}`" for arrays in groups for array in arrays)
+    for arrays in groups:
+        where = ", ".join(f"`{array}`" for array in arrays) or f"any array but {special}"
+        rows += ["", f"| PE, in {where} | what it is |", "|---|---|"]
+        rows += [
+            f"| `{name}` | {facts.title}. {facts.summary} |"
+            for name, facts in catalog.pes().items()
+            if tuple(facts.arrays) == arrays
+        ]
     return "\n".join(rows)
 
 
