@@ -51,8 +51,17 @@ def passes(name, a_format, b_format, *, terms, fault=False):
     return inputs, body
 
 
-@pytest.mark.parametrize("b_format", [Format(8), Format(8, False), Format(3)], ids=str)
-@pytest.mark.parametrize("name", ["opt4c", "opt4e"])
+@pytest.mark.parametrize(
+    "name, b_format",
+    [
+        ("opt4c", Format(8)),
+        ("opt4c", Format(8, False)),
+        ("opt4e", Format(3)),
+        pytest.param("opt4e", Format(8), marks=pytest.mark.slow),
+        pytest.param("opt4e", Format(8, False), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_a_pass_is_the_sum_of_its_multiples(name, b_format):
     check(*passes(name, Format(8), b_format, terms=16), mode="induction")
 
