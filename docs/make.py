@@ -137,9 +137,9 @@ def _pairs() -> str:
     for pe in catalog.pes():
         cells = []
         for array in config.ARRAYS:
-            numbers = config.load("gemm_os_8x8").a
-            no = catalog.refusal(pe, array, 24, Overflow.SATURATE, numbers, numbers)
-            cells.append("yes, not saturating" if no else "yes")
+            no = catalog.refusal(pe, array, 24, Overflow.SATURATE)
+            fits = pe in catalog.fitting(array)
+            cells.append("no" if not fits else "yes, not saturating" if no else "yes")
         rows.append(f"| `{pe}` | {' | '.join(cells)} |")
     arrays = " | ".join(f"`{array}`" for array in config.ARRAYS)
     head = PAIRS_HEAD.format(arrays=arrays, rule="|".join("---" for _ in config.ARRAYS))
@@ -155,10 +155,16 @@ def arrays_table() -> str:
         mine = [name for name in names if config.load(name).array.kind == kind]
         shown = ", ".join(f"`{name}`" for name in mine if not name.startswith("tiny_"))
         rows.append(f"| `{kind}` | {about[kind]} | {shown} |")
-    rows += ["", "| PE, in any of them | what it is |", "|---|---|"]
-    rows += [
-        f"| `{name}` | {facts.title}. {facts.summary} |" for name, facts in catalog.pes().items()
-    ]
+    groups = sorted({tuple(facts.arrays) for facts in catalog.pes().values()})
+    special = ", ".join(f"`{array}`" for arrays in groups for array in arrays)
+    for arrays in groups:
+        where = ", ".join(f"`{array}`" for array in arrays) or f"any array but {special}"
+        rows += ["", f"| PE, in {where} | what it is |", "|---|---|"]
+        rows += [
+            f"| `{name}` | {facts.title}. {facts.summary} |"
+            for name, facts in catalog.pes().items()
+            if tuple(facts.arrays) == arrays
+        ]
     return "\n".join(rows)
 
 

@@ -6,6 +6,7 @@ A PE is one file in ``hw/pe/`` with a module-level literal::
         "name": "mac",                # what [pe] kind in a configuration says
         "title": "Plain multiplier",  # a few words, for lists
         "summary": "...",             # one sentence
+        "arrays": ["digit_serial"],   # the only array kinds that take it; absent: all but those
         "saturates_in_array": True,   # False: it only ever adds modulo 2**width
         "edge_latency": 0,            # cycles at the array's edge; 1: a register behind recoders
         "resolve_latency": 0,         # cycles at the drain; 1: a redundant sum is added up there
@@ -21,13 +22,13 @@ It is read from the file's syntax tree, not by importing the file. Adding the fi
 
 import ast
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .formats import Format, Overflow
+from .formats import Overflow
 
-ACCUMULATES_IN_PE = frozenset({"output_stationary", "matrix", "cube"})
+ACCUMULATES_IN_PE = frozenset({"output_stationary", "matrix", "cube", "digit_serial"})
 """Array kinds whose PEs hold the accumulator. The others add partial sums outside of the PE."""
 
 
@@ -38,6 +39,7 @@ class PeFacts:
     name: str
     title: str
     summary: str
+    arrays: Sequence[str] = ()
     saturates_in_array: bool = True
     edge_latency: int = 0
     resolve_latency: int = 0
@@ -66,20 +68,33 @@ def pes() -> Mapping[str, PeFacts]:
     return {facts.name: facts for facts in sorted(found, key=lambda facts: facts.name)}
 
 
+def fitting(array_kind: str) -> list[str]:
+    """The PEs that work in arrays of a kind: those made for it, or else those made for none."""
+    made = [name for name, facts in pes().items() if array_kind in facts.arrays]
+    return made or [name for name, facts in pes().items() if not facts.arrays]
+
+
 def refusal(
     pe: str,
     array_kind: str,
     accumulator_width: int | None,
     overflow: Overflow,
-    a: Format,
-    b: Format,
 ) -> str | None:
     """Why the PE cannot work in this array with this accumulator, or ``None`` if it can.
 
-    ``accumulator_width`` is ``None`` for an exact accumulator, which never overflows. ``a`` and
-    ``b`` are the operands' formats; no PE is particular about them yet.
+    ``accumulator_width`` is ``None`` for an exact accumulator, which never overflows.
     """
     facts = pes()[pe]
+    if facts.arrays and array_kind not in facts.arrays:
+        return (
+            f"{pe} works only in the array {' or '.join(facts.arrays)}; allowed in {array_kind} "
+            f"are {', '.join(fitting(array_kind))}"
+        )
+    if pe not in fitting(array_kind):
+        return (
+            f"{pe} does not work in the array {array_kind}; allowed there are "
+            f"{', '.join(fitting(array_kind))}"
+        )
     if (
         not facts.saturates_in_array
         and array_kind in ACCUMULATES_IN_PE
@@ -88,7 +103,7 @@ def refusal(
     ):
         return (
             f"{pe} cannot saturate inside the array {array_kind}, because it adds modulo 2**width; "
-            "allowed are accumulator.overflow = 'wrap', accumulator.width = 'exact', or the arrays "
-            "weight_stationary and tree"
+            "allowed are accumulator.overflow = 'wrap' and accumulator.width = 'exact'"
+            + ("" if facts.arrays else ", or the arrays weight_stationary and tree")
         )
     return None

@@ -162,9 +162,31 @@ class Cube(_Table):
         return Geometry(Stationary.OUTPUT, self.rows, self.columns, self.depth)
 
 
+class DigitSerial(_Table):
+    """Bit-weight serial: a row of PEs takes the digits of A one after another; sums stay."""
+
+    title: ClassVar[str] = "digits of A one after another, C stays in the PEs"
+    cost_model: ClassVar = staticmethod(cost.digit_serial)
+    kind: Literal["digit_serial"]
+    rows: Side = Field(description="PEs along M.")
+    columns: Side = Field(description="PEs along N.")
+    synchronise: literal("a way to synchronise rows", "fifo", "barrier") = Field(
+        "fifo",
+        description="`fifo`: rows run ahead of each other; `barrier`: they start tiles together.",
+    )
+    share: Side = Field(
+        default_factory=lambda data: min(8, data["rows"]),
+        description="Rows that share the adders at the drain; by default min(8, rows).",
+    )
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
+
+
 ARRAYS = {
     array.model_fields["kind"].annotation.__args__[0]: array
-    for array in (OutputStationary, WeightStationary, Matrix, Tree, Cube)
+    for array in (OutputStationary, WeightStationary, Matrix, Tree, Cube, DigitSerial)
 }
 """Array tables by their ``kind``."""
 
@@ -281,8 +303,6 @@ class GemmConfig(_Table):
             self.array.kind,
             None if width == "exact" else width,
             self.accumulator.overflow,
-            self.a,
-            self.b,
         ):
             raise wrong(reason, "pe.kind")
         if (
@@ -322,7 +342,8 @@ class GemmConfig(_Table):
     @property
     def cost(self) -> cost.Cost:
         limits = (self.limits.m, self.limits.n, self.limits.k)
-        return cost.gemm(
+        model = getattr(self.array, "cost_model", cost.gemm)
+        return model(
             self.geometry, self.a, self.b, self.accumulator_format, self.result_format, limits
         )
 

@@ -76,6 +76,35 @@ def gemm(
     )
 
 
+def digit_serial(
+    geometry: Geometry,
+    a: Format,
+    b: Format,
+    accumulator: Format,
+    result: Format,
+    limits: tuple[int, int, int],
+) -> Cost:
+    """Cost of a GEMM engine whose rows work through lists of digits, as :func:`gemm`.
+
+    Every row has all of B, and two panels of A as lists: per digit an index along K and three bits,
+    in memories whose depth is a power of two. Per row a running sum and two results.
+    """
+    _, n, k = limits
+    n_panels = -(-n // geometry.n)
+    # Up to eight lanes round K up.
+    places = power_of_two(k + 7)
+    entry = places.bit_length() + 3
+    lists = geometry.m * 2 * (a.width // 2 + 1) * places * entry
+    copies = geometry.m * n_panels * (k + 7) * geometry.n * b.width
+    results = 4 * (geometry.m + 1) * geometry.n * accumulator.width
+    usual = gemm(geometry, a, b, accumulator, result, limits)
+    return Cost(
+        multipliers=usual.multipliers,
+        buffer_bits=lists + copies + results + n_panels * geometry.n * 3 * 32,
+        stream_bits=usual.stream_bits,
+    )
+
+
 def power_of_two(value: int) -> int:
     """The least power of two that is at least ``value`` (and at least 2)."""
     return max(2, 1 << (value - 1).bit_length())

@@ -79,7 +79,8 @@ def manifest(config, engine) -> dict:
         "limits": {"m": shape.max_m, "n": shape.max_n, "k": shape.max_k},
         "performance": {
             "macs_per_cycle": g.macs,
-            "initiation_interval": 1,
+            # null: a tile takes as many cycles as its digits.
+            "initiation_interval": getattr(array, "initiation_interval", 1),
             "array_latency": array.latency,
             "output_latency": describe(OutputStage, shape=shape).latency,
         },

@@ -124,6 +124,42 @@ class BufferMemory(wiring.Component):
         return m
 
 
+class HeldMemory(wiring.Component):
+    """``depth`` words of ``width`` bits, one write and one read port (block RAM).
+
+    ``r_data`` is the word at the ``r_addr`` of the last cycle with ``r_en``, and stays it until the
+    next. A word must not be written in the cycle in which it is read.
+    """
+
+    def __init__(self, *, width: int, depth: int):
+        self.width, self.depth = width, depth
+        super().__init__(
+            {
+                "w_en": In(1),
+                "w_addr": In(range(max(depth, 2))),
+                "w_data": In(width),
+                "r_en": In(1),
+                "r_addr": In(range(max(depth, 2))),
+                "r_data": Out(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(shape=self.width, depth=max(self.depth, 2), init=[])
+        write = memory.write_port()
+        read = memory.read_port()
+        m.d.comb += [
+            write.en.eq(self.w_en),
+            write.addr.eq(self.w_addr),
+            write.data.eq(self.w_data),
+            read.en.eq(self.r_en),
+            read.addr.eq(self.r_addr),
+            self.r_data.eq(read.data),
+        ]
+        return m
+
+
 class RowQueue(wiring.Component):
     """First-word-fall-through queue of ``depth`` (a power of two) rows in block RAM, latency 0.
 

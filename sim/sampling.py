@@ -32,13 +32,19 @@ def _tables(rng: np.random.Generator, index: int) -> dict:
     def between(low, high):
         return int(rng.integers(low, high + 1))
 
-    kinds, pes = list(ARRAYS), list(catalog.pes().values())
+    kinds = list(ARRAYS)
     kind = kinds[index % len(kinds)]
+    pes = [catalog.pes()[name] for name in catalog.fitting(kind)]
     pe = pes[index // len(kinds) % len(pes)]
     fields = ARRAYS[kind].model_fields
     array = {"kind": kind} | {
         name: between(1, 5) for name in ("rows", "columns", "depth") if name in fields
     }
+    if "synchronise" in fields:
+        array |= {
+            "synchronise": one("fifo", "barrier"),
+            "share": between(1, 5),
+        }
     if "pipeline" in fields:
         array["pipeline"] = between(0, 2)
     for tile, side in (("tile_rows", "rows"), ("tile_columns", "columns")):

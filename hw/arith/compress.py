@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
 
-__all__ = ["Operand", "reduce", "total"]
+__all__ = ["Operand", "merge", "reduce", "total"]
 
 
 class Operand(NamedTuple):
@@ -49,6 +49,34 @@ def reduce(m: Module, operands, width: int, *, name: str = "tree") -> tuple[Valu
         bits = [_value(column[row]) if row < len(column) else Const(0, 1) for column in columns]
         rows.append(Signal(width, name=f"{name}_{suffix}"))
         m.d.comb += rows[-1].eq(Cat(*bits))
+    return rows[0], rows[1]
+
+
+def merge(m: Module, rows, ones, width: int, *, name: str = "merge") -> tuple[Value, Value]:
+    """Two ``width``-bit values whose sum is that of ``rows`` and ``ones``, modulo ``2**width``.
+
+    ``rows``: at least two vectors of ``width`` bits; ``ones``: single bits of weight 1, at most two
+    fewer than rows. Row by row, not column by column: every 3:2 stage shifts its carries by one and
+    so leaves a free place of weight 1, where a complement's 1 costs nothing.
+    """
+    rows, ones = list(rows), list(ones)
+    assert all(len(row) == width for row in rows) and len(ones) <= len(rows) - 2
+    add, majority = _LOGIC[3, False]
+    count = 0
+    while len(rows) > 2:
+        full = len(rows) // 3 * 3
+        result = []
+        for three in zip(*(rows[first:full:3] for first in range(3)), strict=True):
+            low = Signal(width, name=f"{name}_{count}_sum")
+            high = Signal(width, name=f"{name}_{count}_carry")
+            place = ones.pop(0) if ones else Const(0, 1)
+            m.d.comb += [
+                low.eq(add(*three)),
+                high.eq(Cat(place, majority(*(row[:-1] for row in three)))),
+            ]
+            result += [low, high]
+            count += 1
+        rows = result + rows[full:]
     return rows[0], rows[1]
 
 

@@ -1,6 +1,7 @@
 """Engines: an array plus its buffers, sequencer and registers; what a user instantiates."""
 
 from ..array.output_stationary import OutputStationaryArray
+from ..array.serial import DigitSerialArray
 from ..array.tree import TreeArray
 from ..array.weight_stationary import WeightStationaryArray
 from ..formats import Overflow
@@ -28,6 +29,17 @@ def array_choice(config) -> ArrayChoice:
     if array.kind == "tree":
         return ArrayChoice.of(
             TreeArray, pe=pe, columns=array.columns, depth=array.depth, pipeline=array.pipeline
+        )
+    if array.kind == "digit_serial":
+        return ArrayChoice.of(
+            DigitSerialArray,
+            pe=pe,
+            rows=array.rows,
+            columns=array.columns,
+            terms=config.limits.k,
+            width=config.accumulator_format.width,
+            share=array.share,
+            barrier=array.synchronise == "barrier",
         )
     if array.kind == "output_stationary":
         variant = _systolic_tiles(array)

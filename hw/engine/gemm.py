@@ -1,20 +1,33 @@
 """The GEMM engine: C = requantize(A · B + C0 + bias) behind AXI4-Stream and AXI4-Lite.
 
 Top level: the registers, and a core that a soft reset clears as a whole. Which core follows from
-the array: output stationary (systolic, matrix, cube) or weight stationary (systolic, tree).
+the array: output stationary (systolic, matrix, cube), weight stationary (systolic, tree) or digit
+serial.
 """
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
+from ..array.output_stationary import OutputStationaryArray
+from ..array.serial import DigitSerialArray
+from ..array.tree import TreeArray
+from ..array.weight_stationary import WeightStationaryArray
 from ..cells import shared
-from ..geometry import Stationary
 from ..stream import axi_lite_ports, sink_ports, source_ports
 from . import regmap
 from .core import ArrayChoice, CoreShape, connect, job_ports, table_ports
 from .os_core import OutputStationaryCore
 from .registers import GemmRegisters
+from .serial_core import DigitSerialCore
 from .ws_core import WeightStationaryCore
+
+CORES = {
+    OutputStationaryArray: OutputStationaryCore,
+    WeightStationaryArray: WeightStationaryCore,
+    TreeArray: WeightStationaryCore,
+    DigitSerialArray: DigitSerialCore,
+}
+"""The core around each array."""
 
 
 class GemmEngine(wiring.Component):
@@ -30,11 +43,7 @@ class GemmEngine(wiring.Component):
 
     def __init__(self, *, shape: CoreShape, array: ArrayChoice):
         self.shape, self.array = shape, array
-        self.core_class = (
-            WeightStationaryCore
-            if shape.geometry.stationary is Stationary.WEIGHT
-            else OutputStationaryCore
-        )
+        self.core_class = CORES[array.cls]
         super().__init__(
             {
                 **axi_lite_ports("s_axil", regmap.address_width(shape.max_n)),

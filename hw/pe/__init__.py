@@ -42,9 +42,12 @@ REGISTRY: dict[str, type[Pe]] = _discover()
 
 def variants() -> dict[str, functools.partial]:
     """Every PE with its default options, and with each other value of each option, by a label: to
-    be called with the formats of A and B."""
+    be called with the formats of A and B. Without those made for one kind of array: they have no
+    ``dot_class``."""
     found = {}
     for name, variant in REGISTRY.items():
+        if catalog.pes()[name].arrays:
+            continue
         found[name] = functools.partial(variant)
         for option, fact in catalog.pes()[name].options.items():
             for value in fact["allowed"]:

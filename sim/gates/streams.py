@@ -6,7 +6,7 @@ from .. import driver, layout
 from ..cases import case
 from ..golden.gemm import for_config
 from ..native import Engine
-from ..perf import predict
+from ..perf import predict_job
 from ..registers import Control, Register
 from .common import engines, random_pauses
 from .registry import Context, Measured, gate
@@ -85,7 +85,7 @@ def _interrupt(engine: Engine, job, pauses, rng, *, soft: bool) -> bool:
     """Leave ``job`` at a random cycle and reset the engine; whether that was in its middle:
     operands taken, results still to come."""
     programming = 3 * len(job.registers(engine.config))
-    stop = programming + int(rng.integers(1, predict(engine.config, *job.shape) + 1))
+    stop = programming + int(rng.integers(1, predict_job(engine.config, job.a, job.shape[1]) + 1))
     if soft:
         outcome = _run(engine, job, pauses, rng, stop_at=stop)
         engine.run({}, {}, [driver.flush(Register.CONTROL, Control.SOFT_RESET)])

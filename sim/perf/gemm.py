@@ -17,7 +17,9 @@ REQUANTIZER = 3
 
 
 def predict(config: GemmConfig, m: int, n: int, k: int) -> int:
-    """Cycles of an ``m`` × ``n`` × ``k`` job."""
+    """Cycles of an ``m`` × ``n`` × ``k`` job, where they do not depend on its data."""
+    if config.array.kind == "digit_serial":
+        raise ValueError("cycles of a digit_serial array depend on A: predict_serial(config, a, n)")
     stationary = config.geometry.stationary
     issued = (_output_stationary if stationary is Stationary.OUTPUT else _weight_stationary)(
         config, m, n, k

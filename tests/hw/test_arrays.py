@@ -247,7 +247,8 @@ def width_of(formats, terms: int) -> int:
 
 
 def test_every_array_kind_is_covered():
-    assert set(config.ARRAYS) == {*OUTPUT_STATIONARY, *WEIGHT_STATIONARY}
+    """Here, or (``digit_serial``) in ``test_serial``."""
+    assert set(config.ARRAYS) == {*OUTPUT_STATIONARY, *WEIGHT_STATIONARY, "digit_serial"}
 
 
 # Output stationary.

@@ -184,3 +184,26 @@ def test_bad_width(width):
 def test_bad_shift(shift):
     with pytest.raises(ValueError, match="shift must be a non-negative integer"):
         compress.reduce(UNUSED, [Operand(Signal(2), None, shift)], 4)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 6, 10])
+def test_merged_rows_and_ones(count, seed):
+    """Whole rows, with ones in the places that shifted carries leave free: all of them used."""
+    width, rng = 9, random.Random(seed)
+    m = Module()
+    bus = Signal(count * width + count - 2)
+    rows = [bus.word_select(n, width) for n in range(count)]
+    ones = list(bus[count * width :])
+    low, high = compress.merge(m, rows, ones, width)
+
+    async def process(ctx):
+        for trial in range(200):
+            values = [rng.randrange(1 << width) if trial else (1 << width) - 1 for _ in rows]
+            extra = [rng.randrange(2) if trial else 1 for _ in ones]
+            packed = sum(v << n * width for n, v in enumerate(values))
+            packed += sum(bit << count * width + n for n, bit in enumerate(extra))
+            ctx.set(bus, packed)
+            await ctx.delay(1e-9)
+            assert (ctx.get(low) + ctx.get(high) - sum(values) - sum(extra)) % (1 << width) == 0
+
+    simulate(m, process)

@@ -60,6 +60,7 @@ def test_there_is_a_preset_for_every_array_and_every_pe():
         ("tiny_ws", Geometry(Stationary.WEIGHT, 1, 2, 3)),
         ("tiny_cube", Geometry(Stationary.OUTPUT, 2, 3, 2)),
         ("tiny_tree", Geometry(Stationary.WEIGHT, 1, 2, 3)),
+        ("gemm_opt4e_8x8", Geometry(Stationary.OUTPUT, 8, 8, 1)),
     ],
 )
 def test_geometry(name, geometry):
@@ -249,7 +250,25 @@ def test_an_absurd_size_is_refused_at_once():
 # What does not fit together
 
 
-MODULAR = [name for name, pe in catalog.pes().items() if not pe.saturates_in_array]
+MODULAR = [
+    name for name, pe in catalog.pes().items() if not pe.saturates_in_array and not pe.arrays
+]
+SERIAL = catalog.fitting("digit_serial")
+
+
+@pytest.mark.parametrize("pe", SERIAL)
+def test_serial_pes_work_only_in_their_array(pe):
+    message = refused("gemm_os_8x8", f"pe.kind={pe}")
+    assert f"pe.kind: {pe} works only in the array digit_serial; allowed in output_" in message
+    config.load("tiny_opt4c", [f"pe.kind={pe}"])
+    wide = [f"pe.kind={pe}", "accumulator.width=20", "accumulator.overflow=saturate"]
+    assert f"pe.kind: {pe} cannot saturate inside" in refused("tiny_opt4c", *wide)
+
+
+def test_other_pes_do_not_work_in_the_serial_array():
+    for pe in sorted(set(catalog.pes()) - set(SERIAL)):
+        message = refused("tiny_opt4c", f"pe.kind={pe}")
+        assert f"pe.kind: {pe} does not work in the array digit_serial; allowed" in message
 
 
 @pytest.mark.parametrize("pe", MODULAR)

@@ -79,11 +79,11 @@ def test_the_good_one_is_good(file):
         ("limits=\"big\"", "limits: must be a table, not a string"),
         ("pe=[]", "pe: must be a table, not an array"),
         ("array.kind=systolic", "array.kind: 'systolic' is not an array; allowed are "
-         "output_stationary, weight_stationary, matrix, tree, cube"),
+         "output_stationary, weight_stationary, matrix, tree, cube, digit_serial"),
         ("array.kind=Cube", "array.kind: 'Cube' is not an array; allowed are output_stationary, "
-         "weight_stationary, matrix, tree, cube; did you mean 'cube'?"),
+         "weight_stationary, matrix, tree, cube, digit_serial; did you mean 'cube'?"),
         ("array={rows=2}", "array.kind: is missing; allowed are output_stationary, "
-         "weight_stationary, matrix, tree, cube"),
+         "weight_stationary, matrix, tree, cube, digit_serial"),
         ("a=int17", "a: 'int17' is not a number format; allowed are int2 to int16 and uint2 to "
          "uint16; did you mean 'int7'?"),
         ("a=8", "a: 8 is not a number format; allowed are int2 to int16 and uint2 to uint16"),

@@ -18,7 +18,7 @@ from matweave.sim.golden import gemm
 from matweave.sim.jobs import Job
 from matweave.sim.registers import Control, Register, Status
 
-TINY = ("tiny_os", "tiny_matrix", "tiny_cube", "tiny_ws", "tiny_tree")
+TINY = ("tiny_os", "tiny_matrix", "tiny_cube", "tiny_ws", "tiny_tree", "tiny_opt4c")
 STREAMS = ("a", "b", "c0", "c")
 LARGEST = 8
 
@@ -120,9 +120,12 @@ def admitted():
 
 @pytest.mark.parametrize(("preset", "pe"), list(admitted()))
 def test_other_processing_elements(preset, pe, seed):
-    """The same jobs take the same cycles, whatever multiplies."""
+    """The same jobs take the same cycles, whatever multiplies; one digit at a time, not quite."""
     usual, other = config.load(preset), changed(preset, pe={"kind": pe})
     work = drawn(usual, seed + 2, 4)
+    if usual.array.kind == "digit_serial":
+        check(other, work)
+        return
     assert [result.cycles for result in check(other, work)] == [
         result.cycles for result in check(usual, work)
     ]
@@ -132,6 +135,8 @@ def test_other_processing_elements(preset, pe, seed):
 @pytest.mark.parametrize("preset", TINY)
 def test_narrow_accumulators(preset, overflow, seed):
     """Sums beyond the accumulator wrap or saturate block by block, as the golden model does."""
+    if preset == "tiny_opt4c" and overflow == "saturate":
+        pytest.skip("its PEs only wrap")
     engine = changed(preset, accumulator={"width": 16, "overflow": overflow})
     rng = np.random.default_rng(seed)
     raw = {"requantize": False, "multiplier": None, "shift": None}

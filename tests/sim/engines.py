@@ -3,7 +3,7 @@
 from matweave.hw import config as configuration
 from matweave.hw.config import GemmConfig
 
-KINDS = ("tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube")
+KINDS = ("tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube", "tiny_opt4c")
 """One small engine per kind of array."""
 
 VARIANTS = {

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from matweave.hw import config as configuration
-from matweave.sim.cases import values
+from matweave.sim.cases import VALUES, values
 from matweave.sim.jobs import Job
 from matweave.sim.native import Engine
-from matweave.sim.perf import predict, utilisation
+from matweave.sim.perf import predict, predict_job, utilisation
 
 from .engines import KINDS, VARIANTS, engine
 
@@ -17,6 +17,10 @@ PIPELINES = {
     "cube_0": ("tiny_cube", ["array.pipeline=0", "array.rows=1"]),
     "tree_0": ("tiny_tree", ["array.pipeline=0"]),
     "tree_2": ("tiny_tree", ["array.pipeline=2", "array.columns=1"]),
+    "opt4e": ("tiny_opt4e", ["array.share=2"]),
+    "opt4e_barrier": ("tiny_opt4e", ["array.synchronise=barrier", "array.rows=5"]),
+    "opt4c_barrier": ("tiny_opt4c", ["array.synchronise=barrier", "a=int7"]),
+    "opt2": ("tiny_opt2", ["a=uint5"]),
     "ws_wide": ("tiny_ws", ["array.columns=5", "array.tile_columns=2", "array.tile_rows=1"]),
 }
 
@@ -41,13 +45,23 @@ def test_the_model_is_exact(name, seed):
             bounds = [min(a, b) for a, b in zip(most[index % 4], most[0], strict=True)]
             m, n, k = (int(rng.integers(1, bound + 1)) for bound in bounds)
             job = Job(
-                a=values(config.a, "random", (m, k), rng),
+                a=values(config.a, VALUES[index % len(VALUES)], (m, k), rng),
                 b=values(config.b, "random", (k, n), rng),
                 c0=np.ones((m, n), int) if index % 2 else None,
             )
             result = tested.job(job)
-            assert result.cycles == predict(config, m, n, k), (m, n, k)
-            assert result.utilisation == utilisation(config, m, n, k)
+            assert result.cycles == predict_job(config, job.a, n), (m, n, k)
+            if config.array.kind != "digit_serial":
+                assert result.utilisation == utilisation(config, m, n, k)
+
+
+def test_data_decide_for_serial_engines():
+    config = configuration.load("tiny_opt4c")
+    with pytest.raises(ValueError, match="depend on A"):
+        predict(config, 4, 4, 4)
+    zero, ones = np.zeros((16, 16), int), np.ones((16, 16), int)
+    times = [predict_job(config, a, 16) for a in (zero, ones, 5 * ones, 127 * ones, 85 * ones)]
+    assert times == sorted(times) and times[0] < times[1] < times[2] < times[4]
 
 
 @pytest.mark.parametrize(

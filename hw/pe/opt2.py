@@ -1,0 +1,37 @@
+"""OPT2: digits of equal weight are summed before they are shifted, every digit in its turn."""
+
+from dataclasses import dataclass
+
+from .serial import SerialPe
+
+FACTS = {
+    "name": "opt2",
+    "title": "Bit-weight serial, dense",
+    "summary": "All digits of one weight first, four of them per cycle; the shift is left to the "
+    "drain.",
+    "arrays": ["digit_serial"],
+    "saturates_in_array": False,
+    "edge_latency": 1,
+    "resolve_latency": 1,
+    "options": {
+        "lanes": {
+            "allowed": [1, 2, 4, 8],
+            "default": 4,
+            "description": "Elements along K that one PE takes per cycle.",
+        },
+        "digits": {
+            "allowed": ["ent", "booth"],
+            "default": "ent",
+            "description": "-1 to 2 and a sign (EN-T), fewer of them nonzero; or -2 to 2 (modified "
+            "Booth).",
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Opt2Pe(SerialPe):
+    """Cycles per pass are those of a dense K: data do not matter."""
+
+    lanes: int = 4
+    sparse = False

@@ -1,0 +1,28 @@
+"""OPT4C: one nonzero digit per cycle; recoding and the search for digits are the array's edge's."""
+
+from dataclasses import dataclass
+
+from .serial import SerialPe
+
+FACTS = {
+    "name": "opt4c",
+    "title": "Bit-weight serial, sparse",
+    "summary": "One nonzero digit per cycle and PE: a multiplexer and a 3:2 compressor.",
+    "arrays": ["digit_serial"],
+    "saturates_in_array": False,
+    "edge_latency": 1,
+    "resolve_latency": 1,
+    "options": {
+        "digits": {
+            "allowed": ["ent", "booth"],
+            "default": "ent",
+            "description": "-1 to 2 and a sign (EN-T), fewer of them nonzero; or -2 to 2 (modified "
+            "Booth).",
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Opt4cPe(SerialPe):
+    """One lane."""

@@ -1,0 +1,31 @@
+"""OPT4E: four nonzero digits per cycle share one sum and carry."""
+
+from dataclasses import dataclass
+
+from .serial import SerialPe
+
+FACTS = {
+    "name": "opt4e",
+    "title": "Bit-weight serial, sparse, groups of four",
+    "summary": "Up to four nonzero digits per cycle and PE: four multiplexers in front of one 6:2 "
+    "compressor.",
+    "arrays": ["digit_serial"],
+    "saturates_in_array": False,
+    "edge_latency": 1,
+    "resolve_latency": 1,
+    "options": {
+        "digits": {
+            "allowed": ["ent", "booth"],
+            "default": "ent",
+            "description": "-1 to 2 and a sign (EN-T), fewer of them nonzero; or -2 to 2 (modified "
+            "Booth).",
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class Opt4ePe(SerialPe):
+    """Four lanes: element ``k`` of the sum over K belongs to lane ``k % 4``."""
+
+    lanes = 4
