@@ -88,7 +88,7 @@ def digit_serial(
     Every row has all of B, and two panels of A as lists: per digit an index along K and three bits,
     in memories whose depth is a power of two. Per row a running sum and two results.
     """
-    m, n, k = limits
+    _, n, k = limits
     n_panels = -(-n // geometry.n)
     # Up to eight lanes round K up.
     places = _power_of_two(k + 7)

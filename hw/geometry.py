@@ -31,8 +31,8 @@ class Geometry:
 
     @property
     def macs(self) -> int:
-        """Peak multiply-accumulates per cycle; nominal where one takes as many cycles as its operand
-        has digits, or a fraction of them (``digit_serial``)."""
+        """Peak multiply-accumulates per cycle; nominal where its digits take their time
+        one after another (``digit_serial``)."""
         return self.m * self.n * self.k
 
     @property
