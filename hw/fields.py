@@ -37,17 +37,19 @@ def integer(low: int, high: int):
     return Annotated[int, Field(ge=low, le=high), BeforeValidator(check)]
 
 
-def one_of(what: str, values: Callable[[], Iterable[str]]):
-    """A validator that lets through only the strings that ``values()`` gives."""
+def one_of(what: str, values: Callable[[], Iterable[str | int]]):
+    """A validator that lets through only the words (or integers) that ``values()`` gives."""
 
     def check(value: object) -> object:
         allowed = list(values())
         if isinstance(value, Enum):
             return value
-        if not isinstance(value, str) or value not in allowed:
+        # True is 1 and 4.0 is 4 for Python; here they are not.
+        if not any(type(value) is type(each) and value == each for each in allowed):
+            words = [str(each) for each in allowed]
             raise wrong(
-                f"{shown(value)} is not {what}; allowed are {', '.join(allowed)}"
-                + nearest(value, allowed)
+                f"{shown(value)} is not {what}; allowed are {', '.join(words)}"
+                + nearest(value, words)
             )
         return value
 
@@ -98,8 +100,8 @@ def choice(enum: type[Enum], what: str):
     return Annotated[enum, Field(strict=False), BeforeValidator(one_of(what, lambda: values))]
 
 
-def literal(what: str, *values: str):
-    """The type of one of a few words."""
+def literal(what: str, *values: str | int):
+    """The type of one of a few words or integers."""
     return Annotated[Literal[values], BeforeValidator(one_of(what, lambda: values))]
 
 

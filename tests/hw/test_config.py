@@ -333,3 +333,17 @@ def test_a_file_with_facts_is_a_pe_and_others_are_not(tmp_path):
 
 def test_the_plain_pe_and_the_booth_pe_are_there():
     assert {"mac", "booth"} <= set(catalog.pes())
+
+
+# Options of PEs
+
+
+@pytest.mark.parametrize("value", [3, 0, True, 4.0, "4", [4]])
+def test_an_option_is_one_of_its_values_and_of_their_type(value):
+    message = refused("tiny_opt2", f"pe.lanes={json.dumps(value)}")
+    assert "pe.lanes: " in message and "allowed are 1, 2, 4, 8" in message
+    assert config.load("tiny_opt2", ["pe.lanes=8"]).pe.options["lanes"] == 8
+
+
+def test_an_option_belongs_to_its_pe():
+    assert "unknown key; allowed are kind" in refused("tiny_os", "pe.encode='a'")
