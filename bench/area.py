@@ -12,13 +12,31 @@ from pathlib import Path
 import common
 
 ARRAYS = {
-    "os": ("gemm_os_8x8", "array.rows={n} array.columns={n}"),
-    "ws": ("gemm_ws_8x8", "array.rows={n} array.columns={n}"),
-    "matrix": ("gemm_matrix_8x8", "array.rows={n} array.columns={n}"),
-    "cube": ("gemm_cube_4x4x4", "array.rows={h} array.columns={h} array.depth={d}"),
-    "tree": ("gemm_tree_8x8", "array.columns={n} array.depth={n}"),
+    "os": ("gemm_os_8x8", "array.rows={n} array.columns={n}", [""]),
+    "ws": (
+        "gemm_ws_8x8",
+        "array.rows={n} array.columns={n}",
+        ["array.tile_rows=1", "array.tile_rows=4"],
+    ),
+    "matrix": (
+        "gemm_matrix_8x8",
+        "array.rows={n} array.columns={n}",
+        ["array.pipeline=0", "array.pipeline=1"],
+    ),
+    "cube": (
+        "gemm_cube_4x4x4",
+        "array.rows={h} array.columns={h} array.depth={d}",
+        ["array.pipeline=0", "array.pipeline=1"],
+    ),
+    "tree": ("gemm_tree_8x8", "array.columns={n} array.depth={n}", ["array.pipeline=1"]),
 }
-"""Short name -> preset, and the sizes for ``n`` x ``n`` multipliers."""
+"""Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
+PE, the plain one too, is tried with each and counts with its best."""
+
+SERIAL = ("opt2", "opt4c", "opt4e")
+"""PEs of the array digit_serial, compared with plain ones in the output-stationary array."""
+
+SERIAL_BARS = {"opt4c": 2.7, "opt4e": 3.6}
 
 ENT = {16: 1.087, 32: 1.122, 64: 1.110}
 """EN-T against plain, on average over the arrays, by side."""
@@ -45,16 +63,24 @@ def measure(options, progress) -> list[dict]:
     library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
     rows = []
     for array in options.arrays:
-        preset, pattern = ARRAYS[array]
+        preset, pattern, registers = ARRAYS[array]
         own = [*sizes(pattern, options.side), "accumulator.width=32"]
         own += options.set if array in ("os", "ws") else []
-        plain = config.load(preset, own)
+        plain = [config.load(preset, [*own, *each.split()]) for each in registers]
         for pe in options.pes:
             kind, *settings = pe.split(",")
+            wanted = [f"pe.kind={kind}", *(f"pe.{each}" for each in settings)]
+            if kind in SERIAL:
+                if array != "os":
+                    continue
+                sides = f"{{kind='digit_serial',rows={options.side},columns={options.side}}}"
+                wanted += [f"array={sides}", "limits.n=64"]
             try:
-                chosen = config.load(
-                    preset, [*own, f"pe.kind={kind}", *(f"pe.{each}" for each in settings)]
-                )
+                chosen = [
+                    config.load(preset, [*own, *(each.split() if kind not in SERIAL else []),
+                                         *wanted])
+                    for each in registers
+                ]  # fmt: skip
             except ConfigError as error:
                 print(f"area: {array} {pe}: {error}", file=sys.stderr, flush=True)
                 continue
@@ -63,7 +89,10 @@ def measure(options, progress) -> list[dict]:
             )
             rows.append(
                 common.row(
-                    {"array": array, "pe": pe, "side": options.side, "hash": chosen.hash},
+                    {"array": array, "pe": pe, "side": options.side, "hash": found["hash"]},
+                    registers_at=_placed(found["array_table"]),
+                    plain_registers_at=_placed(found["baseline_array_table"]),
+                    cycles_per_mac=found["cycles_per_mac"],
                     flow=found["flow"],
                     area=found["area_um2"],
                     **found["parts_um2"],
@@ -85,6 +114,80 @@ def measure(options, progress) -> list[dict]:
     return rows
 
 
+def one_pe(options) -> list[dict]:
+    """Single PEs with a 32-bit accumulator; K = 256 in the serial ones."""
+    from matweave.fpga.targets.asic import generic, liberty
+    from matweave.fpga.targets.asic import measure as asic
+    from matweave.fpga.targets.asic.throughput import cycles_per_mac
+    from matweave.hw import config
+    from matweave.hw.formats import Format
+    from matweave.hw.pe import REGISTRY
+
+    library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
+    rows = []
+    for name in ["mac", *options.pes]:
+        kind, *settings = name.split(",")
+        chosen = dict(each.split("=") for each in settings)
+        pe = REGISTRY[kind](Format(8), Format(8), **chosen)
+        cycles, results = 1.0, []
+        if kind in SERIAL:
+            cycles = cycles_per_mac(
+                config.load(f"gemm_{kind}_8x8", [f"pe.{each}" for each in settings])
+            )
+        for flow in asic.flows(kind):
+            if kind in SERIAL:
+                results.append(
+                    asic.one_serial_pe(pe, library, flow, terms=256, cycles_per_mac=cycles)
+                )
+            else:
+                results.append(asic.one_pe(pe, library, flow))
+        best = asic.best(results)
+        rows.append(
+            common.row(
+                {"pe": name},
+                flow=best.flow,
+                area=best.area,
+                ns=best.critical,
+                cycles_per_mac=cycles,
+                per_mac=best.area * best.critical * cycles,
+                library=library.name,
+            )
+        )
+    return rows
+
+
+def one_pe_bars(rows: list[dict]) -> list[common.Bar]:
+    bounds = {"opt1": 10_400, "opt4c": 17_200, "opt4e": 17_200}
+    return [
+        common.Bar(f"one {row['config']['pe']} PE, µm² × ns per MAC", row["per_mac"], "<=",
+                   bounds[row["config"]["pe"].split(",")[0]])
+        for row in rows
+        if row["config"]["pe"].split(",")[0] in bounds
+    ]  # fmt: skip
+
+
+def one_pe_markdown(rows: list[dict]) -> list[str]:
+    lines = [
+        "One PE with its accumulator (32 bits; serial ones: a pass over K = 256), no recoder:",
+        "",
+        "| PE | flow | area µm² | ns | cycles/MAC | µm² × ns per MAC |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| `{row['config']['pe']}` | {row['flow']} | {row['area']:,.0f} | {row['ns']:.2f} "
+            f"| {row['cycles_per_mac']:.3g} | {row['per_mac']:,.0f} |"
+        )
+    return lines
+
+
+def _placed(table: dict) -> str:
+    """Where an array's registers are, in a word."""
+    if "pipeline" in table:
+        return f"pipeline {table['pipeline']}"
+    return f"{table['tile_rows']} × {table['tile_columns']}" if "tile_rows" in table else ""
+
+
 def bars(rows: list[dict]) -> list[common.Bar]:
     found = []
     for side in sorted({row["config"]["side"] for row in rows}):
@@ -101,19 +204,24 @@ def bars(rows: list[dict]) -> list[common.Bar]:
         opt = [
             row["per_area"]
             for row in rows
-            if row["config"]["array"] == array
-            and row["config"]["pe"].split(",")[0] in ("opt1", "opt2")
+            if row["config"]["array"] == array and row["config"]["pe"].split(",")[0] == "opt1"
         ]
         if opt:
-            found.append(common.Bar(f"OPT1 or OPT2, {array}", max(opt), ">=", bound))
+            found.append(common.Bar(f"OPT1, {array}", max(opt), ">=", bound))
+    for pe, bound in SERIAL_BARS.items():
+        serial = [row["per_area"] for row in rows if row["config"]["pe"].split(",")[0] == pe]
+        if serial:
+            name = f"{pe.upper()}, Gaussian operands of sigma 20"
+            found.append(common.Bar(name, max(serial), ">=", bound))
     return found
 
 
-def markdown(rows: list[dict], about: dict, command: str) -> str:
+def markdown(rows: list[dict], single: list[dict], about: dict, command: str) -> str:
     """The section for docs/benchmarks.md."""
     heads = (
-        "array", "PE", "flow", "area µm²", "recoders", "PEs", "registers", "drain", "ns",
-        "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**", "plain: default", "booth", "adder tree",
+        "array", "PE", "registers at", "cycles/MAC", "flow", "area µm²", "recoders", "PEs",
+        "registers", "drain", "ns", "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**",
+        "plain: default", "booth", "adder tree",
     )  # fmt: skip
     lines = [
         BEGIN,
@@ -125,21 +233,23 @@ def markdown(rows: list[dict], about: dict, command: str) -> str:
         "multiplier of the same array, whose GMAC/s/mm² by each of Yosys's multipliers stand last.",
         "",
         "| " + " | ".join(heads) + " |",
-        "|---|---|---|" + "--:|" * (len(heads) - 3),
+        "|---|---|---|--:|---|" + "--:|" * (len(heads) - 5),
     ]
     for row in rows:
         ratios = [f"{row[key]:.3f}" for key in ("area_ratio", "ns_ratio", "per_area")]
-        cells = [row["config"]["array"], f"`{row['config']['pe']}`", row["flow"]]
+        cells = [row["config"]["array"], f"`{row['config']['pe']}`", row["registers_at"]]
+        cells += [f"{row['cycles_per_mac']:.3g}", row["flow"]]
         cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
         cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
         cells += [*ratios[:2], f"**{ratios[2]}**"]
         cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
         lines.append("| " + " | ".join(cells) + " |")
-    for bar in bars(rows):
+    lines += ["", *one_pe_markdown(single)]
+    for bar in [*bars(rows), *one_pe_bars(single)]:
         verdict = "met" if bar.met else "**not met**"
         lines += [
             "",
-            f"- {bar.name}: {bar.value:.3f}, must be {bar.relation} {bar.bound}: {verdict}",
+            f"- {bar.name}: {bar.value:,.4g}, must be {bar.relation} {bar.bound:,}: {verdict}",
         ]
     return "\n".join([*lines, "", END])
 
@@ -182,12 +292,14 @@ def main() -> int:
     def progress(step, done=0, total=None):
         print(f"  {step} {done}/{total}", file=sys.stderr, flush=True)
 
+    single = one_pe(options)
     rows = measure(options, progress)
     if options.markdown and rows:
         words = [Path(each).name if "/" in each else each for each in sys.argv[1:]]
-        insert(options.markdown, markdown(rows, common.provenance(),
+        insert(options.markdown, markdown(rows, single, common.provenance(),
                                           " ".join(["python bench/area.py", *words])))  # fmt: skip
-    return common.report("area", rows, bars(rows), as_json=options.json)
+    judged = [*bars(rows), *one_pe_bars(single)]
+    return common.report("area", [*single, *rows], judged, as_json=options.json)
 
 
 if __name__ == "__main__":

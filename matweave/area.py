@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from matweave.hw import config
+from matweave.hw import catalog, config
 from matweave.hw.errors import UserError, nearest, shown
 
 from .failure import CheckFailed
@@ -33,9 +33,7 @@ def area(
     pairs = []
     for origin in origins:
         settings = config.load(origin, overrides)
-        # The plain multiplier has no options: they go with the PE that they belong to.
-        plain = type(settings).model_validate(settings.model_dump() | {"pe": {"kind": "mac"}})
-        pairs.append((settings, plain))
+        pairs.append((settings, _plain(settings)))
     from matweave.fpga.targets.asic import generic, report
     from matweave.fpga.targets.asic import liberty as libraries
     from matweave.sim.toolchain import ToolFailed
@@ -45,7 +43,7 @@ def area(
     try:
         arrays = [
             report.against_baseline(
-                settings, plain, library, points=points, flat=flat, progress=progress
+                [settings], [plain], library, points=points, flat=flat, progress=progress
             )
             for settings, plain in pairs
         ]
@@ -56,6 +54,16 @@ def area(
         "target": "generic" if liberty is None else "liberty",
         "arrays": arrays,
     }
+
+
+def _plain(settings):
+    """The same array with plain multipliers (which have no options); where an array takes none,
+    the output-stationary one of the same rows and columns."""
+    tables = settings.model_dump() | {"pe": {"kind": "mac"}}
+    if "mac" not in catalog.fitting(settings.array.kind):
+        sides = {side: tables["array"][side] for side in ("rows", "columns")}
+        tables["array"] = {"kind": "output_stationary", **sides}
+    return type(settings).model_validate(tables)
 
 
 def text(result: dict[str, Any]) -> str:

@@ -86,7 +86,10 @@ class DigitSerialArray(wiring.Component):
     cycles from the last digits of a row's last pass to its result, if the row is granted at once.
     """
 
-    latency = 6
+    cell_class = SerialCell
+    queues = ("held_memory",)
+    """Cells that hold results until they are taken, as the row queue does behind other arrays."""
+    latency = 7
     initiation_interval = None
     """Depends on the data: a pass takes as many cycles as there are digits in it."""
 

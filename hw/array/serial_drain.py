@@ -2,9 +2,8 @@
 
 ::
 
-    cycle    t        t+1          t+2        t+3              t+4        t+5
-    due -> grant -> bus (OR) -> sum+carry -> << 2*weight -> write back -> take
-                                             + running
+    cycle    t        t+1          t+2          t+3           t+4          t+5        t+6
+    due -> grant -> bus (OR) -> sum+carry -> << 2*weight -> + running -> write back -> take
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
@@ -20,10 +19,9 @@ SLOTS = 2
 
 
 class DrainLane(wiring.Component):
-    """One column: ``pair`` {sum, carry} in one cycle, ``running`` two cycles later, ``o`` in the
-    cycle after that: ``running`` (or 0 if ``opens``) plus the pair's sum times ``4**weight``.
-
-    ``weight`` and ``opens`` come together with ``running``. Modulo ``2**width``.
+    """One column: ``pair`` {sum, carry} in one cycle, ``weight`` two cycles later, ``running`` and
+    ``opens`` three cycles later, ``o`` in the cycle after that: ``running`` (or 0 if ``opens``)
+    plus the pair's sum times ``4**weight``. Modulo ``2**width``.
     """
 
     def __init__(self, *, n_digits: int, pass_width: int, width: int):
@@ -43,13 +41,13 @@ class DrainLane(wiring.Component):
         pair = Signal.like(self.pair, name="pair_register", reset_less=True)
         resolved = Signal(self.pass_width, reset_less=True)
         total = Signal(self.width, reset_less=True)
-        shifted = Signal(self.width)
+        shifted = Signal(self.width, reset_less=True)
         # Only the resolved pass has a sign: first the addition, then extension and shift.
         extended = resolved.as_signed()
         with m.Switch(self.weight):
             for digit in range(self.n_digits):
                 with m.Case(digit):
-                    m.d.comb += shifted.eq(extended << (2 * digit))
+                    m.d.sync += shifted.eq(extended << (2 * digit))
         m.d.sync += [
             pair.eq(self.pair),
             resolved.eq(pair[: self.pass_width] + pair[self.pass_width :]),
@@ -128,7 +126,7 @@ class SerialDrain(wiring.Component):
         width, index = self.weight_bits, self.weight_bits + 2
         tags = [tag]
         valids = [valid]
-        for stage in range(1, 5):
+        for stage in range(1, 6):
             tags.append(delayed(m, f"tag_{stage}", tags[-1], 1))
             valids.append(delayed(m, f"valid_{stage}", valids[-1], 1, resettable=True))
 
@@ -146,27 +144,27 @@ class SerialDrain(wiring.Component):
             m.d.comb += [
                 lane.pair.eq(self.bus.word_select(column, 2 * self.pass_width)),
                 lane.weight.eq(tags[3][:width]),
-                lane.opens.eq(tags[3][width]),
+                lane.opens.eq(tags[4][width]),
                 lane.running.eq(running.r_data.word_select(column, self.width)),
             ]
             totals.append(lane.o)
-        done = valids[4][0] & valids[4][1]
+        done = valids[5][0] & valids[5][1]
         m.d.comb += [
-            running.r_addr.eq(tags[2][index:]),
-            running.w_en.eq(valids[4][0]),
-            running.w_addr.eq(tags[4][index:]),
+            running.r_addr.eq(tags[3][index:]),
+            running.w_en.eq(valids[5][0]),
+            running.w_addr.eq(tags[5][index:]),
             running.w_data.eq(Cat(totals)),
             results.w_en.eq(done),
-            results.w_addr.eq(Cat(tags[4][index:], tags[4][index - 1])),
+            results.w_addr.eq(Cat(tags[5][index:], tags[5][index - 1])),
             results.w_data.eq(Cat(totals)),
             results.r_en.eq(self.take),
             results.r_addr.eq(Cat(self.take_row, self.take_slot)),
             self.o.eq(results.r_data),
         ]
-        ended = [done & (tags[4][index:] == row) for row in range(rows)]
+        ended = [done & (tags[5][index:] == row) for row in range(rows)]
         for slot in range(SLOTS):
             begun = self.grant & self.closes & (self.slot if slot else ~self.slot)
-            now = Cat(row & (tags[4][index - 1] == slot) for row in ended)
+            now = Cat(row & (tags[5][index - 1] == slot) for row in ended)
             gone = Cat(
                 self.take & (self.take_slot == slot) & (self.take_row == row) for row in range(rows)
             )

@@ -17,7 +17,7 @@ from .gemm import output_latency
 
 LANES = {"opt4c": 1, "opt4e": 4}
 DENSE = ("opt2",)
-RESULT = 5
+RESULT = 6
 """Cycles from a grant to a result that can be taken."""
 
 

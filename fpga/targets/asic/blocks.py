@@ -58,10 +58,30 @@ def snake(cls: type) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
 
-def kept(hierarchy: Hierarchy, pe, block: int) -> dict[str, str]:
-    """Modules to synthesise apart, and the part that they are."""
+def without(verilog: str, hierarchy: Hierarchy, kinds: tuple[str, ...]) -> str:
+    """The Verilog with the memories of these kinds replaced by one register of a word, so that
+    paths begin and end there as they would."""
+    for module in hierarchy.children:
+        if hierarchy.kind(module) in kinds:
+            body = re.search(rf"^module {module}\(.*?^endmodule", verilog, re.M | re.S)[0]
+            head = "\n".join(
+                line for line in body.splitlines() if re.match(r"module |  (input|output) ", line)
+            )
+            inputs = re.findall(r"^  input (?:\[\d+:0\] )?(\w+);", body, re.M)
+            others = ", ".join(name for name in inputs if name not in ("clk", "rst", "w_data"))
+            width = re.search(r"output (\[\d+:0\] )?r_data;", body)[1] or ""
+            verilog = verilog.replace(
+                body,
+                f"{head}\n  reg {width}word;\n  assign r_data = word;\n"
+                f"  always @(posedge clk) word <= w_data ^ {{{others}}};\nendmodule",
+            )
+    return verilog
+
+
+def kept(hierarchy: Hierarchy, pe, cell: type, block: int) -> dict[str, str]:
+    """Modules to synthesise apart, and the part that they are. ``cell``: class of a PE's core."""
     found = {}
-    dot = snake(pe.dot_class)
+    dot = snake(cell)
     apart = {snake(pe.resolve_class): "drain"} if pe.words > 1 or pe.resolve_latency else {}
     if pe.recoding is not None:
         apart[snake(pe.recoding.recoder_class)] = "recoders"

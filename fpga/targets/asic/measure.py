@@ -8,11 +8,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ....hw import emit
+from ....hw.array.serial_cell import SerialCell
 from ....hw.cells import shared
 from ....hw.engine import array_choice
 from . import blocks, fanout, timing
 from .flow import Flow, Mapped, synthesise
 from .liberty import Library
+from .throughput import cycles_per_mac
 
 SCRIPTS = ("if", "amap")
 """ABC scripts that every design is tried with: the first wins where there is a carry-propagate
@@ -26,7 +28,8 @@ BASELINES = (Flow(), Flow(booth=True), Flow(adder_tree=True))
 
 
 class OnePe(wiring.Component):
-    """A PE's arithmetic with its accumulator: operands or codes in, state out. No recoder."""
+    """A PE's arithmetic with its accumulator: operands or codes in, state out. No recoder, and no
+    enable: as in the arrays, operands are zero where there are none."""
 
     def __init__(self, *, pe, depth: int = 1, width: int = 32):
         self.pe, self.depth, self.width = pe, depth, width
@@ -34,7 +37,6 @@ class OnePe(wiring.Component):
             {
                 "a": In(depth * pe.inner_width("a")),
                 "b": In(depth * pe.inner_width("b")),
-                "en": In(1),
                 "first": In(1),
                 "o": Out(pe.words * width),
             }
@@ -47,8 +49,7 @@ class OnePe(wiring.Component):
             self.pe.dot_class, pe=self.pe, depth=self.depth, width=self.width
         )
         m.d.comb += [dot.a.eq(self.a), dot.b.eq(self.b), dot.c.eq(Mux(self.first, 0, state))]
-        with m.If(self.en):
-            m.d.sync += state.eq(dot.o)
+        m.d.sync += state.eq(dot.o)
         m.d.comb += self.o.eq(state)
         return m
 
@@ -62,12 +63,13 @@ class Result:
     period: int | None
     area: float
     critical: float
-    macs: int
+    macs: float
     parts: dict[str, float] = field(default_factory=dict)
     startpoint: str = ""
     endpoint: str = ""
     cells: int = 0
     mapped: Mapped | None = field(default=None, repr=False)
+    config: object = field(default=None, repr=False)
 
     @property
     def gmacs(self) -> float:
@@ -115,7 +117,7 @@ def best(results: Iterable[Result]) -> Result:
     return max(results, key=lambda result: result.density)
 
 
-def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: int) -> Result:
+def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: float) -> Result:
     """Any component's Verilog, flat."""
     mapped = synthesise(verilog, top, library, flow)
     found = timing.analyse(mapped.flat, library)
@@ -124,6 +126,13 @@ def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: int
         startpoint=found.startpoint, endpoint=found.endpoint, cells=len(mapped.flat.instances),
         mapped=mapped,
     )  # fmt: skip
+
+
+def one_serial_pe(pe, library: Library, flow: Flow, *, terms: int, cycles_per_mac: float) -> Result:
+    """One PE of the array digit_serial for sums of ``terms`` products: operand registers, pass and
+    its place on the column bus."""
+    verilog = emit.verilog(SerialCell(pe=pe, width=pe.pass_width(terms)), "one_pe")
+    return component(verilog, "one_pe", library, flow, macs=1 / cycles_per_mac)
 
 
 def one_pe(pe, library: Library, flow: Flow, *, depth: int = 1, width: int = 32) -> Result:
@@ -139,10 +148,14 @@ class Array:
         choice = array_choice(config)
         described = choice.describe()
         self.pe = described.pe
-        self.macs = config.geometry.macs
+        self.cycles_per_mac = cycles_per_mac(config)
+        self.macs = config.geometry.macs / self.cycles_per_mac
         self.verilog = emit.verilog(choice.cls(**dict(choice.parameters)), "array")
         hierarchy = blocks.Hierarchy.of(self.verilog, "array")
-        self.kept = {} if flat else blocks.kept(hierarchy, self.pe, block)
+        cell = getattr(choice.cls, "cell_class", self.pe.dot_class)
+        self.kept = {} if flat else blocks.kept(hierarchy, self.pe, cell, block)
+        queues = getattr(choice.cls, "queues", ())
+        self.verilog = blocks.without(self.verilog, hierarchy, queues)
 
     def measure(self, library: Library, flow: Flow) -> Result:
         mapped = synthesise(self.verilog, "array", library, flow, keep=tuple(self.kept))

@@ -10,21 +10,24 @@ from .measure import flows as candidates
 
 
 def against_baseline(
-    config,
-    baseline_config,
+    configs,
+    baseline_configs,
     library: Library,
     *,
     points: int = 0,
     flat: bool = False,
     progress: Callable[..., None] = lambda *_: None,
 ) -> dict:
-    """Figures of ``config`` and of ``baseline_config`` (the same array with plain multipliers),
-    and their ratios. The baseline is the best of all that Yosys offers; each is in ``baselines``.
+    """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
+    the best of ``baseline_configs`` (the same array with plain multipliers), and their ratios. The
+    baseline is the best of all that Yosys offers; each is in ``baselines``.
     """
+    config = configs[0]
     own = config.pe.kind
     results: dict[str, list[Result]] = {}
     failed: list[tuple[str, ToolFailed]] = []
-    jobs = [(own, config)] + ([("mac", baseline_config)] if own != "mac" else [])
+    jobs = [(own, each) for each in configs]
+    jobs += [("mac", each) for each in baseline_configs] if own != "mac" else []
     for kind, settings in jobs:
         array = Array(settings, flat=flat)
         tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
@@ -35,6 +38,8 @@ def against_baseline(
             except ToolFailed as error:  # ABC ends itself with some libraries and scripts
                 failed.append((f"{kind} {flow.label}", error))
                 continue
+            for each in found:
+                each.config = settings
             results.setdefault(kind, []).extend(found)
         if kind not in results:
             raise failed[-1][1]
@@ -45,8 +50,11 @@ def against_baseline(
         multipliers.setdefault(key, []).append(result)
     chosen, baseline = best(results[own]), best(plain)
     return {
-        "name": config.name,
-        "hash": config.hash,
+        "name": chosen.config.name,
+        "hash": chosen.config.hash,
+        "array_table": chosen.config.canonical()["array"],
+        "baseline_array_table": baseline.config.canonical()["array"],
+        "cycles_per_mac": round(config.geometry.macs / chosen.macs, 4),
         "array": config.array.kind,
         "pe": own,
         "macs_per_cycle": config.geometry.macs,
