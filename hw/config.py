@@ -179,6 +179,16 @@ class DigitSerial(_Table):
         description="Rows that share the adders at the drain; by default min(8, rows).",
     )
 
+    @model_validator(mode="after")
+    def _share_fits(self):
+        if self.share > self.rows:
+            raise wrong(
+                f"{self.share} is more than rows, which is {self.rows}; allowed are 1 to "
+                f"{self.rows}",
+                "share",
+            )
+        return self
+
     @property
     def geometry(self) -> Geometry:
         return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)

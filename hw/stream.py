@@ -128,7 +128,7 @@ class HeldMemory(wiring.Component):
     """``depth`` words of ``width`` bits, one write and one read port (block RAM).
 
     ``r_data`` is the word at the ``r_addr`` of the last cycle with ``r_en``, and stays it until the
-    next. A word must not be written in the cycle in which it is read.
+    next. A word that is written in the cycle in which it is read comes out undefined.
     """
 
     def __init__(self, *, width: int, depth: int):

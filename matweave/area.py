@@ -90,7 +90,7 @@ def text(result: dict[str, Any]) -> str:
             f"  per area       {each['gmac_s_mm2']:>12.2f} "
             f"{'GMAC/s per 10⁶ NAND2' if unit == 'NAND2' else 'GMAC/s/mm²'}"
             f"   × {ratio['gmac_s_mm2']:.3f}",
-            "  plain multiplier, the same array and flow:",
+            f"  plain multiplier, {each['baseline_array_table']['kind']}, same flows:",
         ]
         lines += [
             f"    {name:18} {plain['area_um2']:>12,.0f} {unit}  {plain['critical_ns']:.2f} ns  "

@@ -232,6 +232,7 @@ def area(
     ] = False,
     overrides: Set = None,
     as_json: Json = False,
+    debug: Debug = False,
 ):
     """Synthesise an engine's array to standard cells, and compare it with plain multipliers."""
     from . import area

@@ -43,7 +43,7 @@ def _tables(rng: np.random.Generator, index: int) -> dict:
     if "synchronise" in fields:
         array |= {
             "synchronise": one("fifo", "barrier"),
-            "share": between(1, 5),
+            "share": between(1, array["rows"]),
         }
     if "pipeline" in fields:
         array["pipeline"] = between(0, 2)

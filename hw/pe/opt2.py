@@ -7,7 +7,7 @@ from .serial import SerialPe
 FACTS = {
     "name": "opt2",
     "title": "Bit-weight serial, dense",
-    "summary": "All digits of one weight first, four of them per cycle; the shift is left to the "
+    "summary": "All digits of one weight first, some of them per cycle; the shift is left to the "
     "drain.",
     "arrays": ["digit_serial"],
     "saturates_in_array": False,

@@ -20,7 +20,7 @@ weights and the partial sums' pipeline registers belong to the ``pes``."""
 
 _MODULE = re.compile(r"^module (\w+)", re.MULTILINE)
 _INSTANCE = re.compile(r"^  (\w+) (\\\S+ |\w+) \($", re.MULTILINE)
-_DRAIN = re.compile(r"^(deskew|bus|resolve|o_|left|half|wait)")
+_DRAIN = re.compile(r"^(deskew|bus|resolve|drain_|o_|left|half|wait)")
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,8 @@ def prepared(library: Library) -> Path:
     return cache.build("liberty", key, make) / "cells.lib"
 
 
-def script(top: str, flow: Flow, library: Library, keep: tuple[str, ...]) -> str:
-    """The commands for Yosys; ``keep``: modules that stay apart."""
+def script(top: str, flow: Flow, library: Library, keep: tuple[str, ...]) -> tuple[str, str]:
+    """The commands for Yosys, and those for ABC; ``keep``: modules that stay apart."""
     path = prepared(library)
     options = "-booth " * flow.booth + "-arith_tree " * flow.adder_tree
     lines = ["read_verilog design.v", f"hierarchy -check -top {top}"]

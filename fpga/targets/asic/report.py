@@ -19,7 +19,8 @@ def against_baseline(
     progress: Callable[..., None] = lambda *_: None,
 ) -> dict:
     """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
-    the best of ``baseline_configs`` (the same array with plain multipliers), and their ratios. The
+    the best of ``baseline_configs`` (plain multipliers, in the same array or in the one that the
+    caller compares with), and their ratios. The
     baseline is the best of all that Yosys offers; each is in ``baselines``.
     """
     config = configs[0]
