@@ -6,9 +6,16 @@ Its arguments are programs, Python packages, or ``proofs``: all that ``sim.forma
 import importlib.util
 import os
 import shutil
+import signal
 from dataclasses import dataclass
 
 import pytest
+
+# A job in the background of a script ignores Ctrl-C, and so would every process that tests start
+# and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 SEED = int(os.environ.get("MATWEAVE_SEED", "20261122"))
 """Of every random choice in the tests; ``MATWEAVE_SEED`` changes it."""
