@@ -11,9 +11,12 @@ inputs and a free state. What is asked, in this order, each time of Bitwuzla:
 4. If not: does it differ after a very long stall (:mod:`.stalls`)? Then it is killed.
 
 Payload of a stream or response counts only while it is valid. What is left may differ in a state
-that is reachable: that is not decided here.
+that is reachable: that is not decided here. Each step has a budget of time (:data:`BUDGET`,
+:data:`PROOF`, :data:`STALLS`); a survivor that is not decided within it is one that is not shown.
 """
 
+import contextlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,16 +25,20 @@ from matweave.hw.config import GemmConfig
 
 from .harness import payload
 from .mutation import Mutation, Report
-from .nets import GATES, OUTPUTS, Nets, gate, next_state
+from .nets import GATES, OUTPUTS, ROM_PORTS, Nets, gate, next_state
 from .toolchain import ToolError
 
 LIMIT = 20_000
 """Milliseconds that one question may take."""
 
+BUDGET, PROOF, STALLS = 60, 300, 240
+"""Seconds that all questions about one survivor may take, about an engine's invariants, and about
+its stalls. What is not answered by then is not shown."""
+
 CLOCKS = frozenset({"C", "RD_CLK", "WR_CLK"})
 
-N_DIFFERENT, PATIENCE = 40, 30
-"""Flip-flops in which states may differ, and seconds to look for the relation."""
+N_DIFFERENT = 40
+"""Flip-flops in which states may differ."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,10 @@ def classify(
         return {}
     nets = Nets(report.netlist)
     model = Model(nets)
-    verdicts = {mutation: model.compare(mutation) for mutation in report.survivors}
+    verdicts = {}
+    for done, mutation in enumerate(report.survivors, 1):
+        verdicts[mutation] = model.compare(mutation)
+        progress(f"survivors of {config.name}, any state", done, len(report.survivors))
     open_ones = [mutation for mutation, verdict in verdicts.items() if not verdict.equivalent]
     if open_ones:
         progress(f"stalls of {config.name}", 0, 1)
@@ -68,10 +78,11 @@ def classify(
         open_ones = [mutation for mutation in open_ones if not verdicts[mutation].killed]
     if open_ones:
         progress(f"invariants of {config.name}", 0, 1)
-        model.assume(invariants.find(config, nets, model))
+        with model.terms.within(PROOF):
+            model.assume(invariants.find(config, nets, model))
     for done, mutation in enumerate(open_ones, 1):
         verdicts[mutation] = model.compare(mutation)
-        progress(f"survivors of {config.name}", done, len(open_ones))
+        progress(f"survivors of {config.name}, invariants", done, len(open_ones))
     return verdicts
 
 
@@ -87,6 +98,7 @@ class Terms:
         self.manager = bitwuzla.TermManager()
         self._bool = self.manager.mk_bool_sort()
         self.true, self.false = self.manager.mk_true(), self.manager.mk_false()
+        self._until = math.inf
 
     def free(self):
         return self.manager.mk_const(self._bool)
@@ -131,12 +143,27 @@ class Terms:
             terms = [self.either(a, b) for a, b in pairs] + terms[len(terms) & ~1 :]
         return terms[0]
 
+    @contextlib.contextmanager
+    def within(self, seconds: float):
+        """For so long questions are answered; after that the answer is ``None``."""
+        before = self._until
+        self._until = min(before, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._until = before
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self._until
+
     def solver(self, conditions, *, limit: int = LIMIT):
         """A solver of states in which all ``conditions`` hold, for :meth:`check`."""
         import bitwuzla
 
         options = bitwuzla.Options()
-        options.set(bitwuzla.Option.TIME_LIMIT_PER, limit)
+        left = min(limit / 1000, self._until - time.monotonic())
+        options.set(bitwuzla.Option.TIME_LIMIT_PER, max(1, int(1000 * left)))
         options.set(bitwuzla.Option.PRODUCE_MODELS, True)
         solver = bitwuzla.Bitwuzla(self.manager, options)
         for condition in conditions:
@@ -147,6 +174,8 @@ class Terms:
         """Whether ``conditions`` can hold as well; ``None`` if that takes too long."""
         import bitwuzla
 
+        if self.late:
+            return None
         result = solver.check_sat(*conditions)
         return None if result == bitwuzla.Result.UNKNOWN else result == bitwuzla.Result.SAT
 
@@ -212,8 +241,17 @@ class Model:
             return t.no(value)
         if mutation.mode in ("const0", "const1"):
             return t.true if mutation.mode == "const1" else t.false
-        control = self._value(bits[mutation.control], changed)
+        control = self._value(self._control(mutation), changed)
         return t.differ(value, control if mutation.mode == "cnot1" else t.no(control))
+
+    def _control(self, mutation: Mutation):
+        """The net of the port bit on whose value the fault depends, if there is one."""
+        if mutation.control is None:
+            return None
+        bits = self.nets.beside.get(mutation.cell)
+        return (bits or self.nets.cells[mutation.cell]["connections"][mutation.port])[
+            mutation.control
+        ]
 
     def differences(self, mutation: Mutation, states: dict | None = None) -> dict:
         """Pairs of terms (as it is, with the fault) of every sink that the fault may change: next
@@ -221,6 +259,7 @@ class Model:
 
         ``states``: terms of flip-flops whose state is another in the faulty netlist."""
         mutation = self._at_buffer(mutation)
+        control = self._control(mutation)
         states = states or {}
         nets, cells = self.nets, self.nets.cells
         bits = cells[mutation.cell]["connections"][mutation.port]
@@ -230,6 +269,8 @@ class Model:
             if term != self._value(bit, changed):
                 changed[bit] = term
                 waiting.update(nets.readers.get(bit, ()))
+                if bit == control:
+                    waiting.add(mutation.cell)
 
         for name, term in states.items():
             change(nets.output(name), term)
@@ -252,7 +293,7 @@ class Model:
             output = nets.output(name)
             term = gate(self.terms, cells[name]["type"], inputs)
             if at and mutation.port in OUTPUTS:
-                term = self._faulty(mutation, bits, {output: term})
+                term = self._faulty(mutation, bits, {**changed, output: term})
             change(output, term)
         found = {None: []}
         for name in sinks:
@@ -309,6 +350,12 @@ class Model:
 
     def compare(self, mutation: Mutation) -> Verdict:
         """Whether it can be told from no fault."""
+        with self.terms.within(BUDGET):
+            return self._compare(mutation)
+
+    def _compare(self, mutation: Mutation) -> Verdict:
+        if self._ignored(mutation):
+            return Verdict(True, "same function")
         if mutation.port in CLOCKS and not stopped(mutation):
             return self._compare_clock(mutation)
         t = self.terms
@@ -325,7 +372,13 @@ class Model:
             return Verdict(True, "same function in every state with the invariants (Bitwuzla)")
         if self.assumed and self._unseen(mutation):
             return Verdict(True, "states may differ, and nobody sees it (Bitwuzla)")
+        if self.terms.late:
+            return Verdict(False, f"differs in a state; no answer in {BUDGET} s who sees it")
         return Verdict(False, "differs in a state that the vectors do not reach")
+
+    def _ignored(self, mutation: Mutation) -> bool:
+        """Whether it is at a port that a memory that became gates does not need."""
+        return mutation.cell not in self.nets.cells and mutation.port not in ROM_PORTS
 
     def _compare_clock(self, mutation) -> Verdict:
         """A flip-flop at another edge is as good if its state never changes."""
@@ -343,7 +396,6 @@ class Model:
         what is left is inductive."""
         t = self.terms
         unequal = {}  # flip-flop -> literals that hold while it differs
-        until = time.monotonic() + PATIENCE
         while True:
             states = {name: t.free() for name in unequal}
             relation = [
@@ -357,7 +409,7 @@ class Model:
                 return False
             grown = False
             for name, pairs in found.items():
-                if time.monotonic() > until:
+                if t.late:
                     return False
                 (pair,) = pairs
                 different = t.differ(*pair)
