@@ -16,6 +16,7 @@ that is reachable: that is not decided here. Each step has a budget of time (:da
 """
 
 import contextlib
+import heapq
 import math
 import time
 from collections.abc import Callable
@@ -31,14 +32,15 @@ from .toolchain import ToolError
 LIMIT = 20_000
 """Milliseconds that one question may take."""
 
-BUDGET, PROOF, STALLS = 60, 300, 240
+BUDGET, PROOF, STALLS = 20, 180, 120
 """Seconds that all questions about one survivor may take, about an engine's invariants, and about
-its stalls. What is not answered by then is not shown."""
+its stalls (the question that is being asked then is still answered). What is not answered by then
+is not shown."""
 
 CLOCKS = frozenset({"C", "RD_CLK", "WR_CLK"})
 
-N_DIFFERENT = 40
-"""Flip-flops in which states may differ."""
+N_DIFFERENT, FEW = 40, 2
+"""Flip-flops in which states may differ; bits of registers that say when, at first."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ class Model:
             self.values[nets.output(name)] = gate(self.terms, kind, self._inputs(name))
         self._port = {bit: port for port, bits in nets.outputs.items() for bit in bits}
         self.assumed = []
+        self._following = {}
 
     def assume(self, conditions) -> None:
         """States are those in which ``conditions`` hold."""
@@ -263,29 +266,33 @@ class Model:
         states = states or {}
         nets, cells = self.nets, self.nets.cells
         bits = cells[mutation.cell]["connections"][mutation.port]
-        changed, waiting = {}, set()
+        changed, waiting, sinks = {}, [], set(states)
+        place = self._place
+
+        def wait(name):
+            if name in place:
+                heapq.heappush(waiting, (place[name], name))
+            else:
+                sinks.add(name)
 
         def change(bit, term):
             if term != self._value(bit, changed):
                 changed[bit] = term
-                waiting.update(nets.readers.get(bit, ()))
+                for name in nets.readers.get(bit, ()):
+                    wait(name)
                 if bit == control:
-                    waiting.add(mutation.cell)
+                    wait(mutation.cell)
 
         for name, term in states.items():
             change(nets.output(name), term)
         if mutation.port in OUTPUTS and cells[mutation.cell]["type"] not in GATES:
             change(bits[mutation.bit], self._faulty(mutation, bits, changed))
         else:
-            waiting.add(mutation.cell)
-        sinks = set(states)
+            wait(mutation.cell)
         while waiting:
-            gates = [name for name in waiting if name in self._place]
-            sinks |= waiting.difference(gates)
-            if not gates:
-                break
-            name = min(gates, key=self._place.__getitem__)
-            waiting = set(gates) - {name}
+            _, name = heapq.heappop(waiting)
+            while waiting and waiting[0][1] == name:
+                heapq.heappop(waiting)
             inputs = self._inputs(name, changed)
             at = name == mutation.cell
             if at and mutation.port not in OUTPUTS:
@@ -327,14 +334,35 @@ class Model:
         return self.following(name), next_state(self.terms, cell["type"], inputs, state)
 
     def _memory_pairs(self, name, mutation, changed):
-        pairs = []
-        for port, bits in self.nets.cells[name]["connections"].items():
-            for place, bit in enumerate(bits if port not in OUTPUTS else ()):
-                now = self._value(bit, changed)
-                if (name, port, place) == (mutation.cell, mutation.port, mutation.bit):
-                    now = self._faulty(mutation, bits, changed)
-                pairs.append((self.values[bit], now))
-        return pairs
+        """What a memory gets: addresses and data count only while their port is enabled."""
+        connections = self.nets.cells[name]["connections"]
+        was, now = {}, {}
+        for port, bits in connections.items():
+            if port in OUTPUTS:
+                continue
+            was[port] = [self.values[bit] for bit in bits]
+            now[port] = [self._value(bit, changed) for bit in bits]
+            if (name, port) == (mutation.cell, mutation.port):
+                now[port][mutation.bit] = self._faulty(mutation, bits, changed)
+        for values in (was, now):
+            self._while_enabled(name, values)
+        return [pair for port in was for pair in zip(was[port], now[port], strict=True)]
+
+    def _while_enabled(self, name, values) -> None:
+        t, cell = self.terms, self.nets.cells[name]
+        both = [("WR_DATA", "WR_EN"), ("WR_ADDR", "WR_EN")]
+        if "0" not in cell["parameters"]["RD_CLK_ENABLE"]:  # others read all the time
+            both.append(("RD_ADDR", "RD_EN"))
+        for port, enable in both:
+            ports = int(cell["parameters"][f"{port[:2]}_PORTS"], 2)
+            for place in range(ports):
+                bits, enables = len(values[port]) // ports, len(values[enable]) // ports
+                on = values[enable][place * enables : (place + 1) * enables]
+                any_on = t.any(on)
+                for bit in range(bits):
+                    at = place * bits + bit
+                    open_ = on[bit] if port == "WR_DATA" else any_on
+                    values[port][at] = t.both(open_, values[port][at])
 
     def _seen(self, bit, changed):
         """An output with and without the fault; payload where it is valid."""
@@ -370,7 +398,9 @@ class Model:
             if not self.assumed:
                 return Verdict(True, "same function in every state (Bitwuzla)")
             return Verdict(True, "same function in every state with the invariants (Bitwuzla)")
-        if self.assumed and self._unseen(mutation):
+        # Few literals are soon tried; what they do not show may need all.
+        few = [flop for flop in self.control if len(self._beside(flop)) <= FEW]
+        if self.assumed and (self._unseen(mutation, few) or self._unseen(mutation, self.control)):
             return Verdict(True, "states may differ, and nobody sees it (Bitwuzla)")
         if self.terms.late:
             return Verdict(False, f"differs in a state; no answer in {BUDGET} s who sees it")
@@ -389,11 +419,11 @@ class Model:
                 return Verdict(True, "the clock of a flip-flop that never changes (Bitwuzla)")
         return Verdict(False, "a fault in a clock is not modelled")
 
-    def _unseen(self, mutation: Mutation) -> bool:
+    def _unseen(self, mutation: Mutation, control) -> bool:
         """Whether there is a relation between states, kept by every step from equal states on, in
         which all that is seen is equal: flip-flops of a set may differ, each only while others
-        (literals) have certain values. The set grows, the literals of each become fewer, until
-        what is left is inductive."""
+        (literals, of flip-flops in ``control`` or beside it) have certain values. The set grows,
+        the literals of each become fewer, until what is left is inductive."""
         t = self.terms
         unequal = {}  # flip-flop -> literals that hold while it differs
         while True:
@@ -405,7 +435,8 @@ class Model:
             ]
             found = self.differences(mutation, states)
             bad = [t.differ(*pair) for pair in found.pop(None, ())]
-            if bad and t.solve([t.any(bad), *self.assumed, *relation]) is not False:
+            solver = t.solver([*self.assumed, *relation])
+            if bad and t.check(solver, t.any(bad)) is not False:
                 return False
             grown = False
             for name, pairs in found.items():
@@ -415,13 +446,13 @@ class Model:
                 different = t.differ(*pair)
                 literals = unequal.get(name)
                 if literals is None:
-                    if t.solve([different, *self.assumed, *relation]) is False:
+                    if t.check(solver, different) is False:
                         continue
                     if len(unequal) >= N_DIFFERENT:
                         return False
-                    flops = {*self.control, *self._beside(name)}
+                    flops = {*control, *self._beside(name)}
                     literals = {(flop, value) for flop in flops for value in (0, 1)}
-                kept = self._kept(literals, different, relation)
+                kept = self._kept(literals, different, solver)
                 if kept is None:
                     return False
                 grown |= kept != unequal.get(name)
@@ -433,28 +464,30 @@ class Model:
     """Flip-flops about which the relation may speak; see :mod:`.invariants`."""
 
     def _beside(self, name) -> set[str]:
-        """The other bits of its register."""
+        """The bits of its register."""
         return {flop for word in self.nets.words if name in word for flop in word}
 
     def _literal_terms(self, literals, of):
         return [of(name) if value else self.terms.no(of(name)) for name, value in literals]
 
-    def _kept(self, literals, different, relation):
+    def _kept(self, literals, different, solver):
         """Those of ``literals`` that hold after every step after which there is a difference."""
         t = self.terms
         literals = set(literals)
         while literals:
             ordered = sorted(literals)
-            terms = self._literal_terms(ordered, self.following)
-            query = [t.any(t.no(term) for term in terms), different, *self.assumed, *relation]
-            solver = t.solve(query)
-            if solver is None:
+            terms = self._literal_terms(ordered, self._followed)
+            answer = t.check(solver, different, t.any(t.no(term) for term in terms))
+            if answer is None:
                 return None
-            if solver is False:
+            if answer is False:
                 break
-            literals = {
-                literal
-                for literal, term in zip(ordered, terms, strict=True)
-                if t.holds(solver, term)
-            }
+            flops = {name for name, _ in ordered}
+            after = {name: t.holds(solver, self._followed(name)) for name in flops}
+            literals = {(name, value) for name, value in ordered if after[name] == value}
         return literals
+
+    def _followed(self, name):
+        if name not in self._following:
+            self._following[name] = self.following(name)
+        return self._following[name]

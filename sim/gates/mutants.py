@@ -72,8 +72,8 @@ def mutants(context: Context) -> Measured:
 
     open_ones = [line for kind in kinds for line in kind.findings()]
     left = sum(len(kind.not_shown) for kind in kinds)
-    figure = f"{total('killed')} of {total('mutants')} killed, {total('stalled')} by proved stalls, "
-    figure += f"{total('equivalent')} equivalent, {left} not shown"
+    figure = f"{total('killed')} of {total('mutants')} killed, {total('stalled')} by proved stalls"
+    figure += f", {total('equivalent')} equivalent, {left} not shown"
     crashed = sum(bool(kind.crash) for kind in kinds)
     figure += f"; {crashed} of {len(kinds)} engines crashed" * bool(crashed)
     ok = not open_ones and all(kind.mutants for kind in kinds)

@@ -7,9 +7,9 @@ import pytest
 from matweave.hw import config as configuration
 from matweave.hw.emit import generate
 from matweave.sim import equivalence, invariants, mutation, stalls
-from matweave.sim.gatesim import Simulator
 from matweave.sim.gates import Context
 from matweave.sim.gates import mutants as gate
+from matweave.sim.gatesim import Simulator
 from matweave.sim.harness import wrapper
 from matweave.sim.mutation import MutantEngine, Mutation, Report
 from matweave.sim.native import EngineError
@@ -253,6 +253,42 @@ def rom(contents, outputs):
 
 
 @pytest.mark.requires_tool("bitwuzla")
+@pytest.mark.parametrize(
+    ("cell", "port", "mode", "equivalent"),
+    [
+        ("data", "B", "const1", True),  # other data, but only while nothing is written
+        ("data", "B", "const0", False),
+        ("memory", "WR_DATA", "inv", False),
+        ("memory", "WR_ADDR", "inv", False),
+        ("memory", "WR_EN", "const1", False),
+        ("memory", "RD_ADDR", "inv", False),
+    ],
+)
+def test_what_a_memory_gets_counts_while_it_is_enabled(cell, port, mode, equivalent):
+    verdict = equivalence.Model(Nets(MEMORY)).compare(fault(cell, port, mode))
+    assert verdict.equivalent is equivalent, verdict.how
+
+
+MEMORY = {
+    "ports": {
+        "i": {"direction": "input", "bits": [2, 3, 4, 20]},
+        "o": {"direction": "output", "bits": [7]},
+    },
+    "cells": {
+        "data": cell("$_AND_", A=2, B=3, Y=5),
+        "memory": {
+            "type": "$mem_v2",
+            "parameters": {"WR_PORTS": "1", "RD_PORTS": "1", "RD_CLK_ENABLE": "1"},
+            "connections": {
+                **{"WR_DATA": [5], "WR_EN": [3], "WR_ADDR": [4], "WR_CLK": [20]},
+                **{"RD_DATA": [7], "RD_EN": ["1"], "RD_ADDR": [4], "RD_CLK": [20]},
+            },
+        },
+    },
+}
+
+
+@pytest.mark.requires_tool("bitwuzla")
 def test_what_is_not_answered_in_time_is_not_shown(monkeypatch):
     model = equivalence.Model(Nets(NETLIST))
     redundant = fault("more", "Y", "const0")
@@ -283,7 +319,7 @@ def two_engines(config, monkeypatch):
 
 
 def test_a_crash_does_not_lose_the_other_engines_figures(two_engines, monkeypatch):
-    config, other, survivor, said, context = two_engines
+    config, _, survivor, said, context = two_engines
 
     def classify(engine, *_, **__):
         if engine is config:
@@ -304,7 +340,7 @@ def test_a_crash_does_not_lose_the_other_engines_figures(two_engines, monkeypatc
 
 
 def test_the_gate_passes_if_all_survivors_are_shown(two_engines, monkeypatch):
-    *_, survivor, said, context = two_engines
+    _, _, survivor, _, context = two_engines
     shown = {survivor: equivalence.Verdict(False, "killed by a stall", killed=True)}
     monkeypatch.setattr(equivalence, "classify", lambda *_, **__: shown)
     found = gate.mutants(context)
