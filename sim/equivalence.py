@@ -11,9 +11,13 @@ inputs and a free state. What is asked, in this order, each time of Bitwuzla:
 4. If not: does it differ after a very long stall (:mod:`.stalls`)? Then it is killed.
 
 Payload of a stream or response counts only while it is valid. What is left may differ in a state
-that is reachable: that is not decided here.
+that is reachable: that is not decided here. Each step has a budget of time (:data:`BUDGET`,
+:data:`PROOF`, :data:`STALLS`); a survivor that is not decided within it is one that is not shown.
 """
 
+import contextlib
+import heapq
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,16 +26,21 @@ from matweave.hw.config import GemmConfig
 
 from .harness import payload
 from .mutation import Mutation, Report
-from .nets import GATES, OUTPUTS, Nets, gate, next_state
+from .nets import GATES, OUTPUTS, ROM_PORTS, Nets, gate, next_state
 from .toolchain import ToolError
 
 LIMIT = 20_000
 """Milliseconds that one question may take."""
 
+BUDGET, PROOF, STALLS = 20, 180, 120
+"""Seconds that all questions about one survivor may take, about an engine's invariants, and about
+its stalls (the question that is being asked then is still answered). What is not answered by then
+is not shown."""
+
 CLOCKS = frozenset({"C", "RD_CLK", "WR_CLK"})
 
-N_DIFFERENT, PATIENCE = 40, 30
-"""Flip-flops in which states may differ, and seconds to look for the relation."""
+N_DIFFERENT, FEW = 40, 2
+"""Flip-flops in which states may differ; bits of registers that say when, at first."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,10 @@ def classify(
         return {}
     nets = Nets(report.netlist)
     model = Model(nets)
-    verdicts = {mutation: model.compare(mutation) for mutation in report.survivors}
+    verdicts = {}
+    for done, mutation in enumerate(report.survivors, 1):
+        verdicts[mutation] = model.compare(mutation)
+        progress(f"survivors of {config.name}, any state", done, len(report.survivors))
     open_ones = [mutation for mutation, verdict in verdicts.items() if not verdict.equivalent]
     if open_ones:
         progress(f"stalls of {config.name}", 0, 1)
@@ -68,10 +80,11 @@ def classify(
         open_ones = [mutation for mutation in open_ones if not verdicts[mutation].killed]
     if open_ones:
         progress(f"invariants of {config.name}", 0, 1)
-        model.assume(invariants.find(config, nets, model))
+        with model.terms.within(PROOF):
+            model.assume(invariants.find(config, nets, model))
     for done, mutation in enumerate(open_ones, 1):
         verdicts[mutation] = model.compare(mutation)
-        progress(f"survivors of {config.name}", done, len(open_ones))
+        progress(f"survivors of {config.name}, invariants", done, len(open_ones))
     return verdicts
 
 
@@ -87,6 +100,7 @@ class Terms:
         self.manager = bitwuzla.TermManager()
         self._bool = self.manager.mk_bool_sort()
         self.true, self.false = self.manager.mk_true(), self.manager.mk_false()
+        self._until = math.inf
 
     def free(self):
         return self.manager.mk_const(self._bool)
@@ -131,12 +145,27 @@ class Terms:
             terms = [self.either(a, b) for a, b in pairs] + terms[len(terms) & ~1 :]
         return terms[0]
 
+    @contextlib.contextmanager
+    def within(self, seconds: float):
+        """For so long questions are answered; after that the answer is ``None``."""
+        before = self._until
+        self._until = min(before, time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            self._until = before
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self._until
+
     def solver(self, conditions, *, limit: int = LIMIT):
         """A solver of states in which all ``conditions`` hold, for :meth:`check`."""
         import bitwuzla
 
         options = bitwuzla.Options()
-        options.set(bitwuzla.Option.TIME_LIMIT_PER, limit)
+        left = min(limit / 1000, self._until - time.monotonic())
+        options.set(bitwuzla.Option.TIME_LIMIT_PER, max(1, int(1000 * left)))
         options.set(bitwuzla.Option.PRODUCE_MODELS, True)
         solver = bitwuzla.Bitwuzla(self.manager, options)
         for condition in conditions:
@@ -147,6 +176,8 @@ class Terms:
         """Whether ``conditions`` can hold as well; ``None`` if that takes too long."""
         import bitwuzla
 
+        if self.late:
+            return None
         result = solver.check_sat(*conditions)
         return None if result == bitwuzla.Result.UNKNOWN else result == bitwuzla.Result.SAT
 
@@ -179,6 +210,7 @@ class Model:
             self.values[nets.output(name)] = gate(self.terms, kind, self._inputs(name))
         self._port = {bit: port for port, bits in nets.outputs.items() for bit in bits}
         self.assumed = []
+        self._following = {}
 
     def assume(self, conditions) -> None:
         """States are those in which ``conditions`` hold."""
@@ -212,8 +244,17 @@ class Model:
             return t.no(value)
         if mutation.mode in ("const0", "const1"):
             return t.true if mutation.mode == "const1" else t.false
-        control = self._value(bits[mutation.control], changed)
+        control = self._value(self._control(mutation), changed)
         return t.differ(value, control if mutation.mode == "cnot1" else t.no(control))
+
+    def _control(self, mutation: Mutation):
+        """The net of the port bit on whose value the fault depends, if there is one."""
+        if mutation.control is None:
+            return None
+        bits = self.nets.beside.get(mutation.cell)
+        return (bits or self.nets.cells[mutation.cell]["connections"][mutation.port])[
+            mutation.control
+        ]
 
     def differences(self, mutation: Mutation, states: dict | None = None) -> dict:
         """Pairs of terms (as it is, with the fault) of every sink that the fault may change: next
@@ -221,30 +262,37 @@ class Model:
 
         ``states``: terms of flip-flops whose state is another in the faulty netlist."""
         mutation = self._at_buffer(mutation)
+        control = self._control(mutation)
         states = states or {}
         nets, cells = self.nets, self.nets.cells
         bits = cells[mutation.cell]["connections"][mutation.port]
-        changed, waiting = {}, set()
+        changed, waiting, sinks = {}, [], set(states)
+        place = self._place
+
+        def wait(name):
+            if name in place:
+                heapq.heappush(waiting, (place[name], name))
+            else:
+                sinks.add(name)
 
         def change(bit, term):
             if term != self._value(bit, changed):
                 changed[bit] = term
-                waiting.update(nets.readers.get(bit, ()))
+                for name in nets.readers.get(bit, ()):
+                    wait(name)
+                if bit == control:
+                    wait(mutation.cell)
 
         for name, term in states.items():
             change(nets.output(name), term)
         if mutation.port in OUTPUTS and cells[mutation.cell]["type"] not in GATES:
             change(bits[mutation.bit], self._faulty(mutation, bits, changed))
         else:
-            waiting.add(mutation.cell)
-        sinks = set(states)
+            wait(mutation.cell)
         while waiting:
-            gates = [name for name in waiting if name in self._place]
-            sinks |= waiting.difference(gates)
-            if not gates:
-                break
-            name = min(gates, key=self._place.__getitem__)
-            waiting = set(gates) - {name}
+            _, name = heapq.heappop(waiting)
+            while waiting and waiting[0][1] == name:
+                heapq.heappop(waiting)
             inputs = self._inputs(name, changed)
             at = name == mutation.cell
             if at and mutation.port not in OUTPUTS:
@@ -252,7 +300,7 @@ class Model:
             output = nets.output(name)
             term = gate(self.terms, cells[name]["type"], inputs)
             if at and mutation.port in OUTPUTS:
-                term = self._faulty(mutation, bits, {output: term})
+                term = self._faulty(mutation, bits, {**changed, output: term})
             change(output, term)
         found = {None: []}
         for name in sinks:
@@ -286,14 +334,35 @@ class Model:
         return self.following(name), next_state(self.terms, cell["type"], inputs, state)
 
     def _memory_pairs(self, name, mutation, changed):
-        pairs = []
-        for port, bits in self.nets.cells[name]["connections"].items():
-            for place, bit in enumerate(bits if port not in OUTPUTS else ()):
-                now = self._value(bit, changed)
-                if (name, port, place) == (mutation.cell, mutation.port, mutation.bit):
-                    now = self._faulty(mutation, bits, changed)
-                pairs.append((self.values[bit], now))
-        return pairs
+        """What a memory gets: addresses and data count only while their port is enabled."""
+        connections = self.nets.cells[name]["connections"]
+        was, now = {}, {}
+        for port, bits in connections.items():
+            if port in OUTPUTS:
+                continue
+            was[port] = [self.values[bit] for bit in bits]
+            now[port] = [self._value(bit, changed) for bit in bits]
+            if (name, port) == (mutation.cell, mutation.port):
+                now[port][mutation.bit] = self._faulty(mutation, bits, changed)
+        for values in (was, now):
+            self._while_enabled(name, values)
+        return [pair for port in was for pair in zip(was[port], now[port], strict=True)]
+
+    def _while_enabled(self, name, values) -> None:
+        t, cell = self.terms, self.nets.cells[name]
+        both = [("WR_DATA", "WR_EN"), ("WR_ADDR", "WR_EN")]
+        if "0" not in cell["parameters"]["RD_CLK_ENABLE"]:  # others read all the time
+            both.append(("RD_ADDR", "RD_EN"))
+        for port, enable in both:
+            ports = int(cell["parameters"][f"{port[:2]}_PORTS"], 2)
+            for place in range(ports):
+                bits, enables = len(values[port]) // ports, len(values[enable]) // ports
+                on = values[enable][place * enables : (place + 1) * enables]
+                any_on = t.any(on)
+                for bit in range(bits):
+                    at = place * bits + bit
+                    open_ = on[bit] if port == "WR_DATA" else any_on
+                    values[port][at] = t.both(open_, values[port][at])
 
     def _seen(self, bit, changed):
         """An output with and without the fault; payload where it is valid."""
@@ -309,6 +378,12 @@ class Model:
 
     def compare(self, mutation: Mutation) -> Verdict:
         """Whether it can be told from no fault."""
+        with self.terms.within(BUDGET):
+            return self._compare(mutation)
+
+    def _compare(self, mutation: Mutation) -> Verdict:
+        if self._ignored(mutation):
+            return Verdict(True, "same function")
         if mutation.port in CLOCKS and not stopped(mutation):
             return self._compare_clock(mutation)
         t = self.terms
@@ -323,9 +398,17 @@ class Model:
             if not self.assumed:
                 return Verdict(True, "same function in every state (Bitwuzla)")
             return Verdict(True, "same function in every state with the invariants (Bitwuzla)")
-        if self.assumed and self._unseen(mutation):
+        # Few literals are soon tried; what they do not show may need all.
+        few = [flop for flop in self.control if len(self._beside(flop)) <= FEW]
+        if self.assumed and (self._unseen(mutation, few) or self._unseen(mutation, self.control)):
             return Verdict(True, "states may differ, and nobody sees it (Bitwuzla)")
+        if self.terms.late:
+            return Verdict(False, f"differs in a state; no answer in {BUDGET} s who sees it")
         return Verdict(False, "differs in a state that the vectors do not reach")
+
+    def _ignored(self, mutation: Mutation) -> bool:
+        """Whether it is at a port that a memory that became gates does not need."""
+        return mutation.cell not in self.nets.cells and mutation.port not in ROM_PORTS
 
     def _compare_clock(self, mutation) -> Verdict:
         """A flip-flop at another edge is as good if its state never changes."""
@@ -336,14 +419,13 @@ class Model:
                 return Verdict(True, "the clock of a flip-flop that never changes (Bitwuzla)")
         return Verdict(False, "a fault in a clock is not modelled")
 
-    def _unseen(self, mutation: Mutation) -> bool:
+    def _unseen(self, mutation: Mutation, control) -> bool:
         """Whether there is a relation between states, kept by every step from equal states on, in
         which all that is seen is equal: flip-flops of a set may differ, each only while others
-        (literals) have certain values. The set grows, the literals of each become fewer, until
-        what is left is inductive."""
+        (literals, of flip-flops in ``control`` or beside it) have certain values. The set grows,
+        the literals of each become fewer, until what is left is inductive."""
         t = self.terms
         unequal = {}  # flip-flop -> literals that hold while it differs
-        until = time.monotonic() + PATIENCE
         while True:
             states = {name: t.free() for name in unequal}
             relation = [
@@ -353,23 +435,24 @@ class Model:
             ]
             found = self.differences(mutation, states)
             bad = [t.differ(*pair) for pair in found.pop(None, ())]
-            if bad and t.solve([t.any(bad), *self.assumed, *relation]) is not False:
+            solver = t.solver([*self.assumed, *relation])
+            if bad and t.check(solver, t.any(bad)) is not False:
                 return False
             grown = False
             for name, pairs in found.items():
-                if time.monotonic() > until:
+                if t.late:
                     return False
                 (pair,) = pairs
                 different = t.differ(*pair)
                 literals = unequal.get(name)
                 if literals is None:
-                    if t.solve([different, *self.assumed, *relation]) is False:
+                    if t.check(solver, different) is False:
                         continue
                     if len(unequal) >= N_DIFFERENT:
                         return False
-                    flops = {*self.control, *self._beside(name)}
+                    flops = {*control, *self._beside(name)}
                     literals = {(flop, value) for flop in flops for value in (0, 1)}
-                kept = self._kept(literals, different, relation)
+                kept = self._kept(literals, different, solver)
                 if kept is None:
                     return False
                 grown |= kept != unequal.get(name)
@@ -381,28 +464,30 @@ class Model:
     """Flip-flops about which the relation may speak; see :mod:`.invariants`."""
 
     def _beside(self, name) -> set[str]:
-        """The other bits of its register."""
+        """The bits of its register."""
         return {flop for word in self.nets.words if name in word for flop in word}
 
     def _literal_terms(self, literals, of):
         return [of(name) if value else self.terms.no(of(name)) for name, value in literals]
 
-    def _kept(self, literals, different, relation):
+    def _kept(self, literals, different, solver):
         """Those of ``literals`` that hold after every step after which there is a difference."""
         t = self.terms
         literals = set(literals)
         while literals:
             ordered = sorted(literals)
-            terms = self._literal_terms(ordered, self.following)
-            query = [t.any(t.no(term) for term in terms), different, *self.assumed, *relation]
-            solver = t.solve(query)
-            if solver is None:
+            terms = self._literal_terms(ordered, self._followed)
+            answer = t.check(solver, different, t.any(t.no(term) for term in terms))
+            if answer is None:
                 return None
-            if solver is False:
+            if answer is False:
                 break
-            literals = {
-                literal
-                for literal, term in zip(ordered, terms, strict=True)
-                if t.holds(solver, term)
-            }
+            flops = {name for name, _ in ordered}
+            after = {name: t.holds(solver, self._followed(name)) for name in flops}
+            literals = {(name, value) for name, value in ordered if after[name] == value}
         return literals
+
+    def _followed(self, name):
+        if name not in self._following:
+            self._following[name] = self.following(name)
+        return self._following[name]

@@ -24,7 +24,7 @@ from .registers import READ_WRITE, Control, Mode, Register, tables
 RUNS, ROUNDS, EVERY = 256, 24, 3
 """Simulated at once; jobs of each; cycles between two samples."""
 
-TIME = 120_000
+TIME = 30_000
 """Milliseconds that one question may take."""
 
 

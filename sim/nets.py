@@ -19,6 +19,8 @@ GATES = {
     "$_MUX_": lambda t, a: t.choose(a["S"], a["B"], a["A"]),
 }
 OUTPUTS = frozenset({"Y", "Q", "RD_DATA"})
+ROM_PORTS = ("RD_ADDR", "RD_DATA")
+"""Ports of a read-only memory without a clock; it ignores the others."""
 
 
 def gate(t, kind: str, inputs: dict):
@@ -52,14 +54,20 @@ def next_state(t, kind: str, inputs: dict, state):
 class Nets:
     """``cells`` by name, as in the JSON; ``order``: the gates, each after those that drive it;
     ``flops`` and ``memories``: names; ``readers``: names of the cells that read a net;
-    ``inputs`` and ``outputs``: nets by port; ``words``: flip-flops by name of their register."""
+    ``inputs`` and ``outputs``: nets by port; ``words``: flip-flops by name of their register;
+    ``beside``: all nets of the memory port at a bit of which a read-only memory's buffer is."""
 
     def __init__(self, netlist: dict):
         self.cells = {
             name: cell for name, cell in netlist["cells"].items() if cell["type"] != "$scopeinfo"
         }
+        self.beside = {}
         for name in [name for name, cell in self.cells.items() if _is_rom(cell)]:
-            self.cells |= _rom(name, self.cells.pop(name))
+            rom = self.cells.pop(name)
+            self.cells |= _rom(name, rom)
+            for port in ROM_PORTS:
+                bits = rom["connections"][port]
+                self.beside |= {f"{name}.{port}[{i}]": bits for i in range(len(bits))}
         self.flops = [name for name, cell in self.cells.items() if "Q" in cell["connections"]]
         self.flop_set = frozenset(self.flops)
         self.memories = [name for name, cell in self.cells.items() if "mem" in cell["type"]]
@@ -164,7 +172,7 @@ def _is_rom(cell) -> bool:
 
 def _rom(name: str, cell) -> dict:
     """Multiplexers, and at every port bit a buffer named ``{name}.{port}[{bit}]``."""
-    address, data = (cell["connections"][port] for port in ("RD_ADDR", "RD_DATA"))
+    address, data = (cell["connections"][port] for port in ROM_PORTS)
     contents = cell["parameters"]["INIT"][::-1]
     cells = {}
 

@@ -9,6 +9,7 @@ both are simulated, with all registers read: a mutant whose ports then show some
 killed, by stimuli that a patient simulator could play.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -49,30 +50,32 @@ def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
     verdicts = {}
     simulator = Simulator(nets, len(able) + 1, faults=dict(enumerate(able, 1)))
     power_on = dict(simulator.state)
+    until = time.monotonic() + equivalence.STALLS
     for missing in STREAMS:
         simulator.state = dict(power_on)
         waiting = wait(config, simulator, missing)
         if waiting is None:
             continue
         terms = equivalence.Terms()
-        time = [terms.free() for _ in range(32)]
-        model, names = _model(nets, terms, waiting, time)
-        if not _keeps(model, waiting, names):
-            continue
-        for lengths in _lengths(model, waiting, time, able, verdicts):
-            for run in _seen(simulator, waiting, lengths):
-                how = f"killed by a stall of {lengths[run]:,} cycles on stream {missing}"
-                verdicts[able[run - 1]] = equivalence.Verdict(False, how, killed=True)
+        cycles = [terms.free() for _ in range(32)]
+        model, names = _model(nets, terms, waiting, cycles)
+        with terms.within(until - time.monotonic()):
+            if not _keeps(model, waiting, names):
+                continue
+            for lengths in _lengths(model, waiting, cycles, able, verdicts):
+                for run in _seen(simulator, waiting, lengths):
+                    how = f"killed by a stall of {lengths[run]:,} cycles on stream {missing}"
+                    verdicts[able[run - 1]] = equivalence.Verdict(False, how, killed=True)
     return verdicts
 
 
-def _lengths(model, waiting, time, able, verdicts) -> Iterator[dict[int, int]]:
+def _lengths(model, waiting, cycles, able, verdicts) -> Iterator[dict[int, int]]:
     """How long to stall, by run: until its state would be another, or any time if it never is."""
     first, never = {}, []
     for run, mutation in enumerate(able, 1):
         if mutation in verdicts or waiting.other >> run & 1:
             continue
-        known, cycle = _first(model, mutation, time)
+        known, cycle = _first(model, mutation, cycles)
         if known and cycle is None:
             never.append(run)
         elif known:
@@ -147,8 +150,8 @@ def _cycle(simulator, inputs) -> int:
     return other
 
 
-def _model(nets, terms, waiting, time):
-    """The netlist in that state, ``time`` (32 terms) cycles later."""
+def _model(nets, terms, waiting, cycles):
+    """The netlist in that state, ``cycles`` (32 terms) cycles later."""
     known = {}
     for name, bits in nets.inputs.items():
         values = waiting.inputs.get(name, [0] * len(bits))
@@ -165,7 +168,7 @@ def _model(nets, terms, waiting, time):
     for word, start in waiting.counters.items():
         names.update(word)
         start_bits = [terms.true if start >> place & 1 else terms.false for place in range(32)]
-        total = _sum(terms, time, start_bits)
+        total = _sum(terms, cycles, start_bits)
         known |= {nets.output(name): bit for name, bit in zip(word, total, strict=True)}
     return equivalence.Model(nets, terms, known), names
 
@@ -198,7 +201,7 @@ def _keeps(model, waiting, names) -> bool:
     return t.solve([t.any(wrong)]) is False
 
 
-def _first(model, mutation, time) -> tuple[bool, int | None]:
+def _first(model, mutation, cycles) -> tuple[bool, int | None]:
     """Whether it is known, and the first cycle in which the next state or an output would be
     another, if there is one."""
     t = model.terms
@@ -206,8 +209,8 @@ def _first(model, mutation, time) -> tuple[bool, int | None]:
     different = t.any(t.differ(*pair) for pairs in found.values() for pair in pairs)
     best, below = None, []
     while solver := t.solve([different, *below]):
-        best = sum(t.holds(solver, bit) << place for place, bit in enumerate(time))
-        below = [_less(t, time, best)]
+        best = sum(t.holds(solver, bit) << place for place, bit in enumerate(cycles))
+        below = [_less(t, cycles, best)]
     return solver is False, best
 
 

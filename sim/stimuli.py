@@ -156,6 +156,7 @@ def _starts(config: GemmConfig) -> Iterator[Step]:
     for name, limit in limits.items():
         sizes = [0, limit - 1, limit, limit + 1, *(1 << bit for bit in range(32))]
         sizes += [(1 << bit) - 1 for bit in range(2, 33)]
+        sizes += [limit ^ 1 << bit for bit in range(32)]  # two bits, in a comparison of many
         for size in sizes:
             writes = [write(Register[other], 1) for other in limits if other != name]
             yield _step(*writes, write(Register.MODE, modes[0]), *_try(write(Register[name], size)))

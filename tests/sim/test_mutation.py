@@ -7,9 +7,11 @@ import pytest
 from matweave.hw import config as configuration
 from matweave.hw.emit import generate
 from matweave.sim import equivalence, invariants, mutation, stalls
+from matweave.sim.gates import Context
+from matweave.sim.gates import mutants as gate
 from matweave.sim.gatesim import Simulator
 from matweave.sim.harness import wrapper
-from matweave.sim.mutation import MutantEngine, Mutation
+from matweave.sim.mutation import MutantEngine, Mutation, Report
 from matweave.sim.native import EngineError
 from matweave.sim.nets import Nets
 from matweave.sim.stimuli import observe, stimuli
@@ -210,17 +212,140 @@ def test_gates_simulated_in_parallel(mode):
 
 @pytest.mark.requires_tool("bitwuzla")
 def test_a_read_only_memory_becomes_gates():
-    rom = {
-        "type": "$mem_v2",
-        "parameters": {"WR_PORTS": "0", "RD_CLK_ENABLE": "0", "RD_PORTS": "1", "INIT": "0110"},
-        "connections": {"RD_ADDR": [2, 3], "RD_DATA": [7]},
-    }
-    ports = {"i": {"direction": "input", "bits": [2, 3]}, "o": {"direction": "output", "bits": [7]}}
-    nets = Nets({"ports": ports, "cells": {"rom": rom}})
+    nets = Nets(rom("0110", [7]))
     simulator = Simulator(nets, 4)
     simulator.settle({"i": [0b1010, 0b1100]}, lambda: 0)
     assert simulator.value(7) == 0b0110
-    assert not equivalence.Model(nets).compare(fault("rom", "RD_DATA", "inv")).equivalent
+    model = equivalence.Model(nets)
+    assert not model.compare(fault("rom", "RD_DATA", "inv")).equivalent
+    assert model.compare(fault("rom", "RD_EN", "const0")).equivalent  # it has no clock
+
+
+@pytest.mark.requires_tool("bitwuzla")
+@pytest.mark.parametrize(
+    ("port", "bit", "mode", "equivalent"),
+    [
+        ("RD_ADDR", 0, "cnot1", False),  # (a ^ b, b) holds a
+        ("RD_ADDR", 1, "cnot0", False),
+        ("RD_DATA", 0, "cnot1", True),  # never: the other bit is 0 everywhere
+        ("RD_DATA", 0, "cnot0", False),
+        ("RD_DATA", 1, "cnot1", False),
+    ],
+)
+def test_a_fault_that_depends_on_another_bit_of_a_read_only_memory(port, bit, mode, equivalent):
+    """Bit 0 of the words is the sum of the address's bits, bit 1 is 0."""
+    mutation = Mutation(1, mode, "rom", port, bit, 1 - bit, "")
+    verdict = equivalence.Model(Nets(rom("00010100", [7, 8]))).compare(mutation)
+    assert verdict.equivalent is equivalent, verdict.how
+
+
+def rom(contents, outputs):
+    memory = {
+        "type": "$mem_v2",
+        "parameters": {"WR_PORTS": "0", "RD_CLK_ENABLE": "0", "RD_PORTS": "1", "INIT": contents},
+        "connections": {"RD_ADDR": [2, 3], "RD_DATA": outputs, "RD_EN": ["1"]},
+    }
+    ports = {
+        "i": {"direction": "input", "bits": [2, 3]},
+        "o": {"direction": "output", "bits": outputs},
+    }
+    return {"ports": ports, "cells": {"rom": memory}}
+
+
+@pytest.mark.requires_tool("bitwuzla")
+@pytest.mark.parametrize(
+    ("cell", "port", "mode", "equivalent"),
+    [
+        ("data", "B", "const1", True),  # other data, but only while nothing is written
+        ("data", "B", "const0", False),
+        ("memory", "WR_DATA", "inv", False),
+        ("memory", "WR_ADDR", "inv", False),
+        ("memory", "WR_EN", "const1", False),
+        ("memory", "RD_ADDR", "inv", False),
+    ],
+)
+def test_what_a_memory_gets_counts_while_it_is_enabled(cell, port, mode, equivalent):
+    verdict = equivalence.Model(Nets(MEMORY)).compare(fault(cell, port, mode))
+    assert verdict.equivalent is equivalent, verdict.how
+
+
+MEMORY = {
+    "ports": {
+        "i": {"direction": "input", "bits": [2, 3, 4, 20]},
+        "o": {"direction": "output", "bits": [7]},
+    },
+    "cells": {
+        "data": cell("$_AND_", A=2, B=3, Y=5),
+        "memory": {
+            "type": "$mem_v2",
+            "parameters": {"WR_PORTS": "1", "RD_PORTS": "1", "RD_CLK_ENABLE": "1"},
+            "connections": {
+                **{"WR_DATA": [5], "WR_EN": [3], "WR_ADDR": [4], "WR_CLK": [20]},
+                **{"RD_DATA": [7], "RD_EN": ["1"], "RD_ADDR": [4], "RD_CLK": [20]},
+            },
+        },
+    },
+}
+
+
+@pytest.mark.requires_tool("bitwuzla")
+def test_what_is_not_answered_in_time_is_not_shown(monkeypatch):
+    model = equivalence.Model(Nets(NETLIST))
+    redundant = fault("more", "Y", "const0")
+    assert model.compare(redundant).equivalent
+    monkeypatch.setattr(equivalence, "BUDGET", 0)
+    verdict = model.compare(redundant)
+    assert not verdict.equivalent and "no answer" in verdict.how
+
+
+@pytest.mark.requires_tool("bitwuzla")
+def test_invariants_that_are_not_proved_in_time_are_none(ring):
+    model, candidates = ring
+    assert invariants.proved(model, candidates)
+    with model.terms.within(0):
+        assert invariants.proved(model, candidates) == []
+
+
+@pytest.fixture
+def two_engines(config, monkeypatch):
+    """A gate that looks at two engines: of three mutants, one survives."""
+    other = configuration.load("tiny_ws")
+    monkeypatch.setattr(gate, "engines", lambda context: [config, other])
+    survivor = fault("more", "Y", "inv")
+    report = Report(3, 2, [survivor], 10)
+    monkeypatch.setattr(mutation, "run", lambda *_, **__: report)
+    said = []
+    return config, other, survivor, said, Context(1, True, lambda step, *_: said.append(step))
+
+
+def test_a_crash_does_not_lose_the_other_engines_figures(two_engines, monkeypatch):
+    config, _, survivor, said, context = two_engines
+
+    def classify(engine, *_, **__):
+        if engine is config:
+            return [][1]
+        return {survivor: equivalence.Verdict(True, "same function")}
+
+    monkeypatch.setattr(equivalence, "classify", classify)
+    found = gate.mutants(context)
+    assert not found.ok
+    assert found.figure == (
+        "4 of 6 killed, 0 by proved stalls, 1 equivalent, 1 not shown; 1 of 2 engines crashed"
+    )
+    assert "IndexError" in found.findings[0] and "classify" in found.findings[0]
+    assert "not judged" in found.findings[1] and len(found.findings) == 2
+    assert all("tiny_os" in line for line in found.findings)
+    assert "tiny_ws 2/3, 1 equivalent" in found.detail
+    assert set(found.findings) < set(said)  # as it goes
+
+
+def test_the_gate_passes_if_all_survivors_are_shown(two_engines, monkeypatch):
+    _, _, survivor, _, context = two_engines
+    shown = {survivor: equivalence.Verdict(False, "killed by a stall", killed=True)}
+    monkeypatch.setattr(equivalence, "classify", lambda *_, **__: shown)
+    found = gate.mutants(context)
+    assert found.ok and not found.findings
+    assert found.figure == "4 of 6 killed, 2 by proved stalls, 0 equivalent, 0 not shown"
 
 
 @pytest.mark.slow
