@@ -1,6 +1,7 @@
 """What every test has: the seed, and ``requires_tool``, which says what it needs to run.
 
-Its arguments are programs, Python packages, or ``proofs``: all that ``sim.formal`` needs.
+Its arguments are programs, Python packages, ``proofs``: all that ``sim.formal`` needs, or
+``sky130``: the Liberty file that lies beside the checkout, not in it.
 """
 
 import importlib.util
@@ -8,6 +9,7 @@ import os
 import shutil
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 SEED = int(os.environ.get("MATWEAVE_SEED", "20261122"))
 """Of every random choice in the tests; ``MATWEAVE_SEED`` changes it."""
+
+SKY130 = Path(__file__).parents[2] / "shared" / "liberty" / "sky130hd_tt.lib.gz"
 
 REQUIRE_TOOLS = os.environ.get("MATWEAVE_REQUIRE_TOOLS", "0") not in ("", "0")
 
@@ -59,6 +63,8 @@ def _missing(name: str) -> str:
             return ""
     except toolchain.ToolError as error:
         return str(error)
+    if name == "sky130":
+        return "" if SKY130.is_file() else f"{SKY130.name} was not found beside the checkout"
     found = shutil.which(name) or importlib.util.find_spec(name)
     return "" if found else f"{name} was not found"
 

@@ -178,11 +178,12 @@ def test_blocks_and_flat_agree():
     library, flow = generic.library(), Flow(script="amap")
     blocks = measure.Array(settings).measure(library, flow)
     flat = measure.Array(settings, flat=True).measure(library, flow)
-    assert flat.area == pytest.approx(blocks.area, rel=0.05)
+    # Of six PEs alone, what blocks cannot share counts for more than in a real array.
+    assert flat.area == pytest.approx(blocks.area, rel=0.1)
     assert flat.critical == pytest.approx(blocks.critical, rel=0.15)
 
 
-@pytest.mark.skipif(not SKY130.is_file(), reason="no sky130hd Liberty beside the checkout")
+@pytest.mark.requires_tool("sky130")
 def test_one_pe_in_sky130():
     library = liberty.load(SKY130)
     int8 = Format(8)
