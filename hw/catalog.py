@@ -10,6 +10,7 @@ A PE is one file in ``hw/pe/`` with a module-level literal::
         "saturates_in_array": True,   # False: it only ever adds modulo 2**width
         "edge_latency": 0,            # cycles at the array's edge; 1: a register behind recoders
         "resolve_latency": 0,         # cycles at the drain; 1: a redundant sum is added up there
+        "lanes": 4, "sparse": False,  # of digit-serial PEs: digits per cycle, zeros skipped or not
         "options": {                  # further keys of [pe], passed to the PE as keywords
             "encode": {"allowed": ["a", "b"], "default": "a", "description": "..."},
         },
@@ -43,6 +44,8 @@ class PeFacts:
     saturates_in_array: bool = True
     edge_latency: int = 0
     resolve_latency: int = 0
+    lanes: int = 1
+    sparse: bool = True
     options: Mapping[str, Mapping] = field(default_factory=dict)
 
 

@@ -13,6 +13,8 @@ FACTS = {
     "saturates_in_array": False,
     "edge_latency": 1,
     "resolve_latency": 1,
+    "lanes": 4,
+    "sparse": False,
     "options": {
         "lanes": {
             "allowed": [1, 2, 4, 8],

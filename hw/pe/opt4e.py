@@ -13,6 +13,7 @@ FACTS = {
     "saturates_in_array": False,
     "edge_latency": 1,
     "resolve_latency": 1,
+    "lanes": 4,
     "options": {
         "digits": {
             "allowed": ["ent", "booth"],

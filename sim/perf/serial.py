@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from matweave.hw import catalog
 from matweave.hw.config import GemmConfig
 
 from ..golden import recoding
 from .gemm import output_latency
 
-LANES = {"opt4c": 1, "opt4e": 4}
-DENSE = ("opt2",)
 RESULT = 6
 """Cycles from a grant to a result that can be taken."""
 
@@ -30,9 +29,10 @@ def digits_of(config: GemmConfig, values: np.ndarray) -> np.ndarray:
 
 def passes(config: GemmConfig, a: np.ndarray) -> list[list[int]]:
     """For each row of A the cycles of its passes over K; one cycle if it is zero."""
-    lanes, (m, k) = config.pe.options.get("lanes", LANES.get(config.pe.kind)), a.shape
+    facts, (m, k) = catalog.pes()[config.pe.kind], a.shape
+    lanes = config.pe.options.get("lanes", facts.lanes)
     digits = digits_of(config, a)
-    if config.pe.kind in DENSE:
+    if not facts.sparse:
         return [[-(-k // lanes)] * digits.shape[-1] for _ in range(m)]
     padded = np.zeros((m, -(-k // lanes) * lanes, digits.shape[-1]), int)
     padded[:, :k] = digits

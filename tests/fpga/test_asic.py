@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from matweave.fpga.targets.asic import adders, boolean, fanout, generic, liberty, measure, timing
+from matweave.fpga.targets.asic import boolean, fanout, generic, liberty, measure, timing
 from matweave.fpga.targets.asic.flow import Flow, pruned
 from matweave.fpga.targets.asic.netlist import Instance, Netlist
 from matweave.hw import config
@@ -80,11 +80,6 @@ def test_cells_that_are_not_logic_are_left_out(tiny):
     text = pruned(tiny)
     assert "dlygate" not in text and "odd" not in text
     assert set(liberty.parse(text).cells) == {"inv", "fa", "dff"}
-
-
-def test_the_full_adder_is_found_by_its_functions(tiny):
-    cell, total, carry = adders.full_adder(tiny)
-    assert (cell.name, total, carry) == ("fa", "S", "CO")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Verilog to standard cells: Yosys and ABC, with sizing and buffering for a target period.
 
-One flow for every design; what may differ is in :class:`Flow`, and the same variants are tried on
-all that are compared.
+One flow for every design; what may differ is in :class:`Flow`. Which variants a design is tried
+with is up to the caller.
 """
 
 import json
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from ....sim import cache, toolchain
 from ....sim import netlist as yosys_runs
-from . import adders
 from .liberty import Library, pruned
 from .netlist import Netlist, flatten
 
@@ -20,14 +19,13 @@ class Flow:
     """How to synthesise.
 
     ``booth``: Yosys's Booth multipliers in the place of its default ones. ``adder_tree``: its
-    ``arith_tree`` pass (sums of several numbers in carry-save). ``full_adders``: map full adders to
-    the library's cell before ABC. ``sizing``: ABC's buffers and gate sizes; ``period`` (ps): the
-    target that they and the mapping are to reach.
+    ``arith_tree`` pass (sums of several numbers in carry-save). ``sizing``: ABC's buffers and gate
+    sizes; ``period`` (ps): the target that they and the mapping are to reach. ``script``: one of
+    :data:`SCRIPTS`.
     """
 
     booth: bool = False
     adder_tree: bool = False
-    full_adders: bool = False
     sizing: bool = True
     period: int | None = None
     script: str = "standard"
@@ -42,8 +40,7 @@ class Flow:
 
     @property
     def label(self) -> str:
-        words = [self.multiplier] + ["fa-cells"] * self.full_adders
-        words += ["unsized"] * (not self.sizing)
+        words = [self.multiplier] + ["unsized"] * (not self.sizing)
         words += [self.script] * (self.script != "standard")
         return "-".join(words)
 
@@ -54,18 +51,8 @@ _LOGIC = "strash;&get -n;&fraig -x;&put;scorr;dc2;strash;"
 SCRIPTS = {
     # Yosys's own, but that the inputs' nets are buffered too: codes and controls have many readers.
     "standard": (_LOGIC + "&get -n;&dch -f;&nf {D};&put;", "buffer -p;topo;upsize {D};dnsize {D};"),
-    "plain": (_LOGIC + "&get -n;&dch -f;&nf {D};&put;", "buffer;upsize {D};dnsize {D};"),
-    "map": (_LOGIC + "dch -f;map -B 0.9 {D};topo;", "buffer -p;topo;upsize {D};dnsize {D};"),
-    "speed": (
-        _LOGIC + "&get -n;&st;&syn3;&syn3;&syn4;&put;dch -f;map -B 0.9 {D};topo;",
-        "buffer -p;topo;upsize {D};dnsize {D};",
-    ),
     "if": (
         _LOGIC + "&get -n;&st;&dch;&put;if -g -K 6;strash;dch -f;map {D};topo;",
-        "buffer -p;topo;upsize {D};dnsize {D};",
-    ),
-    "if-nf": (
-        _LOGIC + "&get -n;&st;&dch;&put;if -g -K 6;strash;&get -n;&dch -f;&nf {D};&put;",
         "buffer -p;topo;upsize {D};dnsize {D};",
     ),
     "amap-if": (
@@ -133,11 +120,7 @@ def script(top: str, flow: Flow, library: Library, keep: tuple[str, ...]) -> tup
     lines = ["read_verilog design.v", f"hierarchy -check -top {top}"]
     lines += [f"setattr -mod -set keep_hierarchy 1 {name}" for name in keep]
     lines += [f"synth -flatten -noabc {options}-top {top} -run begin:fine"]
-    if flow.full_adders and library_adder(library):
-        lines += ["techmap -map adders.v"]
     lines += [f"synth -flatten -noabc {options}-top {top} -run fine:check"]
-    if flow.full_adders and library_adder(library):
-        lines += ["extract_fa -fa", "techmap -map adders.v", "opt -fast", "techmap", "opt -fast"]
     lines += ["opt -full", f"dfflibmap -liberty {path}", "opt"]
     target = f" -D {flow.period}" if flow.period else ""
     first, sizing = SCRIPTS[flow.script]
@@ -154,10 +137,6 @@ def script(top: str, flow: Flow, library: Library, keep: tuple[str, ...]) -> tup
     return "\n".join(lines) + "\n", commands.replace(";", "\n") + "\n"
 
 
-def library_adder(library: Library):
-    return adders.full_adder(library)
-
-
 def synthesise(
     verilog: str, top: str, library: Library, flow: Flow, *, keep: tuple[str, ...] = ()
 ) -> Mapped:
@@ -172,8 +151,6 @@ def synthesise(
         "abc.script": abc,
         "abc.constr": f"set_driving_cell {driver}\nset_load {load:.4f} [all_outputs]\n",
     }
-    if flow.full_adders and library_adder(library):
-        files["adders.v"] = adders.techmap(library)
     folder = yosys_runs.yosys("asic", commands, files)
     modules = json.loads((folder / "mapped.json").read_text())["modules"]
     modules = {

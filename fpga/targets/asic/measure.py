@@ -18,7 +18,7 @@ from .throughput import cycles_per_mac
 
 SCRIPTS = ("if", "amap")
 """ABC scripts that every design is tried with: the first wins where there is a carry-propagate
-adder, the second in carry-save logic. The others of ``flow.SCRIPTS`` were tried and never won."""
+adder, the second in carry-save logic."""
 
 GENERIC_SCRIPTS = ("amap-if", "amap")
 """With the generic library, on which ABC's ``map`` ends in a trap."""
