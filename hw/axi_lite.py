@@ -49,7 +49,16 @@ class AxiLiteSlave(wiring.Component):
         have_address = Signal()
         have_data = Signal()
         respond = Signal()
+        # Payload needs no reset.
+        word = Signal.like(self.w_word, name="w_word_register", reset_less=True)
+        data = Signal.like(self.w_data, name="w_data_register", reset_less=True)
+        strobe = Signal.like(self.w_strobe, name="w_strobe_register", reset_less=True)
+        response = Signal.like(self.s_axil_bresp, name="bresp_register", reset_less=True)
         m.d.comb += [
+            self.w_word.eq(word),
+            self.w_data.eq(data),
+            self.w_strobe.eq(strobe),
+            self.s_axil_bresp.eq(response),
             self.s_axil_awready.eq(~have_address),
             self.s_axil_wready.eq(~have_data),
             self.s_axil_bvalid.eq(respond),
@@ -57,16 +66,16 @@ class AxiLiteSlave(wiring.Component):
             self.write.eq(have_address & have_data & ~respond),
         ]
         with m.If(self.s_axil_awvalid & self.s_axil_awready):
-            m.d.sync += [self.w_word.eq(self.s_axil_awaddr[2:]), have_address.eq(1)]
+            m.d.sync += [word.eq(self.s_axil_awaddr[2:]), have_address.eq(1)]
         with m.If(self.s_axil_wvalid & self.s_axil_wready):
             m.d.sync += [
-                self.w_data.eq(self.s_axil_wdata),
-                self.w_strobe.eq(self.s_axil_wstrb),
+                data.eq(self.s_axil_wdata),
+                strobe.eq(self.s_axil_wstrb),
                 have_data.eq(1),
             ]
         with m.If(self.write):
             m.d.sync += [
-                self.s_axil_bresp.eq(self.w_response),
+                response.eq(self.w_response),
                 have_address.eq(0),
                 have_data.eq(0),
                 respond.eq(1),
@@ -76,7 +85,11 @@ class AxiLiteSlave(wiring.Component):
 
     def _read_channels(self, m):
         respond = Signal()
+        data = Signal.like(self.s_axil_rdata, name="rdata_register", reset_less=True)
+        response = Signal.like(self.s_axil_rresp, name="rresp_register", reset_less=True)
         m.d.comb += [
+            self.s_axil_rdata.eq(data),
+            self.s_axil_rresp.eq(response),
             self.s_axil_arready.eq(~respond),
             self.s_axil_rvalid.eq(respond),
             self.read.eq(self.s_axil_arvalid & self.s_axil_arready),
@@ -84,8 +97,8 @@ class AxiLiteSlave(wiring.Component):
         ]
         with m.If(self.read):
             m.d.sync += [
-                self.s_axil_rdata.eq(self.r_data),
-                self.s_axil_rresp.eq(self.r_response),
+                data.eq(self.r_data),
+                response.eq(self.r_response),
                 respond.eq(1),
             ]
         with m.Elif(self.s_axil_rready):

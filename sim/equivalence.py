@@ -8,7 +8,9 @@ inputs and a free state. What is asked, in this order, each time of Bitwuzla:
    at power-on and after every cycle.
 3. The same but for some flip-flops whose difference nobody sees: states may differ in them while
    certain conditions hold, and this relation, which starts as equality, is proved to be kept.
-4. If not: does it differ after a very long stall (:mod:`.stalls`)? Then it is killed.
+4. The same in every state that can be reached, which a model checker proves
+   (:mod:`.reachability`, if ABC is installed).
+5. If not: does it differ after a very long stall (:mod:`.stalls`)? Then it is killed.
 
 Payload of a stream or response counts only while it is valid. What is left may differ in a state
 that is reachable: that is not decided here. Each step has a budget of time (:data:`BUDGET`,
@@ -63,7 +65,7 @@ def classify(
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> dict[Mutation, Verdict]:
     """A verdict on every survivor of ``report``."""
-    from . import invariants, stalls
+    from . import invariants, reachability, stalls
 
     if not report.survivors:
         return {}
@@ -74,6 +76,8 @@ def classify(
         verdicts[mutation] = model.compare(mutation)
         progress(f"survivors of {config.name}, any state", done, len(report.survivors))
     open_ones = [mutation for mutation, verdict in verdicts.items() if not verdict.equivalent]
+    verdicts |= reachability.harmless(config, nets, open_ones, progress)
+    open_ones = [mutation for mutation in open_ones if not verdicts[mutation].equivalent]
     if open_ones:
         progress(f"stalls of {config.name}", 0, 1)
         verdicts |= stalls.killed(config, nets, open_ones)
@@ -260,10 +264,13 @@ class Model:
         """Pairs of terms (as it is, with the fault) of every sink that the fault may change: next
         states by flip-flop, and ``None``: outputs and what memories get.
 
-        ``states``: terms of flip-flops whose state is another in the faulty netlist."""
+        ``states``: terms of flip-flops whose state is another in the faulty netlist (not for a
+        fault at a flip-flop's clock: what it has at the falling edge all others see at the next
+        rising one; inputs change after rising edges)."""
         mutation = self._at_buffer(mutation)
-        control = self._control(mutation)
-        states = states or {}
+        early = self._early(mutation)
+        control = None if early else self._control(mutation)
+        states = {mutation.cell: self.following(mutation.cell)} if early else states or {}
         nets, cells = self.nets, self.nets.cells
         bits = cells[mutation.cell]["connections"][mutation.port]
         changed, waiting, sinks = {}, [], set(states)
@@ -285,7 +292,9 @@ class Model:
 
         for name, term in states.items():
             change(nets.output(name), term)
-        if mutation.port in OUTPUTS and cells[mutation.cell]["type"] not in GATES:
+        if early:
+            pass
+        elif mutation.port in OUTPUTS and cells[mutation.cell]["type"] not in GATES:
             change(bits[mutation.bit], self._faulty(mutation, bits, changed))
         else:
             wait(mutation.cell)
@@ -304,6 +313,8 @@ class Model:
             change(output, term)
         found = {None: []}
         for name in sinks:
+            if early and name == mutation.cell:
+                continue  # its state is the same, only half a cycle before the others'
             if "Q" in cells[name]["connections"]:
                 found[name] = [self._flop_pair(name, mutation, changed, states)]
             else:
@@ -313,6 +324,16 @@ class Model:
             name: [(was, now) for was, now in pairs if was != now] for name, pairs in found.items()
         }
         return {name: pairs for name, pairs in pairs.items() if pairs}
+
+    def modelled(self, mutation: Mutation) -> bool:
+        """Whether :meth:`differences` can say what the fault does."""
+        clock = mutation.port in CLOCKS
+        return not clock or stopped(mutation) or self._early(mutation)
+
+    def _early(self, mutation: Mutation) -> bool:
+        """Whether the fault is a flip-flop at the falling edge."""
+        flop = mutation.cell in self.nets.flop_set
+        return flop and mutation.port in CLOCKS and not stopped(mutation)
 
     def _at_buffer(self, mutation: Mutation) -> Mutation:
         """Where that port bit is, if the cell is a memory that became gates."""
@@ -384,8 +405,8 @@ class Model:
     def _compare(self, mutation: Mutation) -> Verdict:
         if self._ignored(mutation):
             return Verdict(True, "same function")
-        if mutation.port in CLOCKS and not stopped(mutation):
-            return self._compare_clock(mutation)
+        if not self.modelled(mutation):
+            return Verdict(False, "a fault in a memory's clock is not modelled")
         t = self.terms
         found = self.differences(mutation)
         if not found:
@@ -410,21 +431,14 @@ class Model:
         """Whether it is at a port that a memory that became gates does not need."""
         return mutation.cell not in self.nets.cells and mutation.port not in ROM_PORTS
 
-    def _compare_clock(self, mutation) -> Verdict:
-        """A flip-flop at another edge is as good if its state never changes."""
-        if "Q" in self.nets.cells[mutation.cell]["connections"]:
-            t = self.terms
-            change = t.differ(self.state(mutation.cell), self.following(mutation.cell))
-            if t.solve([change, *self.assumed]) is False:
-                return Verdict(True, "the clock of a flip-flop that never changes (Bitwuzla)")
-        return Verdict(False, "a fault in a clock is not modelled")
-
     def _unseen(self, mutation: Mutation, control) -> bool:
         """Whether there is a relation between states, kept by every step from equal states on, in
         which all that is seen is equal: flip-flops of a set may differ, each only while others
         (literals, of flip-flops in ``control`` or beside it) have certain values. The set grows,
         the literals of each become fewer, until what is left is inductive."""
         t = self.terms
+        if self._early(mutation):
+            return False
         unequal = {}  # flip-flop -> literals that hold while it differs
         while True:
             states = {name: t.free() for name in unequal}

@@ -27,11 +27,19 @@ opt -full
 clean
 write_json netlist.json
 mutate -list {count} -seed {seed} -ctrl {select} {width} 1 -o mutations.ys
+"""
+"""Memories stay memories: a fault in one of their cells is one that any job finds."""
+
+MUTANTS = """
+read_json netlist.json
 script mutations.ys
 opt_clean
 write_verilog -noattr mutants.v
 """
-"""Memories stay memories: a fault in one of their cells is one that any job finds."""
+
+UNCONNECTED, SPARE = ("RD_SRST", "RD_ARST"), 10
+"""Ports of memories, never connected here, at which Yosys cannot have a fault; and how many more
+mutants are drawn, to replace those."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +85,15 @@ class Report:
 
 def mutate(verilog: str, top: str, count: int, seed: int) -> Mutants:
     """``count`` mutants of module ``top`` after synthesis, drawn with ``seed``."""
-    script = MUTATE.format(top=top, count=count, seed=seed, select=SELECT, width=WIDTH)
-    folder = netlist.yosys("mutants", script, {"design.v": verilog})
-    lines = (folder / "mutations.ys").read_text().splitlines()
-    return Mutants(
-        (folder / "mutants.v").read_text(),
-        [_mutation(line) for line in lines if line.startswith("mutate")],
-        json.loads((folder / "netlist.json").read_text())["modules"][top],
-    )
+    script = MUTATE.format(top=top, count=count + SPARE, seed=seed, select=SELECT, width=WIDTH)
+    folder = netlist.yosys("mutations", script, {"design.v": verilog})
+    text = (folder / "netlist.json").read_text()
+    drawn = {_mutation(line): line for line in (folder / "mutations.ys").read_text().splitlines()}
+    taken = [mutation for mutation in drawn if mutation.port not in UNCONNECTED][:count]
+    lines = "\n".join(drawn[mutation] for mutation in taken)
+    files = {"netlist.json": text, "mutations.ys": lines + "\n"}
+    folder = netlist.yosys("mutants", MUTANTS, files)
+    return Mutants((folder / "mutants.v").read_text(), taken, json.loads(text)["modules"][top])
 
 
 def _mutation(line: str) -> Mutation:

@@ -28,6 +28,8 @@ from .registers import COUNTERS, READ_WRITE, Control, Mode, Register, Response, 
 PLAIN = Setting()
 WATCHDOG = 3_000
 N_JOBS, N_RESETS, N_SCALES, N_STORMS = 70, 60, 60, 16
+CUT = 8
+"""Cycles that a register write takes, with its response."""
 LONG = 1 << 14
 """Longest pause, for the counters' bits."""
 
@@ -85,6 +87,7 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from _errors(config)
     yield from _writes(config)
     yield from _resets(config, seed)
+    yield from _cut(config, seed)
     yield from _busy(config, seed)
     yield from _bounds(config)
     yield from _storms(config, seed)
@@ -318,6 +321,26 @@ def _aborted(step: Step, cycle: int) -> Step:
     return dataclasses.replace(step, operations=(*step.operations, reset), job=None)
 
 
+def _cut(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """A reset in every cycle of a write to a channel table, and a job that shows the tables."""
+    rng = np.random.default_rng([seed, 8])
+    g, limits = config.geometry, config.limits
+    size = min(2 * g.m, limits.m), min(2 * g.n, limits.n)
+    bias = rng.integers(-(1 << 20), 1 << 20, size[1])
+    scale = {"multiplier": 1 << 30, "shift": 35, "requantize": True}
+    scale = {} if config.output.mode == "raw" else scale
+    whole = _job(config, _sums(config, *size, 1, rng, bias=bias, **scale), fill=rng)
+    base = tables(limits.n)
+    shows = tuple(op for op in whole.operations if op.address < min(base.values()))
+    yield whole
+    for name, data in (("bias", 0x1234), ("multiplier", 5), ("shift", 3)):
+        for cycle in range(CUT):
+            options = {"hard_reset": (cycle, 1), "watchdog": WATCHDOG, "drain": 4}
+            yield Step(operations=(write(base[name], data),), options=options)
+            yield dataclasses.replace(whole, operations=shows, job=None)
+            yield whole
+
+
 def _busy(config: GemmConfig, seed: int) -> Iterator[Step]:
     """Everything that is refused while a job runs, and counters cleared in its middle."""
     rng = np.random.default_rng([seed, 3])
@@ -382,11 +405,11 @@ def _watched(config: GemmConfig, seed: int) -> Iterator[Step]:
     rng = np.random.default_rng([seed, 6])
     limits = config.limits
     watch = [read(Register[name]) for name in ("TILES", "STATUS", "CYCLES", "STALL_C", "TILES")]
-    for index in range(12):
+    for index in range(18):
         m, n = (limits.m, limits.n) if index % 2 else rng.integers(1, (limits.m, limits.n)) + 1
         k = (1, 2, limits.k)[index // 2 % 3]
         step = _job(config, _sums(config, int(m), int(n), k, rng), fill=rng)
-        hold = {"c": Pause(0.05, (30, 200)[index // 6], seed=index + 1)}
+        hold = {"c": Pause(0.05, (30, 200, 1500)[index // 6], seed=index + 1)}
         options = {"pauses": hold, "watchdog": WATCHDOG, "drain": 4}
         yield Step(step.inputs, step.outputs, (*step.operations, *watch * 60), options)
         yield _step(*_all_registers())

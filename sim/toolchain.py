@@ -202,6 +202,15 @@ def yosys() -> Tool:
     return probe("Yosys", path, ["-V"], MIN_YOSYS, install)
 
 
+def abc() -> Tool:
+    """ABC, for model checking: Debian's ``berkeley-abc``, or ``abc`` as of Yosys' own build."""
+    install = "apt install berkeley-abc"
+    for name in ("berkeley-abc", "yosys-abc"):
+        if path := shutil.which(name):
+            return Tool("ABC", Path(path), "")
+    return Tool("ABC", find("abc", install), "")
+
+
 def environment() -> dict[str, str]:
     """The environment in which Verilator and its makefiles run."""
     tool = verilator()

@@ -53,6 +53,7 @@ def _missing(name: str) -> str:
     from matweave.sim import formal, toolchain
 
     searches = {
+        "abc": toolchain.abc,
         "verilator": toolchain.verilator,
         "yosys": toolchain.yosys,
         "proofs": formal.check_tools,

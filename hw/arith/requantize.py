@@ -39,6 +39,7 @@ class Requantizer(wiring.Component):
     shift : In(6)
         0 to 62.
     zero_point : In(signed(17))
+        Of the results, as ``relu``: constant while there are any on their way.
     relu : In(1)
         Results below the zero point (real zero) become the zero point.
     o : Out(out_format)
@@ -77,15 +78,11 @@ class Requantizer(wiring.Component):
         # Stage 1.
         product = Signal(signed(self.in_format.width + 31), reset_less=True)
         shift = Signal(6, reset_less=True)
-        relu = Signal(reset_less=True)
-        zero_points = [Signal(signed(17), name=f"zero_point_{n}", reset_less=True) for n in (1, 2)]
         factor = self._shifted_left(m) if double else self.i
         with m.If(self.en):
             m.d.sync += [
                 product.eq(factor * self.multiplier),
                 shift.eq(self.shift),
-                relu.eq(self.relu),
-                zero_points[0].eq(self.zero_point),
             ]
 
         # Stage 2. SaturatingRoundingDoublingHighMul is half_up by 31 bits (it never saturates, as
@@ -104,17 +101,16 @@ class Requantizer(wiring.Component):
             m.d.sync += [
                 floor.eq(scaled),
                 round_up.eq(increment),
-                zero_points[1].eq(zero_points[0]),
             ]
             # floor < 0 makes the rounded value at most 0.
-            with m.If(relu & value[-1]):
+            with m.If(self.relu & value[-1]):
                 m.d.sync += [floor.eq(0), round_up.eq(0)]
 
         # Stage 3.
         low, high = self.out_format.min, self.out_format.max
         total = Signal(signed(_KEPT + 1))
         result = Signal.like(self.o, reset_less=True)
-        m.d.comb += total.eq(floor + zero_points[1] + round_up)
+        m.d.comb += total.eq(floor + self.zero_point + round_up)
         with m.If(self.en):
             m.d.sync += result.eq(Mux(total < low, low, Mux(total > high, high, total)))
         m.d.comb += self.o.eq(result)
@@ -160,10 +156,14 @@ class Requantizer(wiring.Component):
                 Rounding.TFLITE_DOUBLE: lambda: guard & (sticky | ~negative),
             }[self.rounding]()
         )
+        # Of what does not fit, so many bits change nothing: with any zero point it is still beyond
+        # the output format. (Its largest is 2**16 - 1, that of a zero point 2**16.)
+        free = ((1 << 16) - self.out_format.max).bit_length() - 1
         fits = Signal()
         saturated = Signal(signed(_KEPT))
+        limit = Cat(floor[:free], (~negative).replicate(_KEPT - 1 - free), negative)
         m.d.comb += [
             fits.eq((floor[_KEPT - 1 :] ^ negative.replicate(width - _KEPT)) == 0),
-            saturated.eq(Mux(fits, floor[:_KEPT], Cat((~negative).replicate(_KEPT - 1), negative))),
+            saturated.eq(Mux(fits, floor[:_KEPT], limit)),
         ]
         return saturated, increment

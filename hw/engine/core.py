@@ -173,7 +173,11 @@ def mask_depth(m, a_data, geometry: Geometry, width: int, size, enable_name: str
     """
     if geometry.k == 1:
         return a_data
-    keep = Signal(geometry.k, name=enable_name)
-    m.d.sync += keep.eq(Cat(size > d for d in range(geometry.k)))
+    # A block has one element along K at least.
+    keep = Signal(geometry.k - 1, name=enable_name, reset_less=True)
+    m.d.sync += keep.eq(Cat(size > d for d in range(1, geometry.k)))
     lanes = [a_data.word_select(lane, width) for lane in range(geometry.a_lanes)]
-    return Cat(Mux(keep[lane % geometry.k], value, 0) for lane, value in enumerate(lanes))
+    return Cat(
+        Mux(keep[lane % geometry.k - 1], value, 0) if lane % geometry.k else value
+        for lane, value in enumerate(lanes)
+    )

@@ -74,9 +74,9 @@ class OutputStationaryCore(wiring.Component):
         running = Signal()
         issue = Signal()
         gate = Signal()
-        a_base = Signal(range(self.a_depth))
+        a_base = Signal(range(self.a_depth), reset_less=True)
         a_head = Signal(range(self.a_depth))
-        b_head = Signal(range(max(self.b_depth, 2)))
+        b_head = Signal(range(max(self.b_depth, 2)), reset_less=True)
         a_here = Signal()
         b_here = Signal()
         a_free = Signal()
@@ -85,9 +85,10 @@ class OutputStationaryCore(wiring.Component):
             a_head.eq(a_base + blocks.index),
             a_buffer.r_addr.eq(a_head),
             b_buffer.r_addr.eq(b_head),
-            # A beat that arrives in this very cycle is read with its new value.
-            a_here.eq((a_level > blocks.index) | (a_push & (a_level == blocks.index))),
-            b_here.eq((b_level > b_head) | (b_push & (b_level == b_head))),
+            # Never more were used than are there, and a beat that arrives in this very cycle is
+            # read with its new value.
+            a_here.eq((a_level != blocks.index) | a_push),
+            b_here.eq((b_level != b_head) | b_push),
             gate.eq(~blocks.last | room),
             issue.eq(running & a_here & b_here & gate),
             a_free.eq(issue & finished(blocks, columns)),
@@ -110,9 +111,9 @@ class OutputStationaryCore(wiring.Component):
 
         # The buffers answer a cycle later; so do these.
         valid = Signal()
-        first = Signal()
-        last = Signal()
-        size = Signal.like(rows.size, name="size")
+        first = Signal(reset_less=True)
+        last = Signal(reset_less=True)
+        size = Signal.like(rows.size, name="size", reset_less=True)
         m.d.sync += [
             valid.eq(issue),
             first.eq(blocks.index == 0),
@@ -170,7 +171,7 @@ class OutputStationaryCore(wiring.Component):
         tail, taken = level, level + push
         if freed is not None:
             ready, taken = ready & (level != depth), level + push - freed
-            tail = Signal(range(depth), name=f"{name}_tail")
+            tail = Signal(range(depth), name=f"{name}_tail", reset_less=True)
             m.d.sync += tail.eq(Mux(self.start, 0, tail + push))
         m.d.sync += level.eq(Mux(self.start, 0, taken))
         m.d.comb += [

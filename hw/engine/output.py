@@ -66,7 +66,9 @@ class _Rows:
 
     def __init__(self, m, size, limit: int):
         self._m = m
-        self._row = Signal(range(limit), name="tile_row") if limit > 1 else None
+        self._row = None
+        if limit > 1:
+            self._row = Signal(range(limit), name="tile_row", reset_less=True)
         self.last = Signal(name="tile_row_last")
         m.d.comb += self.last.eq(1 if limit == 1 else self._row == size - 1)
 
@@ -74,7 +76,7 @@ class _Rows:
         if self._row is not None:
             self._m.d.sync += self._row.eq(0)
 
-    def advance(self):
+    def advance(self, again: bool):
         if self._row is not None:
             self._m.d.sync += self._row.eq(Mux(self.last, 0, self._row + 1))
 
@@ -140,13 +142,17 @@ class OutputStage(wiring.Component):
         with m.If(self.start):
             m.d.comb += next_panel.eq(0)
         with m.Elif(moves):
-            m.d.comb += next_panel.eq(Mux(panel.last, 0, panel.index + 1))
+            m.d.comb += next_panel.eq(panel.following(panel is not loops[-1]))
         bias = self._table(m, 0, 32, next_panel, 1)
 
+        # Lanes beyond N are zeroed; a panel has one column at least.
+        keep = Cat(panel.size > lane for lane in range(1, shape.geometry.n))
         tail = {"valid": pop, "last": finished(*loops)}
+        if len(keep):
+            tail["keep"] = keep
         for number in range(self.latency):
             tail = self._stage(m, number, enable, tail)
-        self._lanes(m, enable, panel, c0, bias)
+        self._lanes(m, enable, panel, c0, bias, tail.get("keep"))
         m.d.comb += [
             self.c_tvalid.eq(tail["valid"]),
             self.c_tlast.eq(tail["last"]),
@@ -156,7 +162,7 @@ class OutputStage(wiring.Component):
         ]
         return m
 
-    def _lanes(self, m, enable, panel, c0, bias):
+    def _lanes(self, m, enable, panel, c0, bias, keep):
         """The arithmetic, lane by lane."""
         shape, output = self.shape, self.shape.output
         scaled = output.format is not None
@@ -177,11 +183,12 @@ class OutputStage(wiring.Component):
                 unit.accumulator.eq(self.i_data.word_select(lane, shape.accumulator.width)),
                 unit.c0.eq(c0.o_data.word_select(lane, shape.result.width)),
                 unit.bias.eq(bias.word_select(lane, 32)),
-                unit.keep.eq(panel.size > lane),
                 unit.add_c0.eq(self.add_c0),
                 unit.add_bias.eq(self.add_bias),
                 unit.relu.eq(self.relu),
-                self.c_tdata.word_select(lane, len(unit.o)).eq(unit.o),
+                self.c_tdata.word_select(lane, len(unit.o)).eq(
+                    Mux(keep[lane - 1], unit.o, 0) if lane else unit.o
+                ),
             ]
             if scaled:
                 m.d.comb += [
@@ -231,7 +238,9 @@ class OutputStage(wiring.Component):
         """Registers for ``values``, advancing with ``enable``."""
         registers = {}
         for name, value in values.items():
-            registers[name] = Signal(name=f"{name}_{number}")
+            registers[name] = Signal(
+                len(value), name=f"{name}_{number}", reset_less=name != "valid"
+            )
             with m.If(enable):
                 m.d.sync += registers[name].eq(value)
         return registers

@@ -1,4 +1,4 @@
-"""One lane of the output stage: add C0 and bias, requantise, ReLU, mask."""
+"""One lane of the output stage: add C0 and bias, requantise, ReLU."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -17,12 +17,12 @@ def lane_latency(output: OutputShape) -> int:
 
 
 class OutputLane(wiring.Component):
-    """``t = overflow(accumulator + C0 + bias)``, then raw or requantised, or zero where masked.
+    """``t = overflow(accumulator + C0 + bias)``, then raw or requantised.
 
-    ``en`` advances all stages. ``accumulator``, ``c0``, ``bias`` and ``keep`` (the lane exists)
-    belong together; ``multiplier`` and ``shift`` come one ``en`` later; the rest is constant while
-    a job runs. Latency :func:`lane_latency`. The sum of three is exact and then wraps or saturates
-    to the result format.
+    ``en`` advances all stages. ``accumulator``, ``c0`` and ``bias`` belong together;
+    ``multiplier`` and ``shift`` come one ``en`` later; the rest is constant while a job runs.
+    Latency :func:`lane_latency`. The sum of three is exact and then wraps or saturates to the
+    result format.
     """
 
     def __init__(self, *, accumulator: Format, result: Format, output: OutputShape, saturate: bool):
@@ -32,7 +32,6 @@ class OutputLane(wiring.Component):
             "accumulator": In(accumulator.width),
             "c0": In(result.width),
             "bias": In(32),
-            "keep": In(1),
             "add_c0": In(1),
             "add_bias": In(1),
             "relu": In(1),
@@ -56,12 +55,9 @@ class OutputLane(wiring.Component):
         m.d.comb += exact.eq(self.accumulator.as_signed() + (c0 + bias))
         bounded = clamp(exact, width) if self.saturate else exact[:width]
 
-        total = Signal(width, reset_less=True)
-        keep = Signal(reset_less=True)
-        with m.If(self.en):
-            m.d.sync += [total.eq(bounded), keep.eq(self.keep)]
+        total = self._later(m, bounded, "total")
         if self.output.format is None:
-            m.d.comb += self.o.eq(Mux(keep, self._raw(total), 0))
+            m.d.comb += self.o.eq(self._raw(total))
             return m
 
         m.submodules.requantizer = unit = shared(
@@ -79,7 +75,6 @@ class OutputLane(wiring.Component):
             unit.relu.eq(self.relu),
         ]
         for number in range(Requantizer.latency):
-            keep = self._later(m, keep, f"keep_{number}")
             if self.output.raw:
                 total = self._later(m, total, f"total_{number}")
         # Sign- or zero-extended to the lane before the choice, which would otherwise mix the two.
@@ -87,7 +82,7 @@ class OutputLane(wiring.Component):
         m.d.comb += result.eq(unit.o)
         if self.output.raw:
             result = Mux(self.requantize, result, self._raw(total))
-        m.d.comb += self.o.eq(Mux(keep, result, 0))
+        m.d.comb += self.o.eq(result)
         return m
 
     def _later(self, m, value, name: str):

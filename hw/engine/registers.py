@@ -77,10 +77,12 @@ class GemmRegisters(wiring.Component):
                 with m.Case(base // regmap.window(self.shape.max_n)):
                     self._table_write(m, slave, name, accepted[number], busy, raised)
         # Table writes go through a register, which hides the division by lanes.
-        index = Signal(range(max(self.shape.max_n, 2)))
+        index = Signal(range(max(self.shape.max_n, 2)), name="table_index", reset_less=True)
+        data = Signal(32, name="table_data", reset_less=True)
+        m.d.comb += self.t_data.eq(data)
         m.d.sync += [
             self.t_en.eq(accepted),
-            self.t_data.eq(slave.w_data),
+            data.eq(slave.w_data),
             index.eq(self._offset(slave.w_word)),
         ]
         m.d.comb += self._split(index)

@@ -8,12 +8,14 @@ class Steps:
 
     ``last``: this is the last step. ``size``: elements in this step, 1 to ``step``. ``index``:
     which step, from 0 (only if ``indexed``). Call :meth:`restart` and :meth:`advance` under the
-    caller's conditions; :meth:`advance` wraps round to the first step.
+    caller's conditions; :meth:`advance` goes round to the first step if ``again``, else what it
+    leaves after the last step means nothing until the next restart. For the same reason its
+    registers have no reset.
     """
 
     def __init__(self, m, name: str, total, step: int, limit: int, *, indexed: bool = False):
-        self._m, self._total, self._step = m, total, step
-        self._left = Signal(range(limit + 1), name=f"{name}_left")
+        self._m, self._total, self._step, self._limit = m, total, step, limit
+        self._left = Signal(range(limit + 1), name=f"{name}_left", reset_less=True)
         self.last = Signal(name=f"{name}_last")
         self.size = Signal(range(step + 1), name=f"{name}_size")
         m.d.comb += [
@@ -22,27 +24,37 @@ class Steps:
         ]
         self.index = None
         if indexed:
-            self.index = Signal(range(max(-(-limit // step), 2)), name=f"{name}_index")
+            steps = -(-limit // step)
+            self.index = Signal(range(max(steps, 2)), name=f"{name}_index", reset_less=True)
 
     def restart(self):
         self._m.d.sync += self._left.eq(self._total)
         if self.index is not None:
             self._m.d.sync += self.index.eq(0)
 
-    def advance(self):
-        left = self._left - self._step
-        self._m.d.sync += self._left.eq(Mux(self.last, self._total, left))
+    def advance(self, again: bool):
+        # Before the last step more than ``step`` are left.
+        left = (self._left - self._step)[: max(self._limit - self._step, 0).bit_length()]
+        self._m.d.sync += self._left.eq(Mux(self.last, self._total, left) if again else left)
         if self.index is not None:
-            self._m.d.sync += self.index.eq(Mux(self.last, 0, self.index + 1))
+            following = self.following(again)
+            self._m.d.sync += self.index.eq(following)
+
+    def following(self, again: bool):
+        """The next step's index."""
+        following = (self.index + 1)[: len(self.index)]
+        return Mux(self.last, 0, following) if again else following
 
 
-def advance(m, *loops):
-    """Advance nested loops, innermost first: each steps when all inside it are at their last."""
+def advance(m, *loops, again: bool = False):
+    """Advance nested loops, innermost first: each steps when all inside it are at their last.
+
+    ``again``: whether the outermost loop goes round as well."""
     inner, *outer = loops
     if outer:
         with m.If(inner.last):
-            advance(m, *outer)
-    inner.advance()
+            advance(m, *outer, again=again)
+    inner.advance(bool(outer) or again)
 
 
 def finished(*loops):

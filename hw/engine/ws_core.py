@@ -78,17 +78,18 @@ class WeightStationaryCore(wiring.Component):
         loops = (rows, blocks, columns)
         running = Signal()
         issue = Signal()
-        bank = Signal()
+        bank = Signal(reset_less=True)
         a_here = Signal()
         b_here = Signal()
         room = Signal()
-        a_head = Signal(range(max(self.a_depth, 2)))
+        a_head = Signal(range(max(self.a_depth, 2)), reset_less=True)
         reserved = Signal(range(self.queue_depth + 1))
         loaded, filled = self._load_b(m, array, issue & rows.last)
         popped = queue.o_valid & queue.o_ready
         m.d.comb += [
             a_buffer.r_addr.eq(a_head),
-            a_here.eq((a_level > a_head) | (a_push & (a_level == a_head))),
+            # Never more were used than are there.
+            a_here.eq((a_level != a_head) | a_push),
             b_here.eq((loaded != 0) | filled),
             room.eq(~blocks.last | (reserved != self.queue_depth)),
             issue.eq(running & a_here & b_here & room),
@@ -110,7 +111,7 @@ class WeightStationaryCore(wiring.Component):
                 m.d.sync += running.eq(0)
 
         valid = Signal()
-        row_bank = Signal()
+        row_bank = Signal(reset_less=True)
         m.d.sync += [valid.eq(issue), row_bank.eq(bank)]
         m.d.comb += [
             array.valid.eq(valid),
@@ -137,10 +138,10 @@ class WeightStationaryCore(wiring.Component):
         shape, g = self.shape, self.shape.geometry
         columns = Steps(m, "b_load_columns", self.n, g.n, shape.max_n)
         blocks = Steps(m, "b_load_blocks", self.k, g.k, shape.max_k)
-        row = Signal(range(max(g.k, 2)), name="b_load_row")
+        row = Signal(range(max(g.k, 2)), name="b_load_row", reset_less=True)
         active = Signal(name="b_open")
         push = Signal(name="b_push")
-        bank = Signal(name="b_bank")
+        bank = Signal(name="b_bank", reset_less=True)
         filled = Signal(name="b_filled")
         loaded = Signal(range(3), name="b_loaded")
         m.d.comb += [
@@ -174,16 +175,17 @@ class WeightStationaryCore(wiring.Component):
         coming = delayed(m, "coming", issue, self.latency, resettable=True)
         rows = Steps(m, "sum_rows", self.m, 1, shape.max_m, indexed=True)
         blocks = Steps(m, "sum_blocks", self.k, g.k, shape.max_k)
-        first_block = Signal(init=1)
+        first_block = Signal(reset_less=True)
         with m.If(self.start):
             rows.restart()
             blocks.restart()
             m.d.sync += first_block.eq(1)
         with m.Elif(coming):
-            advance(m, rows, blocks)
+            advance(m, rows, blocks, again=True)
             with m.If(rows.last):
                 m.d.sync += first_block.eq(blocks.last)
-        row, first, last = Signal.like(rows.index), Signal(name="first"), Signal(name="last")
+        row = Signal.like(rows.index, reset_less=True)
+        first, last = (Signal(name=name, reset_less=True) for name in ("first", "last"))
         m.d.sync += [row.eq(rows.index), first.eq(first_block), last.eq(blocks.last)]
 
         m.submodules.sums = sums = shared(BufferMemory, width=g.n * width, depth=shape.max_m)

@@ -95,8 +95,6 @@ def product(rounding, in_width=32, fault=False):
         values = {
             "product": factor * ports.multiplier,
             "shift": ports.shift,
-            "zero_point_1": ports.zero_point,
-            "relu": ports.relu,
         }
         for name, value in values.items():
             register = signals[name]
@@ -111,7 +109,8 @@ def product(rounding, in_width=32, fault=False):
 
 
 def result(rounding, in_width=32, out=INT8, defined=None):
-    """Stages 2 and 3, from what stage 1 holds, are the definition (by default, ``rounding``'s)."""
+    """Stages 2 and 3, from what stage 1 holds and the job's constants, are the definition (by
+    default, ``rounding``'s)."""
     in_format = Format(in_width)
 
     def body(m, ports):
@@ -119,7 +118,8 @@ def result(rounding, in_width=32, out=INT8, defined=None):
             m, ports, in_format=in_format, out_format=out, rounding=rounding
         )
         value, shift = signals["product"], signals["shift"]
-        zero_point, relu = signals["zero_point_1"], signals["relu"]
+        age = Signal(2, reset_less=True)
+        zero_point, relu = (constant(m, value, age) for value in (ports.zero_point, ports.relu))
         most = (1 << 31) - 1  # of the multiplier
         m.d.comb += Assume((value >= in_format.min * most) & (value <= in_format.max * most))
 
@@ -128,7 +128,6 @@ def result(rounding, in_width=32, out=INT8, defined=None):
         low = named(m, signed(18), "low", Mux(relu, clamp(zero_point, out.min, out.max), out.min))
         second = Signal.like(dut.o, name="expected_2", reset_less=True)
         third = Signal.like(dut.o, name="expected_3", reset_less=True)
-        age = Signal(2, reset_less=True)
         with m.If(ports.en):
             m.d.sync += [second.eq(clamp(total, low, out.max)), third.eq(second)]
             m.d.sync += age.eq(age + (age != 3))
@@ -137,6 +136,15 @@ def result(rounding, in_width=32, out=INT8, defined=None):
         m.d.comb += Assert((age < 3) | (dut.o == third))
 
     return {**INPUTS, "i": signed(in_width)}, body
+
+
+def constant(m, value, age):
+    """``value``, which is assumed not to change from the cycle on after which ``age`` is not 0."""
+    register = Signal.like(value, name=f"constant_{value.name}", reset_less=True)
+    with m.If(age == 0):
+        m.d.sync += register.eq(value)
+    m.d.comb += Assume((age == 0) | (value == register))
+    return value
 
 
 def clamp(value, low, high):

@@ -16,11 +16,19 @@ CASES += [(64, rounding) for rounding in Rounding if rounding is not Rounding.TF
 
 
 def run(requantizer, operands, rng):
-    """Outputs for ``operands`` (i, multiplier, shift, zero_point, relu), with random stalls."""
+    """Outputs for ``operands`` (i, multiplier, shift, zero_point, relu), with random stalls.
+
+    Zero point and ReLU change only when nothing is on its way."""
     outputs, inputs = [], ("i", "multiplier", "shift", "zero_point", "relu")
+    latency, played, wanted = requantizer.latency, [], []
+    for before, operand in zip([operands[0], *operands], operands, strict=False):
+        if before[3:] != operand[3:]:
+            played += [before] * latency
+        wanted.append(len(played) + latency - 1)
+        played.append(operand)
 
     async def process(ctx):
-        for operand in operands + operands[-1:] * requantizer.latency:
+        for operand in played + operands[-1:] * latency:
             for name, value in zip(inputs, operand, strict=True):
                 ctx.set(getattr(requantizer, name), value)
             while rng.random() < 0.2:
@@ -36,7 +44,7 @@ def run(requantizer, operands, rng):
     simulator.add_clock(1e-6)
     simulator.add_testbench(process)
     simulator.run()
-    return outputs[requantizer.latency - 1 : -1]
+    return [outputs[place] for place in wanted]
 
 
 def values(rng, format, multiplier, shift):

@@ -1,0 +1,90 @@
+"""Facts about the states that a netlist reaches, proved by a model checker."""
+
+import pytest
+
+from matweave.sim import aiger, reachability
+from matweave.sim.aiger import Aig
+from matweave.sim.mutation import Mutation
+from matweave.sim.nets import Nets
+
+pytestmark = pytest.mark.requires_tool("abc")
+
+
+def cell(kind, **ports):
+    return {"type": kind, "connections": {name: [bit] for name, bit in ports.items()}}
+
+
+# A counter modulo 3 of two flip-flops, enabled by an input; ``seen`` shows whether it is 3.
+COUNTER = {
+    "ports": {
+        "en": {"direction": "input", "bits": [2]},
+        "clk": {"direction": "input", "bits": [3]},
+        "low": {"direction": "output", "bits": [10]},
+        "seen": {"direction": "output", "bits": [13]},
+    },
+    "cells": {
+        "low": cell("$_DFFE_PP_", C=3, D=12, Q=10, E=2),
+        "high": cell("$_DFFE_PP_", C=3, D=10, Q=11, E=2),
+        "none": cell("$_NOR_", A=10, B=11, Y=12),
+        "both": cell("$_AND_", A=10, B=11, Y=13),
+    },
+}
+
+
+def fault(name, port, mode):
+    return Mutation(1, mode, name, port, 0, None, "")
+
+
+@pytest.fixture(scope="module")
+def checker():
+    return reachability.Checker(Nets(COUNTER))
+
+
+def test_a_fault_that_only_unreachable_states_show(checker):
+    assert checker.model.differences(fault("both", "Y", "inv"))
+    assert checker.harmless(fault("both", "Y", "const0"))  # never 3
+    assert not checker.harmless(fault("both", "Y", "const1"))
+    assert not checker.harmless(fault("none", "A", "const0"))  # counts 0, 1, 3, ...
+    assert not checker.harmless(fault("low", "E", "const1"))
+
+
+def test_a_flip_flop_at_the_falling_edge(checker):
+    """``high`` would have the next state of ``low`` half a cycle early, and both would be 1."""
+    assert not checker.harmless(fault("high", "C", "inv"))
+
+
+def test_values_at_power_on_count():
+    """Started at 2 it counts as from 0; started at 3 it shows that."""
+    for start, never in ((2, True), (3, False)):
+        netlist = COUNTER | {
+            "netnames": {
+                "count": {
+                    "bits": [10, 11],
+                    "attributes": {"init": format(start, "02b")},
+                }
+            }
+        }
+        assert reachability.Checker(Nets(netlist)).harmless(fault("both", "Y", "const0")) is never
+
+
+def test_literals():
+    aig = Aig()
+    a, b = aig.free(), aig.free()
+    assert aig.both(a, b) == aig.both(b, a)
+    assert (aig.both(a, 0), aig.both(a, 1), aig.both(a, a ^ 1)) == (0, a, 0)
+    assert (aig.either(a, 1), aig.differ(a, a), aig.differ(a, 0), aig.differ(a, 1)) == (
+        1,
+        0,
+        a,
+        a ^ 1,
+    )
+    assert aig.choose(1, a, b) == a and aig.choose(0, a, b) == b
+
+
+def test_aiger_file(tmp_path):
+    """A latch that starts at 1 and keeps what it has: inverted, so that all start at 0."""
+    aig = Aig()
+    enable, state = aig.free(), aig.free()
+    bad = aig.both(state ^ 1, enable)
+    aiger.write(aig, tmp_path / "f.aig", {state: (state, 1)}, bad)
+    assert (tmp_path / "f.aig").read_bytes() == b"aig 3 1 1 1 1\n4\n6\n" + bytes([2, 2])
