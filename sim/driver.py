@@ -72,8 +72,10 @@ class _Stream(ctypes.Structure):
     def set(self, beats: np.ndarray, pause: Pause, seed: int) -> None:
         """Beats to send, or room for those expected; the caller keeps the array alive."""
         assert beats.dtype == np.uint8 and beats.flags.c_contiguous
-        self.data, self.beats = beats.ctypes.data, len(beats)
-        self.pause = round(min(1.0, max(0.0, pause.probability)) * 2**32)
+        # Not beats.ctypes.data, which makes two objects to tell one address.
+        self.data, self.beats = beats.__array_interface__["data"][0], len(beats)
+        if pause is not QUIET:
+            self.pause = round(min(1.0, max(0.0, pause.probability)) * 2**32)
         self.burst = max(1, pause.burst)
         seed = seed if pause.seed is None else pause.seed
         self.random = (seed * 0x9E3779B97F4A7C15 + 0x1234567) % (2**64 - 1) + 1

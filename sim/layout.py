@@ -8,6 +8,8 @@ an engine: ``fill`` says what is there. ``None`` fills lanes with zero and exten
 NumPy ``Generator`` puts random bits everywhere, so that tests show that padding is ignored.
 """
 
+import functools
+
 import numpy as np
 
 from matweave.hw.formats import Format
@@ -66,15 +68,19 @@ def unpack_c(beats: np.ndarray, m: int, n: int, geometry: Geometry, format: Form
     return np.ascontiguousarray(c[:, :n])
 
 
+@functools.lru_cache(maxsize=64)
 def c_order(m: int, n: int, geometry: Geometry) -> np.ndarray:
-    """For each beat of C: its place in row-major (row, column panel) order."""
+    """For each beat of C: its place in row-major (row, column panel) order. Read-only."""
     panels = -(-n // geometry.n)
     place = np.arange(m * panels).reshape(m, panels)
     if geometry.stationary is Stationary.WEIGHT:
-        return place.T.ravel()
-    whole = m - m % geometry.m
-    head = place[:whole].reshape(-1, geometry.m, panels).transpose(0, 2, 1)
-    return np.concatenate((head.ravel(), place[whole:].T.ravel()))
+        order = place.T.ravel()
+    else:
+        whole = m - m % geometry.m
+        head = place[:whole].reshape(-1, geometry.m, panels).transpose(0, 2, 1)
+        order = np.concatenate((head.ravel(), place[whole:].T.ravel()))
+    order.flags.writeable = False  # the cache's
+    return order
 
 
 def _lanes(matrix: np.ndarray, rows: int, columns: int, format: Format, fill: Fill) -> np.ndarray:

@@ -81,6 +81,7 @@ class OsTile(wiring.Component):
         m = Module()
         pe, depth = self.cell["pe"], self.cell["depth"]
         a_width, b_width = (depth * pe.inner_width(operand) for operand in "ab")
+        word = pe.words * self.cell["width"]
         bus = []
         for column, columns in chunks(self.columns):
             driven = None
@@ -99,8 +100,8 @@ class OsTile(wiring.Component):
                     part.b.eq(self.b[column * b_width : (column + columns) * b_width]),
                     part.read.eq(self.read[row : row + rows]),
                 ]
-                driven = part.o if driven is None else driven | part.o
-            bus.append(driven)
+                driven = merged(driven, part.o, word)
+            bus += driven
         m.d.comb += self.o.eq(Cat(bus))
         return m
 
@@ -167,6 +168,7 @@ class OsGrid(wiring.Component):
         pe, depth = self.cell["pe"], self.cell["depth"]
         a_width, b_width = (depth * pe.inner_width(operand) for operand in "ab")
         c_width = control_width(self.cell["hold"])
+        word = pe.words * self.cell["width"]
         row_chunks = chunks(self.rows, self.tile_rows)
         column_chunks = chunks(self.columns, self.tile_columns)
         blocks = {}
@@ -193,12 +195,21 @@ class OsGrid(wiring.Component):
             start = column // self.tile_columns
             length = tiles(columns, self.tile_columns)
             chain(m, line, "token", self.token_i, self.token_o, start, length)
-            driven = line[0].o
-            for block in line[1:]:
-                driven = driven | block.o
-            bus.append(driven)
+            driven = None
+            for block in line:
+                driven = merged(driven, block.o, word)
+            bus += driven
         m.d.comb += self.o.eq(Cat(bus))
         return m
+
+
+def merged(words, bus, width: int) -> list:
+    """The words of ``width`` bits of a column bus (``None``: none yet) with ``bus`` on it too.
+
+    Word by word: simulators are slow with vectors of more than 64 bits.
+    """
+    more = [bus.word_select(n, width) for n in range(len(bus) // width)]
+    return more if words is None else [a | b for a, b in zip(words, more, strict=True)]
 
 
 def control_width(hold: bool) -> int:

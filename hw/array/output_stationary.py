@@ -146,8 +146,15 @@ class OutputStationaryArray(wiring.Component):
         m.d.comb += grid.token_i.eq(skewed(m, "token_skew", token, column_groups, resettable=True))
 
         # Bottom edge: register, resolve to two's complement, and line the columns up again.
-        bus = Signal.like(grid.o, name="bus", reset_less=True)
-        m.d.sync += bus.eq(grid.o)
+        # A register per column, in a cell of its own: simulators slice a wide one every cycle.
+        word = pe.words * self.width
+        bus = Signal.like(grid.o, name="bus")
+        m.d.comb += bus.eq(
+            Cat(
+                delayed(m, f"bus_{column}", grid.o.word_select(column, word), 1)
+                for column in range(self.columns)
+            )
+        )
         m.d.comb += self.o.eq(
             drain(m, pe, bus, self.columns, self.width, column_groups, self.tile_columns)
         )

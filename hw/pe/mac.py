@@ -1,6 +1,6 @@
 """The plain multiply-accumulate: ``*`` and ``+``, left to the synthesis tool."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Cat, Const, Module
 
 from ..arith.adders import tree
 from .base import Dot, Pe
@@ -19,9 +19,24 @@ class MacDot(Dot):
 
     def elaborate(self, platform):
         m = Module()
-        products = [a * b for a, b in zip(self.numbers("a"), self.numbers("b"), strict=True)]
+        a, b = self.numbers("a"), self.numbers("b")
+        if self.depth == 1:
+            # The product in the state's width: Verilator then adds it where it is made, instead of
+            # keeping it and extending its sign apart. The gates are the same.
+            wide = max(self.width - len(b[0]), len(a[0]))
+            product = _extended(a[0], wide) * b[0]
+            m.d.comb += self.o.eq(self.c.as_signed() + product[: self.width].as_signed())
+            return m
+        products = [x * y for x, y in zip(a, b, strict=True)]
         m.d.comb += self.o.eq(self.c.as_signed() + tree(products))
         return m
+
+
+def _extended(value, width: int):
+    """``value`` as a number of ``width`` bits."""
+    signed, missing = value.shape().signed, width - len(value)
+    bits = Cat(value, value[-1].replicate(missing) if signed else Const(0, missing))
+    return bits.as_signed() if signed else bits
 
 
 class MacPe(Pe):
