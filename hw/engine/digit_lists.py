@@ -10,7 +10,7 @@ panel), ``lane`` and ``block`` (its place: ``k = block*lanes + lane``), ``half``
 
 Reading: ``r_half``, ``r_pick`` (one-hot weight, or none) and ``r_index``, which give at once
 ``passes`` (the weights that have digits at all) and ``final`` (no digit is behind this one; also
-if none is picked); one cycle after ``r_en``, per lane, ``o_blocks`` and ``o_digits`` (lanes times
+if there are none); one cycle after ``r_en``, per lane, ``o_blocks`` and ``o_digits`` (lanes times
 *one*, *two*, *neg*; zero in a lane that has no digit here).
 """
 
@@ -137,7 +137,10 @@ class DigitLists(wiring.Component):
             self.o_blocks.eq(Cat(blocks)),
             self.o_digits.eq(Cat(digits)),
             self.passes.eq(Cat(length.any() for length in here)),
-            self.final.eq(~self.r_pick.any() | (_selected(self.r_pick, here) == self.r_index + 1)),
+            self.final.eq(
+                ~(self.r_pick & self.passes).any()
+                | (_selected(self.r_pick, here) == self.r_index + 1)
+            ),
         ]
         return m
 
