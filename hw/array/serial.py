@@ -26,7 +26,7 @@ from ..cells import shared
 from ..pe.serial import SerialPe
 from .grid import chunks
 from .serial_cell import LINES, SerialCell, state_bits
-from .serial_drain import PARTS, SLOTS, SerialDrain
+from .serial_drain import SLOTS, SerialDrain, parts
 from .skew import delayed
 
 CONTROL = ("clear", "shift", "read")
@@ -115,8 +115,8 @@ class DigitSerialArray(wiring.Component):
         self.barrier = barrier
         #: Bits that PEs and drains work with; the rest of a result is its sign.
         self.state_width = pe.state_width(terms, width)
-        #: The PE's registers, the bus, the results, the register behind them.
-        self.latency = pe.latency + PARTS + 2
+        #: The PE's registers, the bus, the parts of the addition, the results.
+        self.latency = pe.latency + 2 + len(parts(self.state_width))
         super().__init__(
             {
                 "b": In(rows * columns * pe.lanes * pe.b.width),

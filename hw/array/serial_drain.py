@@ -2,8 +2,8 @@
 
 ::
 
-    cycle    t      t+1            t+latency   +1          +2, +3             +4
-    due -> grant -> last digits .. read     -> bus (OR) -> sum + carries -> take
+    cycle    t      t+1            t+latency  +1          +2 to +1+parts   +2+parts
+    due -> grant -> last digits .. read    -> bus (OR) -> sum + carries -> take
 """
 
 from amaranth.hdl import Cat, Const, Module, Signal
@@ -19,15 +19,13 @@ SLOTS = 2
 """Tiles of which a row may have results that were not taken: so far may rows run ahead."""
 
 
-PARTS = 4
-"""Cycles of the final addition: a third of the number each, from the lowest."""
+PART = 6
+"""Bits of the final addition per cycle: about as long a path as any in the PE."""
 
 
 def parts(width: int) -> list[tuple[int, int]]:
-    """``(start, end)`` of what is added in a cycle; at most :data:`PARTS`."""
-    size = -(-width // PARTS)
-    size += size % RADIX
-    return [(start, min(start + size, width)) for start in range(0, width, size)]
+    """``(start, end)`` of what is added in a cycle, from the lowest bits on."""
+    return [(start, min(start + PART, width)) for start in range(0, width, PART)]
 
 
 class DrainLane(wiring.Component):
@@ -106,14 +104,15 @@ class SerialDrain(wiring.Component):
             self.grant.eq(Cat(asks[n] & ~asks[:n].any() for n in range(self.rows))),
             self.ready.eq(Cat(ready)),
         ]
+        granted, slots = Signal(self.rows), Signal(self.rows, reset_less=True)
+        m.d.sync += [granted.eq(self.grant), slots.eq(self.slot)]
         # One row at a time, and its slot.
-        granted = Cat(self.grant, (self.grant & self.slot).any())
-        granted = delayed(m, "granted", granted, 1, resettable=True)
-        reading = delayed(m, "reading", granted, self.latency - 1, resettable=True)
+        reading = Cat(granted, (granted & slots).any())
+        reading = delayed(m, "reading", reading, self.latency - 1, resettable=True)
         m.d.comb += self.read.eq(reading[:-1])
         written = self._keep(m, delayed(m, "on_bus", self._encoded(reading), 1, resettable=True))
         for slot in range(SLOTS):
-            begun = granted[:-1] & (granted[-1] == slot).replicate(self.rows)
+            begun = granted & (slots if slot else ~slots)
             done, gone = (
                 Cat(
                     (where == Cat(1, Const(row, len(self.take_row)), slot))
@@ -160,4 +159,4 @@ class SerialDrain(wiring.Component):
             for column, word in enumerate(words):
                 word.append(results.r_data.word_select(column, end - start))
         m.d.comb += self.o.eq(Cat(*words))
-        return delayed(m, "written", on_bus, PARTS, resettable=True)
+        return delayed(m, "written", on_bus, len(parts(self.width)), resettable=True)

@@ -16,8 +16,17 @@ from matweave.hw.config import GemmConfig
 from ..golden import recoding
 from .gemm import output_latency
 
-RESULT = 8
-"""Cycles from a grant to a result that can be taken, with one lane; several take one more."""
+PART = 6
+"""Bits of a result that the drain adds per cycle."""
+
+
+def result_latency(config: GemmConfig) -> int:
+    """Cycles from a grant to a result that can be taken: the PE's registers (one more if it adds
+    several lanes), its state on the bus, the final addition."""
+    largest = [max(-operand.min, operand.max) for operand in (config.a, config.b)]
+    needed = (config.limits.k * largest[0] * largest[1]).bit_length() + 1
+    width = min(needed, config.accumulator_format.width)
+    return 4 + (lanes_of(config) > 1) + -(-width // PART)
 
 
 def digits_of(config: GemmConfig, values: np.ndarray) -> np.ndarray:
@@ -74,7 +83,7 @@ def predict_serial(config: GemmConfig, a: np.ndarray, n: int) -> int:
     order = [(row, panel) for panel in sizes for _ in range(tiles) for row in range(panel)]
     loaded = 0  # beats of A
     there = deque()  # (cycle from which it counts, panel of A)
-    result = RESULT + (lanes_of(config) > 1)
+    result = result_latency(config)
     cycle = taken = 0
     while True:
         # B: a beat per cycle from cycle 0, a panel counts in the cycle after its last.
