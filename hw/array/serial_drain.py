@@ -18,7 +18,6 @@ from .skew import delayed
 SLOTS = 2
 """Tiles of which a row may have results that were not taken: so far may rows run ahead."""
 
-
 PART = 6
 """Bits of the final addition per cycle: about as long a path as any in the PE."""
 
@@ -65,9 +64,8 @@ class SerialDrain(wiring.Component):
     """Takes the finished sums of ``rows`` rows, one row per cycle, and keeps them.
 
     Per row: ``due`` (the last digits of its tile leave in the next cycle, if they may) with
-    ``slot``; ``grant`` answers in the same cycle. ``latency`` cycles later, when the PEs have taken
-    those digits all but for the last register, ``read`` asks for the row on ``bus`` in the cycle
-    after. The lowest row goes first; none whose result would replace one that was not taken.
+    ``slot``; ``grant`` answers in the same cycle. ``latency`` cycles later, when the PEs are adding
+    those digits, ``read`` asks for the row's state on ``bus`` in the cycle after. The lowest row goes first; none whose result would replace one that was not taken.
 
     Results: ``ready`` (bit ``slot*rows + row``); ``take`` with ``take_row`` and ``take_slot`` takes
     one, on ``o`` a cycle later: ``width`` bits a column, signed as the state of the PEs is.
