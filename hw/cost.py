@@ -87,7 +87,7 @@ def digit_serial(
     """Cost of a GEMM engine whose rows work through lists of digits, as :func:`gemm`.
 
     Every row has all of B, and two panels of A as lists: per digit an index along K and three bits,
-    in memories whose depth is a power of two. Per row a running sum and two results.
+    in memories whose depth is a power of two. Per row two results.
     """
     _, n, k = limits
     n_panels = -(-n // geometry.n)

@@ -52,18 +52,19 @@ def reduce(m: Module, operands, width: int, *, name: str = "tree") -> tuple[Valu
     return rows[0], rows[1]
 
 
-def merge(m: Module, rows, ones, width: int, *, name: str = "merge") -> tuple[Value, Value]:
-    """Two ``width``-bit values whose sum is that of ``rows`` and ``ones``, modulo ``2**width``.
+def merge(m: Module, rows, ones, width: int, *, left: int = 2, name: str = "merge") -> list[Value]:
+    """``left`` (2 or 3) ``width``-bit values with the sum of ``rows`` and ``ones``, modulo
+    ``2**width``; as many as ``rows`` if these are fewer.
 
-    ``rows``: at least two vectors of ``width`` bits; ``ones``: single bits of weight 1, at most two
-    fewer than rows. Row by row, not column by column: every 3:2 stage shifts its carries by one and
-    so leaves a free place of weight 1, where a complement's 1 costs nothing.
+    ``rows``: vectors of ``width`` bits; ``ones``: single bits of weight 1, at most as many as rows
+    disappear. Row by row, not column by column: every 3:2 stage shifts its carries by one and so
+    leaves a free place of weight 1, where a complement's 1 costs nothing.
     """
     rows, ones = list(rows), list(ones)
-    assert all(len(row) == width for row in rows) and len(ones) <= len(rows) - 2
+    assert all(len(row) == width for row in rows) and len(ones) <= max(len(rows) - left, 0)
     add, majority = _LOGIC[3, False]
     count = 0
-    while len(rows) > 2:
+    while len(rows) > left:
         full = len(rows) // 3 * 3
         result = []
         for three in zip(*(rows[first:full:3] for first in range(3)), strict=True):
@@ -77,7 +78,7 @@ def merge(m: Module, rows, ones, width: int, *, name: str = "merge") -> tuple[Va
             result += [low, high]
             count += 1
         rows = result + rows[full:]
-    return rows[0], rows[1]
+    return rows
 
 
 def total(m: Module, operands, width: int, *, name: str = "tree") -> Value:

@@ -3,18 +3,19 @@
 ::
 
                      column 0         column 1
-    digits, first -> [PE {S,C}] ----> [PE {S,C}] ---->     row 0: its own place in K and weight
+    digits, shift -> [PE {S,C}] ----> [PE {S,C}] ---->     row 0: its own place in K and weight
               b_0 ----^      |   b_1 ---^      |
-    digits, first -> [PE {S,C}] ----> [PE {S,C}] ---->     row 1
+    digits, shift -> [PE {S,C}] ----> [PE {S,C}] ---->     row 1
                              |                 |
                             bus               bus          OR of the row that was granted
                              |                 |
-                          [drain]           [drain]        S + C, shift, running sum, result
+                          [drain]           [drain]        S + C, result
 
 C[m, n] is the sum over weights of ``4**w`` times the sum over K of ``digit_w(A[m, k]) * B[k, n]``
-(the bit-weight notation: encode, map, half reduce in the PE; add, shift in the drain). A row adds
-up one *pass*, all digits of one weight, then the next; which digits, and of what length, its edge
-decides (:mod:`..engine.serial_row`).
+(the bit-weight notation: encode, map, half reduce, shift in the PE; add in the drain). A row adds
+up one *pass*, all digits of one weight, from the highest weight to the lowest, and what there is
+counts four times when the next begins; which digits, and of what length, its edge decides
+(:mod:`..engine.serial_row`).
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -24,8 +25,11 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 from ..pe.serial import SerialPe
 from .grid import chunks
-from .serial_cell import LINES, SerialCell
-from .serial_drain import SLOTS, SerialDrain
+from .serial_cell import LINES, SerialCell, state_bits
+from .serial_drain import SLOTS, SerialDrain, parts
+from .skew import delayed
+
+CONTROL = ("clear", "shift", "read")
 
 
 class SerialCells(wiring.Component):
@@ -39,9 +43,10 @@ class SerialCells(wiring.Component):
             {
                 "b": In(rows * columns * self.b_width),
                 "digits": In(rows * pe.lanes * LINES),
-                "first": In(rows),
-                "read": In(rows),
-                "o": Out(columns * 2 * width),
+                "clear": In(rows * columns),
+                "shift": In(rows * columns),
+                "read": In(rows * columns),
+                "o": Out(columns * state_bits(width)),
             }
         )
 
@@ -66,9 +71,13 @@ class SerialCells(wiring.Component):
                 m.d.comb += [
                     part.b.eq(Cat(b)),
                     part.digits.eq(self.digits[row * lines : (row + rows) * lines]),
-                    part.first.eq(self.first[row : row + rows]),
-                    part.read.eq(self.read[row : row + rows]),
                 ]
+                for name in CONTROL:
+                    lane = [
+                        getattr(self, name)[r * self.columns + column :][:columns]
+                        for r in range(row, row + rows)
+                    ]
+                    m.d.comb += getattr(part, name).eq(Cat(lane))
                 driven = part.o if driven is None else driven | part.o
             bus.append(driven)
         m.d.comb += self.o.eq(Cat(bus))
@@ -78,18 +87,18 @@ class SerialCells(wiring.Component):
 class DigitSerialArray(wiring.Component):
     """``rows`` x ``columns`` PEs, ``share`` rows to a drain.
 
-    Ports: per row ``b`` (columns x lanes operands, column by column), one cycle later ``digits``
-    (lanes x 3 lines) and ``first``; ``due``, ``weight``, ``opens``, ``closes``, ``slot``, ``grant``
-    and the results as in :class:`.serial_drain.SerialDrain`, for all rows together.
+    Ports: per row ``b`` (columns x lanes operands, column by column), in the same cycle ``digits``
+    (lanes x 3 lines), ``clear`` and ``shift`` as :class:`.serial_cell.SerialCell`; ``due``,
+    ``slot``, ``grant`` and the results as in :class:`.serial_drain.SerialDrain`, for all rows
+    together.
 
     ``terms``: largest K. ``width``: of a result; modulo ``2**width``. Latency: :attr:`latency`
-    cycles from the last digits of a row's last pass to its result, if the row is granted at once.
+    cycles from the last digits of a row's tile to its result, if that is taken at once.
     """
 
     cell_class = SerialCell
     queues = ("held_memory",)
     """Cells that hold results until they are taken, as the row queue does behind other arrays."""
-    latency = 7
     initiation_interval = None
     """Depends on the data: a pass takes as many cycles as there are digits in it."""
 
@@ -104,17 +113,17 @@ class DigitSerialArray(wiring.Component):
         self.width, self.share = width, min(share, rows)
         #: Whether rows start every tile together; what the core in front of the array does.
         self.barrier = barrier
-        self.pass_width = pe.pass_width(terms)
-        self.weight_bits = max((pe.recoding.n_digits - 1).bit_length(), 1)
+        #: Bits that PEs and drains work with; the rest of a result is its sign.
+        self.state_width = pe.state_width(terms, width)
+        #: The PE's registers, the bus, the parts of the addition, the results.
+        self.latency = pe.latency + 2 + len(parts(self.state_width))
         super().__init__(
             {
                 "b": In(rows * columns * pe.lanes * pe.b.width),
                 "digits": In(rows * pe.lanes * LINES),
-                "first": In(rows),
+                "clear": In(rows),
+                "shift": In(rows),
                 "due": In(rows),
-                "weight": In(rows * self.weight_bits),
-                "opens": In(rows),
-                "closes": In(rows),
                 "slot": In(rows),
                 "grant": Out(rows),
                 "ready": Out(SLOTS * rows),
@@ -131,41 +140,52 @@ class DigitSerialArray(wiring.Component):
         ready = [[] for _ in range(SLOTS)]
         chosen = None
         lines, b_width = pe.lanes * LINES, self.columns * pe.lanes * pe.b.width
+        clear = delayed(m, "clears", self.clear, pe.latency - 2, resettable=True)
+        shift = delayed(m, "shifts", self.shift, pe.latency - 2, resettable=True)
         for start in range(0, self.rows, self.share):
             rows = min(self.share, self.rows - start)
             end = start + rows
             m.submodules[f"cells_{start}"] = cells = shared(
-                SerialCells, rows=rows, columns=self.columns, pe=pe, width=self.pass_width
+                SerialCells, rows=rows, columns=self.columns, pe=pe, width=self.state_width
             )
             m.submodules[f"drain_{start}"] = drain = shared(
                 SerialDrain,
                 rows=rows,
                 columns=self.columns,
-                n_digits=pe.recoding.n_digits,
-                pass_width=self.pass_width,
-                width=self.width,
+                latency=pe.latency,
+                width=self.state_width,
             )
             mine = Signal(name=f"mine_{start}")
             last = Signal(name=f"last_{start}", reset_less=True)
             m.d.comb += [
                 cells.b.eq(self.b[start * b_width : end * b_width]),
                 cells.digits.eq(self.digits[start * lines : end * lines]),
-                cells.first.eq(self.first[start:end]),
-                cells.read.eq(drain.read),
+                cells.clear.eq(self._copies(clear[start:end])),
+                cells.shift.eq(self._copies(shift[start:end])),
+                cells.read.eq(self._copies(drain.read)),
                 drain.bus.eq(cells.o),
-                drain.weight.eq(self.weight[start * self.weight_bits : end * self.weight_bits]),
+                drain.due.eq(self.due[start:end]),
+                drain.slot.eq(self.slot[start:end]),
                 self.grant[start:end].eq(drain.grant),
                 mine.eq((self.take_row >= start) & (self.take_row < end)),
                 drain.take.eq(self.take & mine),
                 drain.take_row.eq(self.take_row - start),
                 drain.take_slot.eq(self.take_slot),
             ]
-            for name in ("due", "opens", "closes", "slot"):
-                m.d.comb += getattr(drain, name).eq(getattr(self, name)[start:end])
             m.d.sync += last.eq(mine)
             for slot in range(SLOTS):
                 ready[slot].append(drain.ready[slot * rows : (slot + 1) * rows])
             gated = Mux(last, drain.o, 0) if self.share < self.rows else drain.o
             chosen = gated if chosen is None else chosen | gated
-        m.d.comb += [self.ready.eq(Cat(*ready)), self.o.eq(chosen)]
+        extended = [
+            chosen.word_select(column, self.state_width).as_signed()
+            for column in range(self.columns)
+        ]
+        results = [Signal(self.width, name=f"result_{n}") for n in range(self.columns)]
+        m.d.comb += [result.eq(value) for result, value in zip(results, extended, strict=True)]
+        m.d.comb += [self.ready.eq(Cat(*ready)), self.o.eq(Cat(results))]
         return m
+
+    def _copies(self, bits):
+        """A row's control bit, for every PE of the row."""
+        return Cat(bit.replicate(self.columns) for bit in bits)

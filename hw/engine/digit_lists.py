@@ -10,7 +10,7 @@ panel), ``lane`` and ``block`` (its place: ``k = block*lanes + lane``), ``half``
 
 Reading: ``r_half``, ``r_pick`` (one-hot weight, or none) and ``r_index``, which give at once
 ``passes`` (the weights that have digits at all) and ``final`` (no digit is behind this one; also
-if none is picked); one cycle after ``r_en``, per lane, ``o_blocks`` and ``o_digits`` (lanes times
+if there are none); one cycle after ``r_en``, per lane, ``o_blocks`` and ``o_digits`` (lanes times
 *one*, *two*, *neg*; zero in a lane that has no digit here).
 """
 
@@ -72,62 +72,26 @@ class DigitLists(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         pe, n_digits = self.pe, self.pe.recoding.n_digits
-        counts = range(self.blocks + 1)
         lines = _lines(m, pe, self.code)
         lengths = [
-            [Signal(counts, name=f"length_{half}_{digit}") for digit in range(n_digits)]
+            [Signal(range(self.blocks + 1), name=f"length_{half}_{n}") for n in range(n_digits)]
             for half in range(2)
         ]
-        valids, outputs = [], []
-        for lane in range(pe.lanes):
-            push = self.push & (self.lane == lane)
-            words, ends = [], []
-            for digit, value in enumerate(lines):
-                one, two, neg = value
-                name = f"{lane}_{digit}"
-                end = [Signal(counts, name=f"count_{half}_{name}") for half in range(2)]
-                place, behind = Signal(counts, name=f"place_{name}"), Signal(counts)
-                append = Signal(name=f"append_{name}")
-                m.d.comb += [
-                    append.eq(push & (one | two)),
-                    place.eq(Mux(self.opens, 0, Mux(self.half, end[1], end[0]))),
-                    behind.eq(place + append),
-                ]
-                for half in range(2):
-                    with m.If(self.push & (self.half == half)):
-                        m.d.sync += end[half].eq(behind)
-                m.submodules[f"list_{name}"] = memory = shared(
-                    HeldMemory, width=len(self.block) + 2, depth=2 << len(self.r_index)
-                )
-                m.d.comb += [
-                    memory.w_en.eq(append),
-                    memory.w_addr.eq(_address(place, self.half, self.r_index)),
-                    memory.w_data.eq(Cat(self.block, two, neg)),
-                    memory.r_en.eq(self.r_en),
-                    memory.r_addr.eq(_address(self.r_index, self.r_half, self.r_index)),
-                ]
-                words.append(memory.r_data)
-                ends.append(Mux(self.r_half, end[1], end[0]))
-                # The longest of the lanes; lanes come in turn, each ahead of the next by one.
-                for half in range(2):
-                    length = lengths[half][digit]
-                    with m.If(push & (self.half == half)):
-                        longer = behind > length
-                        with m.If(self.opens | longer):
-                            m.d.sync += length.eq(behind)
-            valid = Signal(name=f"valid_{lane}")
-            here = self.r_index < _selected(self.r_pick, ends)
-            with m.If(self.r_en):
-                m.d.sync += valid.eq(here)
-            valids.append(valid)
-            outputs.append(words)
-
         pick = Signal(n_digits)
         with m.If(self.r_en):
             m.d.sync += pick.eq(self.r_pick)
         blocks, digits = [], []
-        for valid, words in zip(valids, outputs, strict=True):
-            entry = Signal(len(words[0]), name=f"entry_{len(blocks)}")
+        for lane in range(pe.lanes):
+            lists = [
+                self._list(m, lane, digit, value, [half[digit] for half in lengths])
+                for digit, value in enumerate(lines)
+            ]
+            words, ends = zip(*lists, strict=True)
+            valid = Signal(name=f"valid_{lane}")
+            here = self.r_index < _selected(self.r_pick, ends)
+            with m.If(self.r_en):
+                m.d.sync += valid.eq(here)
+            entry = Signal(len(words[0]), name=f"entry_{lane}")
             m.d.comb += entry.eq(_selected(pick, words))
             blocks.append(entry[:-2])
             two, neg = entry[-2], entry[-1]
@@ -137,9 +101,44 @@ class DigitLists(wiring.Component):
             self.o_blocks.eq(Cat(blocks)),
             self.o_digits.eq(Cat(digits)),
             self.passes.eq(Cat(length.any() for length in here)),
-            self.final.eq(~self.r_pick.any() | (_selected(self.r_pick, here) == self.r_index + 1)),
+            self.final.eq(
+                ~(self.r_pick & self.passes).any()
+                | (_selected(self.r_pick, here) == self.r_index + 1)
+            ),
         ]
         return m
+
+    def _list(self, m, lane: int, digit: int, lines, lengths):
+        """One lane's list of one weight: what is read of it, and its length in the half that is
+        read; ``lengths``, of the longest of the lanes, by half."""
+        one, two, neg = lines
+        name = f"{lane}_{digit}"
+        counts = range(self.blocks + 1)
+        push, append = self.push & (self.lane == lane), Signal(name=f"append_{name}")
+        end = [Signal(counts, name=f"count_{half}_{name}") for half in range(2)]
+        place, behind = Signal(counts, name=f"place_{name}"), Signal(counts)
+        m.submodules[f"list_{name}"] = memory = shared(
+            HeldMemory, width=len(self.block) + 2, depth=2 << len(self.r_index)
+        )
+        m.d.comb += [
+            append.eq(push & (one | two)),
+            place.eq(Mux(self.opens, 0, Mux(self.half, end[1], end[0]))),
+            behind.eq(place + append),
+            memory.w_en.eq(append),
+            memory.w_addr.eq(_address(place, self.half, self.r_index)),
+            memory.w_data.eq(Cat(self.block, two, neg)),
+            memory.r_en.eq(self.r_en),
+            memory.r_addr.eq(_address(self.r_index, self.r_half, self.r_index)),
+        ]
+        for half, length in enumerate(lengths):
+            with m.If(self.push & (self.half == half)):
+                m.d.sync += end[half].eq(behind)
+            # The longest of the lanes; lanes come in turn, each ahead of the next by one.
+            with m.If(push & (self.half == half)):
+                longer = behind > length
+                with m.If(self.opens | longer):
+                    m.d.sync += length.eq(behind)
+        return memory.r_data, Mux(self.r_half, end[1], end[0])
 
 
 class DigitStore(wiring.Component):

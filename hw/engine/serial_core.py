@@ -63,12 +63,8 @@ class DigitSerialCore(wiring.Component):
         for number, row in enumerate(rows):
             m.d.comb += [row.restart.eq(self.start), row.go.eq(go)]
             m.d.comb += row.grant.eq(array.grant[number])
-        together = {
-            "b": "b", "digits": "digits", "first": "first", "due": "due", "weight": "weight",
-            "opens": "opens_tile", "closes": "closes_tile", "slot": "slot",
-        }  # fmt: skip
-        for port, name in together.items():
-            m.d.comb += getattr(array, port).eq(Cat(getattr(row, name) for row in rows))
+        for name in ("b", "digits", "clear", "shift", "due", "slot"):
+            m.d.comb += getattr(array, name).eq(Cat(getattr(row, name) for row in rows))
         self._take(m, array, queue)
         return m
 

@@ -2,15 +2,15 @@
 
 ::
 
-    stage   0            1              2         3                 4
-            index -> list memory -> reg -> B memory -> PE's register -> {sum, carry}
+    stage   0            1              2           3
+            index -> list memory -> reg -> B memory -> multiples in the PEs
 
-A row goes through its tiles (column panels of B, for every row panel of A), through the weights
-that have digits, lowest first, and through their lists, a place per cycle. A row of A without any
-digit takes one cycle with none, so that its result is zero.
+A row goes through its tiles (column panels of B, for every row panel of A), through the weights,
+from the highest that has digits to the lowest, and through their lists, a place per cycle. A weight
+without digits below the highest takes a place too, and a row of A without any digit one in all.
 
-Between the stages nothing waits, except that a new pass may not enter stage 4 before the pass there
-was granted its way out: then stages 0 to 3 stand still.
+Between the stages nothing waits, except that the last place of a tile may not leave stage 2 before
+the drain has room for the tile's sums: then stages 0 to 2 stand still. The PEs go on with zeros.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -38,7 +38,8 @@ class SerialRow(wiring.Component):
     is all of them; ``stride``: places of a panel in a lane of B. ``waits``: a tile could begin as
     far as this row is concerned; it does with ``go``. ``busy``: halves in use; ``live``: that of
     this row's next tile is; ``starved``: the row waits for {A, B}. To the array: ``b``, ``digits``,
-    ``first``, ``due`` with its tag, and ``grant`` back.
+    ``clear`` and ``shift``; ``due`` with ``slot`` (of the tile that is at its end), and ``grant``
+    back.
     """
 
     def __init__(self, *, pe: SerialPe, columns: int, blocks: int, panels: int):
@@ -46,7 +47,6 @@ class SerialRow(wiring.Component):
         self.list_class = DigitLists if pe.sparse else DigitStore
         self.depth = panels * blocks
         loading = list_ports(pe, blocks)
-        weight_bits = max((pe.recoding.n_digits - 1).bit_length(), 1)
         super().__init__(
             {
                 "a": In(pe.a.width),
@@ -66,11 +66,9 @@ class SerialRow(wiring.Component):
                 "starved": Out(2),
                 "b": Out(columns * pe.lanes * pe.b.width),
                 "digits": Out(pe.lanes * LINES),
-                "first": Out(1),
+                "clear": Out(1),
+                "shift": Out(1),
                 "due": Out(1),
-                "weight": Out(weight_bits),
-                "opens_tile": Out(1),
-                "closes_tile": Out(1),
                 "slot": Out(1),
                 "grant": In(1),
             }
@@ -78,7 +76,7 @@ class SerialRow(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        pe, n_digits = self.pe, self.pe.recoding.n_digits
+        pe = self.pe
         m.submodules.recoder = recoder = shared(pe.recoding.recoder_class, recoding=pe.recoding)
         m.submodules.lists = lists = shared(self.list_class, pe=pe, blocks=self.blocks)
         code = Signal(pe.recoding.code_width, reset_less=True)
@@ -86,71 +84,13 @@ class SerialRow(wiring.Component):
         m.d.comb += [recoder.i.eq(self.a), lists.code.eq(code)]
         m.d.comb += [getattr(lists, name).eq(getattr(self, name)) for name in LOADING]
 
-        # Stage 0: the walk.
-        move, issue = Signal(), Signal()
-        busy = Signal(2)
-        half = Signal()
-        panel = Signal(range(max(self.panels, 2)))
-        base = Signal(range(max(self.depth, 2)))
-        slot = Signal()
-        fresh = Signal(init=1)
-        left = Signal(n_digits)
-        opening = Signal()
-        index = Signal(range(max(self.blocks, 2)))
-        passes, pick, rest = (Signal(n_digits, name=name) for name in ("passes", "pick", "rest"))
-        opens, closes, finished, last_panel = Signal(), Signal(), Signal(), Signal()
-        a_here, b_here = Signal(), Signal()
-        m.d.comb += [
-            a_here.eq(Mux(half, busy[1], busy[0])),
-            b_here.eq(panel < self.panels_there),
-            self.waits.eq(fresh & a_here & b_here & move),
-            self.live.eq(a_here),
-            self.starved.eq(Cat(fresh & ~a_here, fresh & a_here & ~b_here)),
-            self.busy.eq(busy),
-            issue.eq(move & Mux(fresh, self.waits & self.go, 1)),
-            passes.eq(Mux(fresh, lists.passes, left)),
-            pick.eq(passes & -passes),
-            rest.eq(passes & ~pick),
-            opens.eq(fresh | opening),
-            closes.eq(~rest.any()),
-            finished.eq(lists.final & closes),
-            # The panel that is worked on is there; if no other is and that is all, it is the last.
-            last_panel.eq(self.whole & (panel + 1 == self.panels_there)),
-            lists.r_half.eq(half),
-            lists.r_pick.eq(pick),
-            lists.r_index.eq(index),
-            lists.r_en.eq(move),
-        ]
-        m.d.sync += busy.eq(
-            (busy | (self.loaded << self.half))
-            & ~((issue & finished & last_panel) << half)
-        )  # fmt: skip
-        with m.If(self.restart):
-            m.d.sync += [half.eq(0), panel.eq(0), base.eq(0), slot.eq(0), fresh.eq(1)]
-            m.d.sync += [opening.eq(0), index.eq(0)]
-        with m.Elif(issue):
-            m.d.sync += [
-                index.eq(Mux(lists.final, 0, index + 1)),
-                left.eq(Mux(lists.final, rest, passes)),
-                opening.eq(opens & ~lists.final),
-                fresh.eq(finished),
-            ]
-            with m.If(finished):
-                m.d.sync += [
-                    slot.eq(~slot),
-                    panel.eq(Mux(last_panel, 0, panel + 1)),
-                    base.eq(Mux(last_panel, 0, base + self.stride)),
-                    half.eq(half ^ last_panel),
-                ]
-
-        # Stages 1 to 3: what a place of a list needs on its way.
-        weight = Cat(
-            _any(pick, [digit >> bit & 1 for digit in range(n_digits)])
-            for bit in range(len(self.weight))
-        )
-        tag = Cat(index == 0, lists.final, weight, opens, closes, slot)
-        valid = issue
-        for stage in (1, 2, 3):
+        move = Signal()
+        fresh, finished, issue = Signal(init=1), Signal(), Signal()
+        opens, shifts, lowest = self._walk(m, lists, fresh, finished, issue)
+        base, slot = self._panels(m, lists, fresh, finished, issue, move)
+        m.d.comb += [lists.r_en.eq(move), finished.eq(lists.final & lowest)]
+        valid, tag = issue, Cat(opens, shifts, finished, slot)
+        for stage in (1, 2):
             valid = self._held(m, move, valid, f"valid_{stage}", reset_less=False)
             tag = self._held(m, move, tag, f"tag_{stage}")
             if stage == 1:
@@ -158,32 +98,76 @@ class SerialRow(wiring.Component):
                 digits = lists.o_digits
                 addresses = [base + block for block in _words(lists.o_blocks, pe.lanes)]
             else:
-                digits = self._held(m, move, digits, f"digits_{stage}")
-            if stage == 2:
-                self._read_b(m, move, addresses)
-
-        # Stage 4.
-        last, full, enter = Signal(), Signal(), Signal()
-        now = Signal(pe.lanes * LINES, name="digits_4")
-        final = Signal.like(tag, name="tag_4", reset_less=True)
+                digits = self._held(m, move, digits, "digits_2")
+        self._read_b(m, move, addresses)
+        clear, shift, closes, slot = tag
         m.d.comb += [
-            move.eq(~valid | ~self.due | self.grant),
-            enter.eq(valid & move),
-            self.due.eq(last | full),
-            self.digits.eq(now),
-            Cat(
-                Signal(2, name="unused"), self.weight, self.opens_tile, self.closes_tile, self.slot
-            ).eq(final),
+            self.due.eq(valid & closes),
+            self.slot.eq(slot),
+            move.eq(~self.due | self.grant),
         ]
         m.d.sync += [
-            now.eq(Mux(enter, digits, 0)),
-            self.first.eq(enter & tag[0]),
-            last.eq(enter & tag[1]),
-            full.eq(self.due & ~self.grant),
+            self.digits.eq(Mux(valid & move, digits, 0)),
+            self.clear.eq(valid & move & clear),
+            self.shift.eq(valid & move & shift),
         ]
-        with m.If(enter):
-            m.d.sync += final.eq(tag)
         return m
+
+    def _walk(self, m, lists, fresh, finished, issue):
+        """Stage 0, inside a tile: weight and place. Returns whether the place at hand is a tile's
+        first, another weight's first, of the last weight."""
+        n_digits = self.pe.recoding.n_digits
+        index = Signal.like(lists.r_index, name="index")
+        pick, left = Signal(n_digits), Signal(n_digits)
+        above = [lists.passes[digit + 1 :].any() for digit in range(n_digits)]
+        # The lowest weight if there are no digits at all.
+        highest = Cat(
+            ~over & (lists.passes[digit] if digit else 1) for digit, over in enumerate(above)
+        )
+        m.d.comb += pick.eq(Mux(fresh, highest, left))
+        with m.If(self.restart):
+            m.d.sync += [fresh.eq(1), index.eq(0)]
+        with m.Elif(issue):
+            m.d.sync += [
+                fresh.eq(finished),
+                index.eq(Mux(lists.final, 0, index + 1)),
+                left.eq(Mux(lists.final, pick >> 1, pick)),
+            ]
+        m.d.comb += [lists.r_pick.eq(pick), lists.r_index.eq(index)]
+        return fresh, ~fresh & (index == 0), pick[0]
+
+    def _panels(self, m, lists, fresh, finished, issue, move):
+        """Stage 0, from tile to tile: panels of A and B, the place of the latter, the slot."""
+        busy = Signal(2)
+        half = Signal()
+        panel = Signal(range(max(self.panels, 2)))
+        base = Signal(range(max(self.depth, 2)))
+        slot = Signal(name="tile_slot")
+        a_here, b_here, last = Signal(), Signal(), Signal(name="last_panel")
+        m.d.comb += [
+            a_here.eq(Mux(half, busy[1], busy[0])),
+            b_here.eq(panel < self.panels_there),
+            # The panel that is worked on is there; if no other is and that is all, it is the last.
+            last.eq(self.whole & (panel + 1 == self.panels_there)),
+            issue.eq(move & Mux(fresh, self.waits & self.go, 1)),
+            self.waits.eq(fresh & a_here & b_here & move),
+            self.live.eq(a_here),
+            self.starved.eq(Cat(fresh & ~a_here, fresh & a_here & ~b_here)),
+            self.busy.eq(busy),
+            lists.r_half.eq(half),
+        ]
+        ends = issue & finished
+        m.d.sync += busy.eq((busy | (self.loaded << self.half)) & ~((ends & last) << half))
+        with m.If(self.restart):
+            m.d.sync += [half.eq(0), panel.eq(0), base.eq(0), slot.eq(0)]
+        with m.Elif(ends):
+            m.d.sync += [
+                slot.eq(~slot),
+                panel.eq(Mux(last, 0, panel + 1)),
+                base.eq(Mux(last, 0, base + self.stride)),
+                half.eq(half ^ last),
+            ]
+        return base, slot
 
     def _held(self, m, enable, value, name: str, *, reset_less: bool = True):
         register = Signal(len(value), name=name, reset_less=reset_less)
@@ -211,12 +195,6 @@ class SerialRow(wiring.Component):
         m.d.comb += self.b.eq(
             Cat(data.word_select(n, width) for n in range(self.columns) for data in banks)
         )
-
-
-def _any(select, bits):
-    """Whether any bit of ``select`` is set where ``bits`` has a one."""
-    chosen = [bit for bit, wanted in zip(select, bits, strict=True) if wanted]
-    return Cat(chosen).any() if chosen else Signal(name="never")
 
 
 def _words(value, count: int):

@@ -7,8 +7,7 @@ from .serial import SerialPe
 FACTS = {
     "name": "opt2",
     "title": "Bit-weight serial, dense",
-    "summary": "All digits of one weight first, some of them per cycle; the shift is left to the "
-    "drain.",
+    "summary": "All digits of one weight first, some of them per cycle; one shift per weight.",
     "arrays": ["digit_serial"],
     "saturates_in_array": False,
     "edge_latency": 1,

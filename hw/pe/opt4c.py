@@ -7,7 +7,7 @@ from .serial import SerialPe
 FACTS = {
     "name": "opt4c",
     "title": "Bit-weight serial, sparse",
-    "summary": "One nonzero digit per cycle and PE: a multiplexer and a 3:2 compressor.",
+    "summary": "One nonzero digit per cycle and PE: a multiplexer and an adder.",
     "arrays": ["digit_serial"],
     "saturates_in_array": False,
     "edge_latency": 1,

@@ -1,4 +1,4 @@
-"""OPT4E: four nonzero digits per cycle share one sum and carry."""
+"""OPT4E: four nonzero digits per cycle share one accumulator."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from .serial import SerialPe
 FACTS = {
     "name": "opt4e",
     "title": "Bit-weight serial, sparse, groups of four",
-    "summary": "Up to four nonzero digits per cycle and PE: four multiplexers in front of one 6:2 "
-    "compressor.",
+    "summary": "Up to four nonzero digits per cycle and PE: four multiplexers, whose sum goes to "
+    "one accumulator.",
     "arrays": ["digit_serial"],
     "saturates_in_array": False,
     "edge_latency": 1,

@@ -1,8 +1,8 @@
 """What the bit-weight serial PEs have in common: one digit of an operand at a time.
 
-They do not fit the combinational ``dot`` of the other PEs: their state is one *pass*, the sum over
-K of the multiples that digits of one weight select, before any shift. The array ``digit_serial``
-(:mod:`..array.serial`) is built for them.
+They do not fit the combinational ``dot`` of the other PEs: digits of one weight come after each
+other for the whole of K, and the sum of all is shifted where the next lower weight begins. The
+array ``digit_serial`` (:mod:`..array.serial`) is built for them.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from .base import Pe
 class SerialPe(Pe):
     """``lanes``: digits that one PE takes per cycle; ``sparse``: whether zero digits are skipped.
 
-    Digit ``i`` of every operand of A belongs to pass ``i``. Lane ``k % lanes`` takes element ``k``.
+    Digit ``i`` of every operand of A has weight ``4**i``. Lane ``k % lanes`` takes element ``k``.
     """
 
     digits: str = "ent"
@@ -33,15 +33,18 @@ class SerialPe(Pe):
             return BoothRecoding(self.a)
         return EntRecoding(self.a, form="sign_magnitude")
 
+    @property
+    def latency(self) -> int:
+        """Cycles from digits to the state that has them: multiples, the sum of several lanes'
+        multiples, the state."""
+        return 2 if self.lanes == 1 else 3
+
     def blocks(self, k: int) -> int:
         """Places per lane that ``k`` elements need."""
         return -(-k // self.lanes)
 
-    def pass_width(self, k: int) -> int:
-        """Bits of the sum and of the carry of a pass over up to ``k`` elements.
-
-        A digit is at most 2 in magnitude, and -2 times the most negative operand is positive:
-        the range is symmetric, ``-2 * k * |b|`` to ``+2 * k * |b|``.
-        """
-        most = max(-self.b.min, self.b.max)
-        return (2 * k * most).bit_length() + 1
+    def state_width(self, k: int, width: int) -> int:
+        """Bits of a sum of up to ``k`` products of which only ``width`` are wanted: what the sum
+        needs, if that is less."""
+        largest = [max(-operand.min, operand.max) for operand in (self.a, self.b)]
+        return min((k * largest[0] * largest[1]).bit_length() + 1, width)

@@ -16,8 +16,17 @@ from matweave.hw.config import GemmConfig
 from ..golden import recoding
 from .gemm import output_latency
 
-RESULT = 6
-"""Cycles from a grant to a result that can be taken."""
+PART = 6
+"""Bits of a result that the drain adds per cycle."""
+
+
+def result_latency(config: GemmConfig) -> int:
+    """Cycles from a grant to a result that can be taken: the PE's registers (one more if it adds
+    several lanes), its state on the bus, the final addition."""
+    largest = [max(-operand.min, operand.max) for operand in (config.a, config.b)]
+    needed = (config.limits.k * largest[0] * largest[1]).bit_length() + 1
+    width = min(needed, config.accumulator_format.width)
+    return 4 + (lanes_of(config) > 1) + -(-width // PART)
 
 
 def digits_of(config: GemmConfig, values: np.ndarray) -> np.ndarray:
@@ -28,16 +37,24 @@ def digits_of(config: GemmConfig, values: np.ndarray) -> np.ndarray:
 
 
 def passes(config: GemmConfig, a: np.ndarray) -> list[list[int]]:
-    """For each row of A the cycles of its passes over K; one cycle if it is zero."""
+    """For each row of A the cycles of its passes over K, from the highest weight with digits to
+    the lowest; a weight without any takes a cycle."""
     facts, (m, k) = catalog.pes()[config.pe.kind], a.shape
-    lanes = config.pe.options.get("lanes", facts.lanes)
+    lanes = lanes_of(config)
     digits = digits_of(config, a)
     if not facts.sparse:
         return [[-(-k // lanes)] * digits.shape[-1] for _ in range(m)]
     padded = np.zeros((m, -(-k // lanes) * lanes, digits.shape[-1]), int)
     padded[:, :k] = digits
     lengths = (padded != 0).reshape(m, -1, lanes, digits.shape[-1]).sum(axis=1).max(axis=1)
-    return [[int(length) for length in row if length] or [1] for row in lengths]
+    return [
+        [max(int(length), 1) for length in np.trim_zeros(row, "b")[::-1]] or [1] for row in lengths
+    ]
+
+
+def lanes_of(config: GemmConfig) -> int:
+    """Elements along K that one PE takes per cycle."""
+    return config.pe.options.get("lanes", catalog.pes()[config.pe.kind].lanes)
 
 
 @dataclass
@@ -50,10 +67,7 @@ class _Row:
     step: int = 0
     index: int = 0
     busy: int = 0  # panels of A loaded and not used up
-    stages: list = field(default_factory=lambda: [None] * 3)
-    last: bool = False
-    full: bool = False
-    tag: tuple = ()
+    stages: list = field(default_factory=lambda: [None] * 2)  # whether a tile ends, if anything
     granted: bool = False
     taken: int = 0  # results granted and not taken
     ready: deque = field(default_factory=deque)
@@ -69,6 +83,7 @@ def predict_serial(config: GemmConfig, a: np.ndarray, n: int) -> int:
     order = [(row, panel) for panel in sizes for _ in range(tiles) for row in range(panel)]
     loaded = 0  # beats of A
     there = deque()  # (cycle from which it counts, panel of A)
+    result = result_latency(config)
     cycle = taken = 0
     while True:
         # B: a beat per cycle from cycle 0, a panel counts in the cycle after its last.
@@ -76,8 +91,8 @@ def predict_serial(config: GemmConfig, a: np.ndarray, n: int) -> int:
         while there and there[0][0] == cycle:
             for row in rows[: sizes[there.popleft()[1]]]:
                 row.busy += 1
-        _grant(rows, array.share, cycle)
-        moves = [row.stages[2] is None or not _due(row) or row.granted for row in rows]
+        _grant(rows, array.share, cycle + result)
+        moves = [not _due(row) or row.granted for row in rows]
         waits = [
             moves[i] and row.step == row.index == 0 and row.busy > 0 and row.tile < b_there
             for i, row in enumerate(rows)
@@ -103,41 +118,37 @@ def predict_serial(config: GemmConfig, a: np.ndarray, n: int) -> int:
 
 
 def _due(row: _Row) -> bool:
-    return row.last or row.full
+    """The last digits of a tile are about to go to the PEs."""
+    return bool(row.stages[-1])
 
 
-def _grant(rows: list[_Row], share: int, cycle: int) -> None:
-    """The lowest row of each group that may give its pass away."""
+def _grant(rows: list[_Row], share: int, at: int) -> None:
+    """The lowest row of each group that may give its sums away; they are results ``at`` a cycle."""
     for start in range(0, len(rows), share):
         given = False
         for row in rows[start : start + share]:
-            asks = _due(row) and not row.granted and not (row.tag and row.taken == 2)
+            asks = _due(row) and row.taken < 2
             row.granted = asks and not given
             given |= asks
-            if row.granted and row.tag:
+            if row.granted:
                 row.taken += 1
-                row.ready.append(cycle + RESULT)
+                row.ready.append(at)
 
 
 def _step(row: _Row, move: bool, begins: bool, tiles: int) -> None:
     """One clock edge."""
-    entering = row.stages[2] if move else None
-    row.full = _due(row) and not row.granted
-    row.last = entering is not None and entering[0]
-    if entering is not None:
-        row.tag = entering[1]
     if not move:
         return
     place = None
     if begins or row.step or row.index:
         work = row.work[row.panel]
         final, closes = row.index + 1 == work[row.step], row.step + 1 == len(work)
-        place = (final, closes)
+        place = final and closes
         row.index = 0 if final else row.index + 1
         if final:
             row.step = 0 if closes else row.step + 1
-        if final and closes:
+        if place:
             row.tile += 1
             if row.tile == tiles:
                 row.tile, row.panel, row.busy = 0, row.panel + 1, row.busy - 1
-    row.stages = [place, *row.stages[:2]]
+    row.stages = [place, *row.stages[:-1]]

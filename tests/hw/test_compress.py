@@ -186,15 +186,17 @@ def test_bad_shift(shift):
         compress.reduce(UNUSED, [Operand(Signal(2), None, shift)], 4)
 
 
+@pytest.mark.parametrize("left", [2, 3])
 @pytest.mark.parametrize("count", [2, 3, 4, 6, 10])
-def test_merged_rows_and_ones(count, seed):
+def test_merged_rows_and_ones(count, left, seed):
     """Whole rows, with ones in the places that shifted carries leave free: all of them used."""
     width, rng = 9, random.Random(seed)
     m = Module()
-    bus = Signal(count * width + count - 2)
+    bus = Signal(count * width + max(count - left, 0))
     rows = [bus.word_select(n, width) for n in range(count)]
     ones = list(bus[count * width :])
-    low, high = compress.merge(m, rows, ones, width)
+    merged = compress.merge(m, rows, ones, width, left=left)
+    assert len(merged) == min(count, left)
 
     async def process(ctx):
         for trial in range(200):
@@ -204,6 +206,7 @@ def test_merged_rows_and_ones(count, seed):
             packed += sum(bit << count * width + n for n, bit in enumerate(extra))
             ctx.set(bus, packed)
             await ctx.delay(1e-9)
-            assert (ctx.get(low) + ctx.get(high) - sum(values) - sum(extra)) % (1 << width) == 0
+            total = sum(ctx.get(row) for row in merged)
+            assert (total - sum(values) - sum(extra)) % (1 << width) == 0
 
     simulate(m, process)

@@ -13,7 +13,7 @@ from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
 from matweave.hw import config
-from matweave.hw.array.serial_cell import SerialCell
+from matweave.hw.array.serial_cell import SerialCell, carry_places
 from matweave.hw.array.serial_drain import SerialDrain
 from matweave.hw.formats import Format
 from matweave.hw.pe import REGISTRY
@@ -49,128 +49,151 @@ def simulated(component, process):
 
 def cell(kind, formats=FORMATS[0], terms=64):
     pe = REGISTRY[kind](*formats)
-    return SerialCell(pe=pe, width=pe.pass_width(terms))
+    return SerialCell(pe=pe, width=pe.state_width(terms, 32))
+
+
+def number(state: int, width: int) -> int:
+    """What sum and carries stand for."""
+    places = carry_places(width)
+    total = state + sum((state >> (width + n) & 1) << place for n, place in enumerate(places))
+    return signed(total, width)
+
+
+def signed(total: int, width: int) -> int:
+    total %= 1 << width
+    return total - (1 << width) if total >> (width - 1) else total
 
 
 def accumulate(dut, steps):
-    """What the PE's sum and carry add up to after each of ``steps``: (first, digits, operands)."""
+    """The PE's number after each of ``steps``, which follow each other cycle by cycle: (clear,
+    shift, digits, operands)."""
     seen = []
-    modulus = 1 << dut.width
+    late = dut.pe.latency - 2  # of what is done to the state, behind the digits
 
     async def process(ctx):
         ctx.set(dut.read, 1)
-        for first, digits, operands in steps:
+        for now in range(len(steps) + dut.pe.latency):
+            _, _, digits, operands = steps[now] if now < len(steps) else (0, 0, [0], [-1])
+            clear, shift = steps[now - late][:2] if 0 <= now - late < len(steps) else (0, 0)
             ctx.set(dut.b, packed(operands, dut.pe.b.width))
-            await ctx.tick()  # operands come a cycle before their digits
-            ctx.set(dut.b, packed([-1] * dut.pe.lanes, dut.pe.b.width))
-            ctx.set(dut.first, first)
             ctx.set(dut.digits, packed([LINES[digit] for digit in digits], 3))
+            ctx.set(dut.clear, clear)
+            ctx.set(dut.shift, shift)
+            if now >= dut.pe.latency:
+                seen.append(number(ctx.get(dut.o), dut.width))
             await ctx.tick()
-            ctx.set(dut.first, 0)
-            ctx.set(dut.digits, 0)
-            pair = ctx.get(dut.o)
-            total = (pair % modulus + (pair >> dut.width)) % modulus
-            seen.append(total - modulus if total >= modulus // 2 else total)
 
     simulated(dut, process)
     return seen
 
 
 @pytest.mark.parametrize("formats", FORMATS, ids=str)
-@pytest.mark.parametrize("kind", PES)
-def test_passes_of_the_pe(kind, formats, seed):
-    """Random digits and operands; a new pass starts in the cycle after the last of the other."""
-    dut = cell(kind, formats)
+@pytest.mark.parametrize("kind", [*PES, "opt2 of 2", "opt2 of 8"])
+def test_sums_of_the_pe(kind, formats, seed):
+    """Random digits and operands, a step per cycle; weights and sums begin at any of them."""
+    kind, _, lanes = kind.partition(" of ")
+    pe = REGISTRY[kind](*formats, **({"lanes": int(lanes)} if lanes else {}))
+    dut = SerialCell(pe=pe, width=pe.state_width(64, 32))
     rng = np.random.default_rng(seed)
     steps, expected, total = [], [], 0
-    for index in range(200):
-        first = index == 0 or rng.random() < 0.1
+    for index in range(300):
+        clear = index == 0 or rng.random() < 0.1
+        shift = not clear and rng.random() < 0.2
         digits = rng.integers(-2, 3, dut.pe.lanes)
         operands = values(formats[1], ("random", "extremes")[index % 2], digits.shape, rng)
-        total = (0 if first else total) + int(digits @ operands)
-        steps.append((first, digits.tolist(), operands.tolist()))
-        expected.append(total)
-        if abs(total) > 64 * formats[1].max:  # within 64 terms in any case
-            total, steps[-1], expected[-1] = 0, (1, [0] * dut.pe.lanes, operands), 0
+        total = (0 if clear else 4 * total if shift else total) + int(digits @ operands)
+        steps.append((clear, shift, digits.tolist(), operands.tolist()))
+        expected.append(signed(total, dut.width))
     assert accumulate(dut, steps) == expected
 
 
 @pytest.mark.parametrize("kind", PES)
 def test_pitfall_1_minus_two_times_the_most_negative_is_positive(kind):
-    """-2 · -128 = +256 in every term: the pass is one bit wider than ±254 per term suggests."""
+    """-2 · -128 = +256 in every term: one bit wider than ±254 per term suggests."""
     terms = 64
     dut = cell(kind, terms=terms)
     lanes = dut.pe.lanes
-    steps = [(i == 0, [-2] * lanes, [-128] * lanes) for i in range(terms // lanes)]
-    assert accumulate(dut, steps)[-1] == 256 * terms
-    steps = [(i == 0, [2] * lanes, [-128] * lanes) for i in range(terms // lanes)]
-    assert accumulate(dut, steps)[-1] == -256 * terms
+    for digit in (-2, 2):
+        steps = [(i == 0, 0, [digit] * lanes, [-128] * lanes) for i in range(terms // lanes)]
+        assert accumulate(dut, steps)[-1] == -128 * digit * terms
+        dut = cell(kind, terms=terms)
+    # The largest product: -128 · -128, whose top digit is -2.
+    steps = [(i == 0, 0, [-2] * lanes, [-128] * lanes) for i in range(terms // lanes)]
+    steps += [(0, 1, [0] * lanes, [-128] * lanes)] * 3
+    assert accumulate(dut, steps)[-1] == 128 * 128 * terms
 
 
 @pytest.mark.parametrize("kind", PES)
 def test_pitfall_2_an_idle_pe_adds_nothing(kind, seed):
-    """No enable, and B is not zero while nothing comes: only the digit zero keeps the pass."""
+    """No enable, and B is not zero while nothing comes: only the digit zero keeps the sum."""
     dut = cell(kind)
     lanes = dut.pe.lanes
     rng = np.random.default_rng(seed)
-    steps = [(1, [-2] * lanes, [-128] * lanes)]
-    steps += [(0, [0] * lanes, rng.integers(-128, 128, lanes).tolist()) for _ in range(20)]
+    steps = [(1, 0, [-2] * lanes, [-128] * lanes)]
+    steps += [(0, 0, [0] * lanes, rng.integers(-128, 128, lanes).tolist()) for _ in range(20)]
     assert set(accumulate(dut, steps)) == {256 * lanes}
 
 
 @pytest.mark.parametrize("kind", PES)
 def test_pitfall_10_what_was_in_the_registers_does_not_matter(kind, seed):
-    """The registers have no reset: the first pass must not see what is in them."""
+    """The registers have no reset: the first digits must not see what is in them."""
     dut = cell(kind)
     lanes = dut.pe.lanes
     rng = np.random.default_rng(seed)
-    rubbish = [(0, rng.integers(-2, 3, lanes), rng.integers(-128, 128, lanes)) for _ in range(9)]
-    assert accumulate(dut, [*rubbish, (1, [1] * lanes, [7] * lanes)])[-1] == 7 * lanes
+    rubbish = [
+        (0, i % 3 == 0, rng.integers(-2, 3, lanes), rng.integers(-128, 128, lanes))
+        for i in range(9)
+    ]
+    assert accumulate(dut, [*rubbish, (1, 0, [1] * lanes, [7] * lanes)])[-1] == 7 * lanes
+
+
+@pytest.mark.parametrize("kind", PES)
+def test_pitfall_11_every_digit_is_shifted_once_by_its_own_weight(kind, seed):
+    """Four weights of random numbers of digits, empty ones among them, and sum after sum."""
+    dut = cell(kind, terms=200)
+    rng = np.random.default_rng(seed)
+    steps, ends, expected = [], [], []
+    for _ in range(12):
+        total = 0
+        for weight in (3, 2, 1, 0):
+            for place in range(max(1, int(rng.integers(-3, 12)))):
+                digits = rng.integers(-2, 3, dut.pe.lanes)
+                operands = values(dut.pe.b, "random", digits.shape, rng)
+                total += int(digits @ operands) << (2 * weight)
+                opens = place == 0
+                now = (opens and weight == 3, opens and weight < 3)
+                steps.append((*now, digits.tolist(), operands.tolist()))
+        ends.append(len(steps) - 1)
+        expected.append(signed(total, dut.width))
+    seen = accumulate(dut, steps)
+    assert [seen[end] for end in ends] == expected
 
 
 # The drain.
 
 
 @pytest.mark.parametrize("eager", [True, False], ids=["taken at once", "taken late"])
-@pytest.mark.parametrize("rows", [1, 3])
-def test_pitfall_11_every_pass_is_shifted_once_by_its_own_weight(rows, eager, seed):
-    """Rows offer passes of random weights, often at once; grants follow each other immediately."""
-    columns, width, pass_width, n_digits = 2, 24, 12, 4
-    dut = SerialDrain(
-        rows=rows, columns=columns, n_digits=n_digits, pass_width=pass_width, width=width
-    )
+@pytest.mark.parametrize("rows, width", [(1, 24), (3, 24), (3, 7), (2, 2)])
+def test_the_drain_resolves_what_was_granted(rows, width, eager, seed):
+    """Rows offer random states, often at once; grants follow each other immediately, those of one
+    row too. Nothing is lost, nothing replaced, and each comes out in its own row and slot."""
+    columns, tiles, latency = 2, 14, 3
+    dut = SerialDrain(rows=rows, columns=columns, latency=latency, width=width)
     rng = np.random.default_rng(seed)
-    mask = (1 << pass_width) - 1
-    todo, expected = [], []
-    for _ in range(rows):
-        mine, results = [], []
-        for tile in range(12):
-            total = np.zeros(columns, int)
-            count = int(rng.integers(1, 5))
-            for number in range(count):
-                sums = rng.integers(-(1 << 11), 1 << 11, columns)
-                carries = rng.integers(0, 1 << 12, columns)
-                pair = [(int(s - c) & mask, int(c)) for s, c in zip(sums, carries, strict=True)]
-                weight = int(rng.integers(n_digits))
-                total += sums << (2 * weight)
-                flags = (number == 0, number == count - 1, tile % 2)
-                mine.append((weight, *flags, [half for both in pair for half in both]))
-            results.append(total.tolist())
-        todo.append(mine)
-        expected.append(results)
+    bits = width + len(carry_places(width))
+    states = rng.integers(0, 1 << bits, (rows, tiles, columns))
+    states[:, ::5] = (1 << bits) - 1  # the longest way of a carry
+    states[:, 1::5] = (1 << width) - 1 | 1 << min(width, bits - 1)
+    expected = [[[number(int(x), width) for x in tile] for tile in row] for row in states]
 
     async def process(ctx):
-        wait, got = [0] * rows, [[] for _ in range(rows)]
-        on_bus = None
+        wait, granted, got = [0] * rows, [0] * rows, [[] for _ in range(rows)]
+        on_bus = [[]]  # what each grant reads, the newest first
         turn = 0
         for _ in range(3000):
-            due = [bool(todo[row]) and wait[row] == 0 for row in range(rows)]
-            heads = [todo[row][0] if due[row] else (0, 0, 0, 0, None) for row in range(rows)]
+            due = [granted[row] < tiles and wait[row] == 0 for row in range(rows)]
             ctx.set(dut.due, packed(due, 1))
-            ctx.set(dut.weight, packed([head[0] for head in heads], 2))
-            for name, field in (("opens", 1), ("closes", 2), ("slot", 3)):
-                ctx.set(getattr(dut, name), packed([head[field] for head in heads], 1))
-            ctx.set(dut.bus, packed(on_bus or [0] * 2 * columns, pass_width))
+            ctx.set(dut.slot, packed([count % 2 for count in granted], 1))
             row, slot = turn % rows, turn // rows % 2
             take = ctx.get(dut.ready) >> (slot * rows + row) & 1 and (eager or rng.random() < 0.1)
             ctx.set(dut.take, int(take))
@@ -178,19 +201,22 @@ def test_pitfall_11_every_pass_is_shifted_once_by_its_own_weight(rows, eager, se
             ctx.set(dut.take_slot, slot)
             grant = ctx.get(dut.grant)
             assert grant & packed(due, 1) == grant and grant.bit_count() <= 1
-            granted = grant.bit_length() - 1
-            on_bus = heads[granted][4] if grant else None
+            reads = on_bus[latency - 1] if len(on_bus) >= latency else []
+            assert ctx.get(dut.read) == (1 << reads[0] if reads else 0)
+            bus = on_bus[latency] if len(on_bus) > latency else []
+            ctx.set(dut.bus, packed(states[tuple(bus)] if bus else [0] * columns, bits))
+            which = grant.bit_length() - 1
+            on_bus.insert(0, [which, granted[which]] if grant else [])
             await ctx.tick()
             if take:
                 word = ctx.get(dut.o)
-                number = [word >> (n * width) & ((1 << width) - 1) for n in range(columns)]
-                got[row].append([n - (n >> (width - 1) << width) for n in number])
+                got[row].append([signed(word >> (n * width), width) for n in range(columns)])
                 turn += 1
             wait = [max(0, n - 1) for n in wait]
             if grant:
-                todo[granted].pop(0)
-                wait[granted] = int(rng.integers(3))
-            if turn == 12 * rows:
+                granted[which] += 1
+                wait[which] = int(rng.integers(3))
+            if turn == tiles * rows:
                 break
         assert got == expected
 

@@ -129,9 +129,9 @@ def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: flo
 
 
 def one_serial_pe(pe, library: Library, flow: Flow, *, terms: int, cycles_per_mac: float) -> Result:
-    """One PE of the array digit_serial for sums of ``terms`` products: operand registers, pass and
-    its place on the column bus."""
-    verilog = emit.verilog(SerialCell(pe=pe, width=pe.pass_width(terms)), "one_pe")
+    """One PE of the array digit_serial for sums of ``terms`` products in up to 32 bits: its
+    multiples, the accumulator that shifts, its place on the column bus."""
+    verilog = emit.verilog(SerialCell(pe=pe, width=pe.state_width(terms, 32)), "one_pe")
     return component(verilog, "one_pe", library, flow, macs=1 / cycles_per_mac)
 
 
