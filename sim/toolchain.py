@@ -10,6 +10,7 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import signal
@@ -144,6 +145,18 @@ def compiler() -> Tool:
 
 
 @functools.lru_cache
+@functools.cache
+def processor() -> str:
+    """What code that is compiled for this machine's processor depends on: its name and features."""
+    names = ("vendor_id", "model name", "flags", "CPU implementer", "CPU part", "Features")
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    found = {line for line in lines if line.split(":")[0].strip() in names}
+    return "\n".join([platform.machine(), platform.processor(), *sorted(found)])
+
+
 def make() -> Tool:
     path = find("make", "apt install make")
     return probe("make", path, ["--version"], (3, 81), "apt install make")
