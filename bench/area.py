@@ -33,7 +33,7 @@ ARRAYS = {
 """Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
 PE, the plain one too, is tried with each and counts with its best."""
 
-SERIAL = ("opt2", "opt4c", "opt4e")
+SERIAL = ("opt2", "opt3", "opt4c", "opt4e")
 """PEs of the array digit_serial, compared with plain ones in the output-stationary array."""
 
 SERIAL_BARS = {"opt4c": 2.7, "opt4e": 3.6}

@@ -3,9 +3,9 @@
 ::
 
                      column 0         column 1
-    digits, first -> [PE {S,C}] ----> [PE {S,C}] ---->     row 0: its own place in K and weight
+    select, first -> [PE {S,C}] ----> [PE {S,C}] ---->     row 0: its own place in K and weight
               b_0 ----^      |   b_1 ---^      |
-    digits, first -> [PE {S,C}] ----> [PE {S,C}] ---->     row 1
+    select, first -> [PE {S,C}] ----> [PE {S,C}] ---->     row 1
                              |                 |
                             bus               bus          OR of the row that was granted
                              |                 |
@@ -14,7 +14,8 @@
 C[m, n] is the sum over weights of ``4**w`` times the sum over K of ``digit_w(A[m, k]) * B[k, n]``
 (the bit-weight notation: encode, map, half reduce in the PE; add, shift in the drain). A row adds
 up one *pass*, all digits of one weight, then the next; which digits, and of what length, its edge
-decides (:mod:`..engine.serial_row`).
+decides (:mod:`..engine.serial_row`), or the PEs themselves (:mod:`.group_cell`), all columns of a
+row together.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -24,36 +25,37 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 from ..pe.serial import SerialPe
 from .grid import chunks
-from .serial_cell import LINES, SerialCell
+from .group_cell import cell_class
 from .serial_drain import SLOTS, SerialDrain
 
 
 class SerialCells(wiring.Component):
     """``rows`` x ``columns`` PEs; cut into blocks when large. Ports as the cell's, per row and
-    column; ``b`` row by row; ``o``: the column buses."""
+    column; ``b`` row by row; ``o``: the column buses; ``done`` (PEs with a group): all of a row."""
 
     def __init__(self, *, rows: int, columns: int, pe: SerialPe, width: int):
         self.rows, self.columns, self.pe, self.width = rows, columns, pe, width
-        self.b_width = pe.lanes * pe.b.width
+        self.b_width = pe.banks * pe.b.width
         super().__init__(
             {
                 "b": In(rows * columns * self.b_width),
-                "digits": In(rows * pe.lanes * LINES),
+                "select": In(rows * pe.select_width),
                 "first": In(rows),
                 "read": In(rows),
                 "o": Out(columns * 2 * width),
+                **({"done": Out(rows)} if pe.group else {}),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        lines = self.pe.lanes * LINES
-        bus = []
+        lines = self.pe.select_width
+        bus, done = [], [[] for _ in range(self.rows)]
         for column, columns in chunks(self.columns):
             driven = None
             for row, rows in chunks(self.rows):
                 if rows == columns == 1:
-                    part = shared(SerialCell, pe=self.pe, width=self.width)
+                    part = shared(cell_class(self.pe), pe=self.pe, width=self.width)
                 else:
                     part = shared(
                         SerialCells, rows=rows, columns=columns, pe=self.pe, width=self.width
@@ -65,28 +67,32 @@ class SerialCells(wiring.Component):
                 ]
                 m.d.comb += [
                     part.b.eq(Cat(b)),
-                    part.digits.eq(self.digits[row * lines : (row + rows) * lines]),
+                    part.select.eq(self.select[row * lines : (row + rows) * lines]),
                     part.first.eq(self.first[row : row + rows]),
                     part.read.eq(self.read[row : row + rows]),
                 ]
                 driven = part.o if driven is None else driven | part.o
+                for number in range(rows if self.pe.group else 0):
+                    done[row + number].append(part.done[number])
             bus.append(driven)
         m.d.comb += self.o.eq(Cat(bus))
+        if self.pe.group:
+            m.d.comb += self.done.eq(Cat(Cat(columns).all() for columns in done))
         return m
 
 
 class DigitSerialArray(wiring.Component):
     """``rows`` x ``columns`` PEs, ``share`` rows to a drain.
 
-    Ports: per row ``b`` (columns x lanes operands, column by column), one cycle later ``digits``
-    (lanes x 3 lines) and ``first``; ``due``, ``weight``, ``opens``, ``closes``, ``slot``, ``grant``
-    and the results as in :class:`.serial_drain.SerialDrain`, for all rows together.
+    Ports: per row ``b`` (columns x lanes operands, column by column), one cycle later ``select``
+    (lanes x 3 lines) and ``first``, or as :class:`.group_cell.GroupCell` has them, with ``done``
+    back; ``due``, ``weight``, ``opens``, ``closes``, ``slot``, ``grant`` and the results as in
+    :class:`.serial_drain.SerialDrain`, for all rows together.
 
     ``terms``: largest K. ``width``: of a result; modulo ``2**width``. Latency: :attr:`latency`
     cycles from the last digits of a row's last pass to its result, if the row is granted at once.
     """
 
-    cell_class = SerialCell
     queues = ("held_memory",)
     """Cells that hold results until they are taken, as the row queue does behind other arrays."""
     latency = 7
@@ -105,12 +111,14 @@ class DigitSerialArray(wiring.Component):
         #: Whether rows start every tile together; what the core in front of the array does.
         self.barrier = barrier
         self.pass_width = pe.pass_width(terms)
-        self.weight_bits = max((pe.recoding.n_digits - 1).bit_length(), 1)
+        self.weight_bits = pe.weight_bits
+        self.cell_class = cell_class(pe)
         super().__init__(
             {
-                "b": In(rows * columns * pe.lanes * pe.b.width),
-                "digits": In(rows * pe.lanes * LINES),
+                "b": In(rows * columns * pe.banks * pe.b.width),
+                "select": In(rows * pe.select_width),
                 "first": In(rows),
+                **({"done": Out(rows)} if pe.group else {}),
                 "due": In(rows),
                 "weight": In(rows * self.weight_bits),
                 "opens": In(rows),
@@ -130,7 +138,7 @@ class DigitSerialArray(wiring.Component):
         pe = self.pe
         ready = [[] for _ in range(SLOTS)]
         chosen = None
-        lines, b_width = pe.lanes * LINES, self.columns * pe.lanes * pe.b.width
+        lines, b_width = pe.select_width, self.columns * pe.banks * pe.b.width
         for start in range(0, self.rows, self.share):
             rows = min(self.share, self.rows - start)
             end = start + rows
@@ -149,7 +157,7 @@ class DigitSerialArray(wiring.Component):
             last = Signal(name=f"last_{start}", reset_less=True)
             m.d.comb += [
                 cells.b.eq(self.b[start * b_width : end * b_width]),
-                cells.digits.eq(self.digits[start * lines : end * lines]),
+                cells.select.eq(self.select[start * lines : end * lines]),
                 cells.first.eq(self.first[start:end]),
                 cells.read.eq(drain.read),
                 drain.bus.eq(cells.o),
@@ -160,6 +168,8 @@ class DigitSerialArray(wiring.Component):
                 drain.take_row.eq(self.take_row - start),
                 drain.take_slot.eq(self.take_slot),
             ]
+            if pe.group:
+                m.d.comb += self.done[start:end].eq(cells.done)
             for name in ("due", "opens", "closes", "slot"):
                 m.d.comb += getattr(drain, name).eq(getattr(self, name)[start:end])
             m.d.sync += last.eq(mine)

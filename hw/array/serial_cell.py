@@ -6,10 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arith.compress import merge
 from ..arith.recoding import Digit, multiple
-from ..pe.serial import SerialPe
-
-LINES = 3
-"""Select lines per digit: one, two, neg."""
+from ..pe.serial import LINES, SerialPe
 
 
 class SerialCell(wiring.Component):
@@ -18,9 +15,9 @@ class SerialCell(wiring.Component):
     ::
 
         b -> reg -> {0, b, 2b} -> complement -> 3:2 tree -> {sum, carry}
-                        digits (the row's) ----^    ^---- 0 if first
+                        select (the row's) ----^    ^---- 0 if first
 
-    Ports: ``b`` (lanes operands), ``digits`` (lanes times *one*, *two*, *neg*, of the operands of
+    Ports: ``b`` (lanes operands), ``select`` (lanes times *one*, *two*, *neg*, of the operands of
     the cycle before), ``first`` (start a new pass), ``read`` (drive the bus), ``o`` (bus: {sum,
     carry} of ``width`` bits each, or zero).
 
@@ -33,7 +30,7 @@ class SerialCell(wiring.Component):
         super().__init__(
             {
                 "b": In(pe.lanes * pe.b.width),
-                "digits": In(pe.lanes * LINES),
+                "select": In(pe.lanes * LINES),
                 "first": In(1),
                 "read": In(1),
                 "o": Out(2 * width),
@@ -48,7 +45,7 @@ class SerialCell(wiring.Component):
         state = [Signal(width, name=name, reset_less=True) for name in ("sum", "carry")]
         rows, ones = [Mux(self.first, 0, word) for word in state], []
         for lane in range(pe.lanes):
-            digit = Digit(*self.digits.word_select(lane, LINES))
+            digit = Digit(*self.select.word_select(lane, LINES))
             other = b.word_select(lane, pe.b.width)
             row, one = multiple(m, digit, other, pe.b, name=f"multiple_{lane}")
             # To the full width: both vectors are modulo 2**width (a sign is not theirs alone).
@@ -62,3 +59,18 @@ class SerialCell(wiring.Component):
 
 def _extended(row, width: int):
     return Cat(row, row[-1].replicate(width - len(row)))[:width]
+
+
+def digit_lines(m, recoding, code, name: str):
+    """The digits of a code, lowest first, each as a vector of *one*, *two*, *neg*."""
+    never = Signal(name=f"{name}never")
+    digits = recoding.digits(m, code, name)
+    return [Cat(never if line is None else line for line in digit) for digit in digits]
+
+
+def selected(select, values):
+    """The value whose bit of ``select`` is set; zero if none is."""
+    result = 0
+    for bit, value in zip(select, values, strict=True):
+        result = result | Mux(bit, value, 0)
+    return result

@@ -11,48 +11,53 @@ digit takes one cycle with none, so that its result is zero.
 
 Between the stages nothing waits, except that a new pass may not enter stage 4 before the pass there
 was granted its way out: then stages 0 to 3 stand still.
+
+PEs that recode themselves walk through lists of groups. A group spends as many cycles as it has
+digits in a stage of its own in front of stage 4, in the PEs; the stages before it wait.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..array.serial_cell import LINES
 from ..cells import shared
 from ..pe.serial import SerialPe
 from ..stream import HeldMemory
 from .digit_lists import DigitLists, DigitStore, list_ports
+from .group_lists import GroupLists
 
 LOADING = ("push", "opens", "half", "lane", "block")
 """Ports of loading A that are the same for all rows."""
 
 
 class SerialRow(wiring.Component):
-    """Lists of digits, a copy of B, and the walk through both.
+    """Lists of digits or groups, a copy of B, and the walk through both.
 
     Loading A: ``a`` (the row's element, a cycle before ``push`` and the rest of
     :data:`LOADING`), ``loaded`` (this row's panel in ``half`` is complete; with its last element or
-    later). Loading B: ``b_en`` (one bit per lane), ``b_addr``, ``b_data`` (a row of a panel).
+    later). Loading B: ``b_en`` (one bit per bank), ``b_addr``, ``b_data`` (a row of a panel).
 
     ``restart``: a job begins. ``panels_there``: column panels of B loaded so far; ``whole``: that
-    is all of them; ``stride``: places of a panel in a lane of B. ``waits``: a tile could begin as
-    far as this row is concerned; it does with ``go``. ``busy``: halves in use; ``live``: that of
-    this row's next tile is; ``starved``: the row waits for {A, B}. To the array: ``b``, ``digits``,
-    ``first``, ``due`` with its tag, and ``grant`` back.
+    is all of them; ``stride``: places of a panel in a bank of B. ``waits``: a tile could begin as
+    far as this row is concerned; it does with ``go``. ``busy``: halves that must not be loaded;
+    ``live``: that of this row's next tile is there; ``starved``: the row waits for {A, B}. To the
+    array: ``b``, ``select``, ``first``, ``due`` with its tag; ``grant`` and, from PEs that take
+    groups, ``done`` back.
     """
 
     def __init__(self, *, pe: SerialPe, columns: int, blocks: int, panels: int):
         self.pe, self.columns, self.blocks, self.panels = pe, columns, blocks, panels
-        self.list_class = DigitLists if pe.sparse else DigitStore
+        self.list_class = DigitStore
+        if pe.sparse:
+            self.list_class = GroupLists if pe.group else DigitLists
         self.depth = panels * blocks
         loading = list_ports(pe, blocks)
-        weight_bits = max((pe.recoding.n_digits - 1).bit_length(), 1)
         super().__init__(
             {
                 "a": In(pe.a.width),
                 **{name: loading[name] for name in LOADING},
                 "loaded": In(1),
-                "b_en": In(pe.lanes),
+                "b_en": In(pe.banks),
                 "b_addr": In(range(max(self.depth, 2))),
                 "b_data": In(columns * pe.b.width),
                 "restart": In(1),
@@ -64,11 +69,12 @@ class SerialRow(wiring.Component):
                 "busy": Out(2),
                 "live": Out(1),
                 "starved": Out(2),
-                "b": Out(columns * pe.lanes * pe.b.width),
-                "digits": Out(pe.lanes * LINES),
+                "b": Out(columns * pe.banks * pe.b.width),
+                "select": Out(pe.select_width),
                 "first": Out(1),
+                **({"done": In(1)} if pe.group else {}),
                 "due": Out(1),
-                "weight": Out(weight_bits),
+                "weight": Out(pe.weight_bits),
                 "opens_tile": Out(1),
                 "closes_tile": Out(1),
                 "slot": Out(1),
@@ -79,11 +85,8 @@ class SerialRow(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         pe, n_digits = self.pe, self.pe.recoding.n_digits
-        m.submodules.recoder = recoder = shared(pe.recoding.recoder_class, recoding=pe.recoding)
         m.submodules.lists = lists = shared(self.list_class, pe=pe, blocks=self.blocks)
-        code = Signal(pe.recoding.code_width, reset_less=True)
-        m.d.sync += code.eq(recoder.o)
-        m.d.comb += [recoder.i.eq(self.a), lists.code.eq(code)]
+        m.d.comb += lists.a.eq(self.a)
         m.d.comb += [getattr(lists, name).eq(getattr(self, name)) for name in LOADING]
 
         # Stage 0: the walk.
@@ -106,7 +109,6 @@ class SerialRow(wiring.Component):
             self.waits.eq(fresh & a_here & b_here & move),
             self.live.eq(a_here),
             self.starved.eq(Cat(fresh & ~a_here, fresh & a_here & ~b_here)),
-            self.busy.eq(busy),
             issue.eq(move & Mux(fresh, self.waits & self.go, 1)),
             passes.eq(Mux(fresh, lists.passes, left)),
             pick.eq(passes & -passes),
@@ -149,41 +151,71 @@ class SerialRow(wiring.Component):
             for bit in range(len(self.weight))
         )
         tag = Cat(index == 0, lists.final, weight, opens, closes, slot)
-        valid = issue
+        valid, reading = issue, 0
         for stage in (1, 2, 3):
             valid = self._held(m, move, valid, f"valid_{stage}", reset_less=False)
             tag = self._held(m, move, tag, f"tag_{stage}")
             if stage == 1:
                 base = self._held(m, move, base, "base_1")
-                digits = lists.o_digits
-                addresses = [base + block for block in _words(lists.o_blocks, pe.lanes)]
-            else:
-                digits = self._held(m, move, digits, f"digits_{stage}")
-            if stage == 2:
+                addresses = [base + block for block in _words(lists.o_blocks, pe.banks)]
+            elif stage == 2:
                 self._read_b(m, move, addresses)
+            if pe.group and stage < 3:
+                # A's operands are read in stage 2, when the walk may be in the other half.
+                half = self._held(m, move, half, f"half_{stage}")
+                reading |= valid << half
+        m.d.comb += self.busy.eq(busy | reading)
 
-        # Stage 4.
-        last, full, enter = Signal(), Signal(), Signal()
-        now = Signal(pe.lanes * LINES, name="digits_4")
+        # Stage 4, which takes digits with ``step``.
+        step, accepts = Signal(), Signal()
+        m.d.comb += move.eq(~valid | accepts)
+        if pe.group:
+            valid, tag = self._group(m, valid, tag, step, accepts, lists.o)
+        else:
+            now = Signal.like(self.select, name="digits_4")
+            m.d.sync += now.eq(Mux(valid & step, lists.o, 0))
+            m.d.comb += [accepts.eq(step), self.select.eq(now)]
+        self._passes(m, valid & step, tag, step)
+        return m
+
+    def _group(self, m, valid, tag, step, accepts, operands):
+        """The stage in which the PEs have a group, until its last digit goes to stage 4: what goes
+        there, as ``valid`` and ``tag``."""
+        here, first = Signal(name="group_here"), Signal(name="group_first")
+        load, leave = Signal(name="group_load"), Signal(name="group_leave")
+        held = Signal(len(tag), name="group_tag", reset_less=True)
+        weight = tag[2 : 2 + len(self.weight)]
+        m.d.comb += [
+            leave.eq(here & step & self.done),
+            accepts.eq(~here | leave),
+            load.eq(valid & accepts),
+            self.select.eq(Cat(operands, weight, load, step)),
+        ]
+        m.d.sync += here.eq(load | (here & ~leave))
+        with m.If(load):
+            m.d.sync += [held.eq(tag), first.eq(tag[0])]
+        with m.Elif(step):
+            m.d.sync += first.eq(0)
+        return here, Cat(first, held[1] & self.done, held[2:])
+
+    def _passes(self, m, enter, tag, step):
+        """Stage 4: the last digit of a pass, and who it was, until the pass is granted."""
+        last, full = Signal(), Signal()
         final = Signal.like(tag, name="tag_4", reset_less=True)
         m.d.comb += [
-            move.eq(~valid | ~self.due | self.grant),
-            enter.eq(valid & move),
+            step.eq(~self.due | self.grant),
             self.due.eq(last | full),
-            self.digits.eq(now),
             Cat(
                 Signal(2, name="unused"), self.weight, self.opens_tile, self.closes_tile, self.slot
             ).eq(final),
         ]
         m.d.sync += [
-            now.eq(Mux(enter, digits, 0)),
             self.first.eq(enter & tag[0]),
             last.eq(enter & tag[1]),
             full.eq(self.due & ~self.grant),
         ]
         with m.If(enter):
             m.d.sync += final.eq(tag)
-        return m
 
     def _held(self, m, enable, value, name: str, *, reset_less: bool = True):
         register = Signal(len(value), name=name, reset_less=reset_less)
@@ -192,7 +224,7 @@ class SerialRow(wiring.Component):
         return register
 
     def _read_b(self, m, move, addresses):
-        """The copy of B, one bank per lane; its answer is what the PEs take."""
+        """The copy of B, bank by bank; its answer is what the PEs take."""
         width = self.pe.b.width
         banks = []
         for lane, address in enumerate(addresses):

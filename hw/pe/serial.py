@@ -11,18 +11,25 @@ from ..arith.booth import BoothRecoding
 from ..arith.ent import EntRecoding
 from .base import Pe
 
+LINES = 3
+"""Select lines per digit: one, two, neg."""
+
 
 @dataclass(frozen=True)
 class SerialPe(Pe):
-    """``lanes``: digits that one PE takes per cycle; ``sparse``: whether zero digits are skipped.
+    """``lanes``: digits that one PE takes per cycle; ``sparse``: whether zero digits are skipped;
+    ``group``: operands of A that a PE is given at once, recodes and searches itself (0: it is given
+    digits, which the row's edge has found).
 
-    Digit ``i`` of every operand of A belongs to pass ``i``. Lane ``k % lanes`` takes element ``k``.
+    Digit ``i`` of every operand of A belongs to pass ``i``. Lane ``k % lanes`` takes element ``k``,
+    or place ``k % group`` of group ``k // group`` holds it.
     """
 
     digits: str = "ent"
 
     lanes = 1
     sparse = True
+    group = 0
     words = 2
     edge_latency = 1
     resolve_latency = 1
@@ -33,9 +40,27 @@ class SerialPe(Pe):
             return BoothRecoding(self.a)
         return EntRecoding(self.a, form="sign_magnitude")
 
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a pass's number."""
+        return max((self.recoding.n_digits - 1).bit_length(), 1)
+
+    @property
+    def banks(self) -> int:
+        """Operands of B that a PE is given at once: of every lane, or of a whole group."""
+        return self.group or self.lanes
+
+    @property
+    def select_width(self) -> int:
+        """Bits by which a row of A tells its PEs what to add: the digits of every lane, or a group
+        of operands, their weight and two strobes (:mod:`..array.group_cell`)."""
+        if self.group:
+            return self.group * self.a.width + self.weight_bits + 2
+        return self.lanes * LINES
+
     def blocks(self, k: int) -> int:
-        """Places per lane that ``k`` elements need."""
-        return -(-k // self.lanes)
+        """Places per lane, or groups, that ``k`` elements need."""
+        return -(-k // self.banks)
 
     def pass_width(self, k: int) -> int:
         """Bits of the sum and of the carry of a pass over up to ``k`` elements.
