@@ -84,15 +84,47 @@ class SerialRow(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        pe, n_digits = self.pe, self.pe.recoding.n_digits
+        pe = self.pe
         m.submodules.lists = lists = shared(self.list_class, pe=pe, blocks=self.blocks)
         m.d.comb += lists.a.eq(self.a)
         m.d.comb += [getattr(lists, name).eq(getattr(self, name)) for name in LOADING]
-
-        # Stage 0: the walk.
-        move, issue = Signal(), Signal()
+        move = Signal()
         busy = Signal(2)
-        half = Signal()
+        valid, tag, half, base = self._walk(m, lists, move, busy)
+
+        # Stages 1 to 3: what a place of a list needs on its way.
+        reading = 0
+        for stage in (1, 2, 3):
+            valid = self._held(m, move, valid, f"valid_{stage}", reset_less=False)
+            tag = self._held(m, move, tag, f"tag_{stage}")
+            if stage == 1:
+                base = self._held(m, move, base, "base_1")
+                addresses = [base + block for block in _words(lists.o_blocks, pe.banks)]
+            elif stage == 2:
+                self._read_b(m, move, addresses)
+            if pe.group and stage < 3:
+                # A's operands are read in stage 2, when the walk may be in the other half.
+                half = self._held(m, move, half, f"half_{stage}")
+                reading |= valid << half
+        m.d.comb += self.busy.eq(busy | reading)
+
+        # Stage 4, which takes digits with ``step``.
+        step, accepts = Signal(), Signal()
+        m.d.comb += move.eq(~valid | accepts)
+        if pe.group:
+            valid, tag = self._group(m, valid, tag, step, accepts, lists.o)
+        else:
+            now = Signal.like(self.select, name="digits_4")
+            m.d.sync += now.eq(Mux(valid & step, lists.o, 0))
+            m.d.comb += [accepts.eq(step), self.select.eq(now)]
+        self._passes(m, valid & step, tag, step)
+        return m
+
+    def _walk(self, m, lists, move, busy):
+        """Stage 0: through tiles, weights and the places of their lists, one per ``move``. What
+        goes on, as ``valid``, ``tag``, half of A and first place of B's panel."""
+        n_digits = self.pe.recoding.n_digits
+        issue, half = Signal(), Signal()
         panel = Signal(range(max(self.panels, 2)))
         base = Signal(range(max(self.depth, 2)))
         slot = Signal()
@@ -144,39 +176,11 @@ class SerialRow(wiring.Component):
                     base.eq(Mux(last_panel, 0, base + self.stride)),
                     half.eq(half ^ last_panel),
                 ]
-
-        # Stages 1 to 3: what a place of a list needs on its way.
         weight = Cat(
             _any(pick, [digit >> bit & 1 for digit in range(n_digits)])
             for bit in range(len(self.weight))
         )
-        tag = Cat(index == 0, lists.final, weight, opens, closes, slot)
-        valid, reading = issue, 0
-        for stage in (1, 2, 3):
-            valid = self._held(m, move, valid, f"valid_{stage}", reset_less=False)
-            tag = self._held(m, move, tag, f"tag_{stage}")
-            if stage == 1:
-                base = self._held(m, move, base, "base_1")
-                addresses = [base + block for block in _words(lists.o_blocks, pe.banks)]
-            elif stage == 2:
-                self._read_b(m, move, addresses)
-            if pe.group and stage < 3:
-                # A's operands are read in stage 2, when the walk may be in the other half.
-                half = self._held(m, move, half, f"half_{stage}")
-                reading |= valid << half
-        m.d.comb += self.busy.eq(busy | reading)
-
-        # Stage 4, which takes digits with ``step``.
-        step, accepts = Signal(), Signal()
-        m.d.comb += move.eq(~valid | accepts)
-        if pe.group:
-            valid, tag = self._group(m, valid, tag, step, accepts, lists.o)
-        else:
-            now = Signal.like(self.select, name="digits_4")
-            m.d.sync += now.eq(Mux(valid & step, lists.o, 0))
-            m.d.comb += [accepts.eq(step), self.select.eq(now)]
-        self._passes(m, valid & step, tag, step)
-        return m
+        return issue, Cat(index == 0, lists.final, weight, opens, closes, slot), half, base
 
     def _group(self, m, valid, tag, step, accepts, operands):
         """The stage in which the PEs have a group, until its last digit goes to stage 4: what goes
