@@ -166,7 +166,7 @@ def groups(a_format, b_format, *, terms, fault=None):
         (Format(8), Format(3)),
         (Format(8, False), Format(3)),
         (Format(5), Format(3, False)),
-        pytest.param(Format(8), Format(8), marks=pytest.mark.slow),
+        (Format(8), Format(8)),
     ],
     ids=str,
 )
