@@ -33,7 +33,7 @@ ARRAYS = {
 """Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
 PE, the plain one too, is tried with each and counts with its best."""
 
-SERIAL = ("opt2", "opt4c", "opt4e")
+SERIAL = ("opt2", "opt3", "opt4c", "opt4e")
 """PEs of the array digit_serial, compared with plain ones in the output-stationary array."""
 
 SERIAL_BARS = {"opt4c": 2.7, "opt4e": 3.6}
@@ -43,7 +43,7 @@ ENT = {16: 1.087, 32: 1.122, 64: 1.110}
 OPT = {"os": 1.27, "ws": 1.27, "cube": 1.28, "tree": 1.56, "matrix": 1.44}
 """OPT1 and OPT2 against plain, by array."""
 
-BEGIN, END = "<!-- area: made by the command below -->", "<!-- end of area -->"
+MARKS = ("<!-- area: made by the command below -->", "<!-- end of area -->")
 
 
 def sizes(pattern: str, side: int) -> list[str]:
@@ -167,7 +167,8 @@ def one_pe_bars(rows: list[dict]) -> list[common.Bar]:
 
 def one_pe_markdown(rows: list[dict]) -> list[str]:
     lines = [
-        "One PE with its accumulator (32 bits; serial ones: a pass over K = 256), no recoder:",
+        "One PE with its accumulator (32 bits; serial ones: a sum over K = 256), no recoder but "
+        "those that `opt3` has inside:",
         "",
         "| PE | flow | area µm² | ns | cycles/MAC | µm² × ns per MAC |",
         "|---|---|--:|--:|--:|--:|",
@@ -216,16 +217,14 @@ def bars(rows: list[dict]) -> list[common.Bar]:
     return found
 
 
-def markdown(rows: list[dict], single: list[dict], about: dict, command: str) -> str:
-    """The section for docs/benchmarks.md."""
+def markdown(rows: list[dict], single: list[dict], about: dict, command: str) -> list[str]:
+    """Lines of the section for docs/benchmarks.md."""
     heads = (
         "array", "PE", "registers at", "cycles/MAC", "flow", "area µm²", "recoders", "PEs",
         "registers", "drain", "ns", "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**",
         "plain: default", "booth", "adder tree",
     )  # fmt: skip
     lines = [
-        BEGIN,
-        "",
         f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
         f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, "
         f"Amaranth {about['tools']['amaranth']}; {rows[0]['config']['side']} × "
@@ -245,26 +244,7 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
         cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
         lines.append("| " + " | ".join(cells) + " |")
     lines += ["", *one_pe_markdown(single)]
-    for bar in [*bars(rows), *one_pe_bars(single)]:
-        verdict = "met" if bar.met else "**not met**"
-        lines += [
-            "",
-            f"- {bar.name}: {bar.value:,.4g}, must be {bar.relation} {bar.bound:,}: {verdict}",
-        ]
-    return "\n".join([*lines, "", END])
-
-
-def insert(page: Path, section: str) -> None:
-    """Put the section into ``page`` between its marks; at its end where it has none."""
-    text = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n\n"
-    if BEGIN in text and END in text:
-        before, _, rest = text.partition(BEGIN)
-        text = before + section + rest.partition(END)[2]
-    else:
-        text = text.rstrip() + f"\n\n## Area\n\n{section}\n"
-    new = page.with_suffix(".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(page)
+    return [*lines, *common.verdicts([*bars(rows), *one_pe_bars(single)])]
 
 
 def variants() -> list[str]:
@@ -297,9 +277,8 @@ def main() -> int:
     single = one_pe(options)
     rows = measure(options, progress)
     if options.markdown and rows:
-        words = [Path(each).name if "/" in each else each for each in sys.argv[1:]]
-        insert(options.markdown, markdown(rows, single, common.provenance(),
-                                          " ".join(["python bench/area.py", *words])))  # fmt: skip
+        lines = markdown(rows, single, common.provenance(), common.command("area"))
+        common.insert(options.markdown, "Area", MARKS, lines)
     judged = [*bars(rows), *one_pe_bars(single)]
     return common.report("area", [*single, *rows], judged, as_json=options.json)
 

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,6 +85,38 @@ def _processor() -> str:
 def row(config: dict, **figures) -> dict:
     """One measurement: what was measured, and what came out."""
     return {"config": config, **figures}
+
+
+def insert(page: Path, heading: str, marks: tuple[str, str], lines: list[str]) -> None:
+    """Put a section into ``page`` between its marks; at its end, under a heading, where it has
+    none."""
+    begin, end = marks
+    section = "\n".join([begin, "", *lines, "", end])
+    text = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n\n"
+    if begin in text and end in text:
+        before, _, rest = text.partition(begin)
+        text = before + section + rest.partition(end)[2]
+    else:
+        text = text.rstrip() + f"\n\n## {heading}\n\n{section}\n"
+    new = page.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(page)
+
+
+def verdicts(bars: list[Bar]) -> list[str]:
+    """The bars in Markdown, each with a line in front."""
+    lines = []
+    for bar in bars:
+        verdict = "met" if bar.met else "**not met**"
+        text = f"{bar.value:,.4g}, must be {bar.relation} {bar.bound:,}: {verdict}"
+        lines += ["", f"- {bar.name}: {text}"]
+    return lines
+
+
+def command(script: str) -> str:
+    """How this run was started, without the folders of its files."""
+    words = [Path(each).name if "/" in each else each for each in sys.argv[1:]]
+    return " ".join([f"python bench/{script}.py", *words])
 
 
 def report(title: str, rows: list[dict], bars: list[Bar], *, as_json: bool) -> int:

@@ -11,6 +11,7 @@ A PE is one file in ``hw/pe/`` with a module-level literal::
         "edge_latency": 0,            # cycles at the array's edge; 1: a register behind recoders
         "resolve_latency": 0,         # cycles at the drain; 1: a redundant sum is added up there
         "lanes": 4, "sparse": False,  # of digit-serial PEs: digits per cycle, zeros skipped or not
+        "group": 4,                   # operands that such a PE recodes itself; 0: none
         "options": {                  # further keys of [pe], passed to the PE as keywords
             "encode": {"allowed": ["a", "b"], "default": "a", "description": "..."},
         },
@@ -46,6 +47,7 @@ class PeFacts:
     resolve_latency: int = 0
     lanes: int = 1
     sparse: bool = True
+    group: int = 0
     options: Mapping[str, Mapping] = field(default_factory=dict)
 
 

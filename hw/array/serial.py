@@ -3,9 +3,9 @@
 ::
 
                      column 0         column 1
-    digits, shift -> [PE {S,C}] ----> [PE {S,C}] ---->     row 0: its own place in K and weight
+    select, shift -> [PE {S,C}] ----> [PE {S,C}] ---->     row 0: its own place in K and weight
               b_0 ----^      |   b_1 ---^      |
-    digits, shift -> [PE {S,C}] ----> [PE {S,C}] ---->     row 1
+    select, shift -> [PE {S,C}] ----> [PE {S,C}] ---->     row 1
                              |                 |
                             bus               bus          OR of the row that was granted
                              |                 |
@@ -15,7 +15,8 @@ C[m, n] is the sum over weights of ``4**w`` times the sum over K of ``digit_w(A[
 (the bit-weight notation: encode, map, half reduce, shift in the PE; add in the drain). A row adds
 up one *pass*, all digits of one weight, from the highest weight to the lowest, and what there is
 counts four times when the next begins; which digits, and of what length, its edge decides
-(:mod:`..engine.serial_row`).
+(:mod:`..engine.serial_row`), or the PEs themselves (:mod:`.group_cell`), all columns of a row
+together.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -25,7 +26,8 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 from ..pe.serial import SerialPe
 from .grid import chunks
-from .serial_cell import LINES, SerialCell, state_bits
+from .group_cell import cell_class
+from .serial_cell import state_bits
 from .serial_drain import SLOTS, SerialDrain, parts
 from .skew import delayed
 
@@ -34,31 +36,32 @@ CONTROL = ("clear", "shift", "read")
 
 class SerialCells(wiring.Component):
     """``rows`` x ``columns`` PEs; cut into blocks when large. Ports as the cell's, per row and
-    column; ``b`` row by row; ``o``: the column buses."""
+    column; ``b`` row by row; ``o``: the column buses; ``done`` (PEs with a group): all of a row."""
 
     def __init__(self, *, rows: int, columns: int, pe: SerialPe, width: int):
         self.rows, self.columns, self.pe, self.width = rows, columns, pe, width
-        self.b_width = pe.lanes * pe.b.width
+        self.b_width = pe.banks * pe.b.width
         super().__init__(
             {
                 "b": In(rows * columns * self.b_width),
-                "digits": In(rows * pe.lanes * LINES),
+                "select": In(rows * pe.select_width),
                 "clear": In(rows * columns),
                 "shift": In(rows * columns),
                 "read": In(rows * columns),
                 "o": Out(columns * state_bits(width)),
+                **({"done": Out(rows)} if pe.group else {}),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        lines = self.pe.lanes * LINES
-        bus = []
+        lines = self.pe.select_width
+        bus, done = [], [[] for _ in range(self.rows)]
         for column, columns in chunks(self.columns):
             driven = None
             for row, rows in chunks(self.rows):
                 if rows == columns == 1:
-                    part = shared(SerialCell, pe=self.pe, width=self.width)
+                    part = shared(cell_class(self.pe), pe=self.pe, width=self.width)
                 else:
                     part = shared(
                         SerialCells, rows=rows, columns=columns, pe=self.pe, width=self.width
@@ -70,7 +73,7 @@ class SerialCells(wiring.Component):
                 ]
                 m.d.comb += [
                     part.b.eq(Cat(b)),
-                    part.digits.eq(self.digits[row * lines : (row + rows) * lines]),
+                    part.select.eq(self.select[row * lines : (row + rows) * lines]),
                 ]
                 for name in CONTROL:
                     lane = [
@@ -79,24 +82,28 @@ class SerialCells(wiring.Component):
                     ]
                     m.d.comb += getattr(part, name).eq(Cat(lane))
                 driven = part.o if driven is None else driven | part.o
+                for number in range(rows if self.pe.group else 0):
+                    done[row + number].append(part.done[number])
             bus.append(driven)
         m.d.comb += self.o.eq(Cat(bus))
+        if self.pe.group:
+            m.d.comb += self.done.eq(Cat(Cat(columns).all() for columns in done))
         return m
 
 
 class DigitSerialArray(wiring.Component):
     """``rows`` x ``columns`` PEs, ``share`` rows to a drain.
 
-    Ports: per row ``b`` (columns x lanes operands, column by column), in the same cycle ``digits``
-    (lanes x 3 lines), ``clear`` and ``shift`` as :class:`.serial_cell.SerialCell`; ``due``,
-    ``slot``, ``grant`` and the results as in :class:`.serial_drain.SerialDrain`, for all rows
-    together.
+    Ports: per row ``b`` (columns x lanes operands, column by column), in the same cycle ``select``
+    (lanes x 3 lines), ``clear`` and ``shift`` as :class:`.serial_cell.SerialCell`; or ``b`` and
+    ``select`` as :class:`.group_cell.GroupCell` has them, with ``done`` back, ``clear`` and
+    ``shift`` in the cycle of the step. ``due``, ``slot``, ``grant`` and the results as in
+    :class:`.serial_drain.SerialDrain`, for all rows together.
 
     ``terms``: largest K. ``width``: of a result; modulo ``2**width``. Latency: :attr:`latency`
     cycles from the last digits of a row's tile to its result, if that is taken at once.
     """
 
-    cell_class = SerialCell
     queues = ("held_memory",)
     """Cells that hold results until they are taken, as the row queue does behind other arrays."""
     initiation_interval = None
@@ -113,16 +120,18 @@ class DigitSerialArray(wiring.Component):
         self.width, self.share = width, min(share, rows)
         #: Whether rows start every tile together; what the core in front of the array does.
         self.barrier = barrier
+        self.cell_class = cell_class(pe)
         #: Bits that PEs and drains work with; the rest of a result is its sign.
         self.state_width = pe.state_width(terms, width)
         #: The PE's registers, the bus, the parts of the addition, the results.
         self.latency = pe.latency + 2 + len(parts(self.state_width))
         super().__init__(
             {
-                "b": In(rows * columns * pe.lanes * pe.b.width),
-                "digits": In(rows * pe.lanes * LINES),
+                "b": In(rows * columns * pe.banks * pe.b.width),
+                "select": In(rows * pe.select_width),
                 "clear": In(rows),
                 "shift": In(rows),
+                **({"done": Out(rows)} if pe.group else {}),
                 "due": In(rows),
                 "slot": In(rows),
                 "grant": Out(rows),
@@ -139,7 +148,7 @@ class DigitSerialArray(wiring.Component):
         pe = self.pe
         ready = [[] for _ in range(SLOTS)]
         chosen = None
-        lines, b_width = pe.lanes * LINES, self.columns * pe.lanes * pe.b.width
+        lines, b_width = pe.select_width, self.columns * pe.banks * pe.b.width
         clear = delayed(m, "clears", self.clear, pe.latency - 2, resettable=True)
         shift = delayed(m, "shifts", self.shift, pe.latency - 2, resettable=True)
         for start in range(0, self.rows, self.share):
@@ -152,14 +161,14 @@ class DigitSerialArray(wiring.Component):
                 SerialDrain,
                 rows=rows,
                 columns=self.columns,
-                latency=pe.latency,
+                latency=pe.read_latency,
                 width=self.state_width,
             )
             mine = Signal(name=f"mine_{start}")
             last = Signal(name=f"last_{start}", reset_less=True)
             m.d.comb += [
                 cells.b.eq(self.b[start * b_width : end * b_width]),
-                cells.digits.eq(self.digits[start * lines : end * lines]),
+                cells.select.eq(self.select[start * lines : end * lines]),
                 cells.clear.eq(self._copies(clear[start:end])),
                 cells.shift.eq(self._copies(shift[start:end])),
                 cells.read.eq(self._copies(drain.read)),
@@ -172,6 +181,8 @@ class DigitSerialArray(wiring.Component):
                 drain.take_row.eq(self.take_row - start),
                 drain.take_slot.eq(self.take_slot),
             ]
+            if pe.group:
+                m.d.comb += self.done[start:end].eq(cells.done)
             m.d.sync += last.eq(mine)
             for slot in range(SLOTS):
                 ready[slot].append(drain.ready[slot * rows : (slot + 1) * rows])

@@ -6,10 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..arith.compress import merge
 from ..arith.recoding import Digit, multiple
-from ..pe.serial import SerialPe
-
-LINES = 3
-"""Select lines per digit: one, two, neg."""
+from ..pe.serial import LINES, SerialPe
 
 RADIX = 2
 """Bits by which a change of weight shifts, and between two carries that are kept: so every carry
@@ -33,14 +30,15 @@ class SerialCell(wiring.Component):
     ::
 
         b -> {0, b, 2b} -> complement -> sum of lanes -> reg -> + -> {sum, carries} -> o if read
-                 ^ digits                                       |          |
+                 ^ select                                       |          |
                                              0, or << 2, if so: +----------+
 
-    Ports: ``b`` (lanes operands) and ``digits`` (lanes times *one*, *two*, *neg*); with them if
+    Ports: ``b`` (lanes operands) and ``select`` (lanes times *one*, *two*, *neg*); with them if
     there is one lane, a cycle later if there are several, ``clear`` (start anew) or ``shift`` (all
     that was counts four times: weights come from the highest to the lowest). The state has taken
-    them ``pe.latency`` cycles after the digits. ``read``: in the next cycle ``o`` has the state,
-    ``width`` bits of sum and then the carries (:func:`carry_places`); otherwise it is zero.
+    them two cycles after the digits, with several lanes three. ``read``: in the next cycle ``o``
+    has the state, ``width`` bits of sum and then the carries (:func:`carry_places`); otherwise it
+    is zero.
 
     There is no enable: the digit zero adds nothing, so an idle row gives zeros. The state's number
     is exact modulo ``2**width``; its parts have no meaning of their own.
@@ -51,7 +49,7 @@ class SerialCell(wiring.Component):
         super().__init__(
             {
                 "b": In(pe.lanes * pe.b.width),
-                "digits": In(pe.lanes * LINES),
+                "select": In(pe.lanes * LINES),
                 "clear": In(1),
                 "shift": In(1),
                 "read": In(1),
@@ -63,7 +61,7 @@ class SerialCell(wiring.Component):
         m = Module()
         rows, ones = [], []
         for lane in range(self.pe.lanes):
-            digit = Digit(*self.digits.word_select(lane, LINES))
+            digit = Digit(*self.select.word_select(lane, LINES))
             other = self.b.word_select(lane, self.pe.b.width)
             row, one = multiple(m, digit, other, self.pe.b, name=f"multiple_{lane}")
             rows.append(row.value)
@@ -128,3 +126,18 @@ def _later(m, name: str, value):
     register = Signal(len(value), name=name, reset_less=True)
     m.d.sync += register.eq(value)
     return register
+
+
+def digit_lines(m, recoding, code, name: str):
+    """The digits of a code, lowest first, each as a vector of *one*, *two*, *neg*."""
+    never = Signal(name=f"{name}never")
+    digits = recoding.digits(m, code, name)
+    return [Cat(never if line is None else line for line in digit) for digit in digits]
+
+
+def selected(select, values):
+    """The value whose bit of ``select`` is set; zero if none is."""
+    result = 0
+    for bit, value in zip(select, values, strict=True):
+        result = result | Mux(bit, value, 0)
+    return result

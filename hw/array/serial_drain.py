@@ -63,10 +63,10 @@ class DrainLane(wiring.Component):
 class SerialDrain(wiring.Component):
     """Takes the finished sums of ``rows`` rows, one row per cycle, and keeps them.
 
-    Per row: ``due`` (the last digits of its tile leave in the next cycle, if they may) with
-    ``slot``; ``grant`` answers in the same cycle. ``latency`` cycles later, when the PEs are adding
-    those digits, ``read`` asks for the row's state on ``bus`` in the cycle after. The lowest row
-    goes first; none whose result would replace one that was not taken.
+    Per row: ``due`` (the last digits of its tile are on their way, or leave in the next cycle, if
+    they may) with ``slot``; ``grant`` answers in the same cycle. ``latency`` cycles later, when the
+    PEs are adding those digits, ``read`` asks for the row's state on ``bus`` in the cycle after.
+    The lowest row goes first; none whose result would replace one that was not taken.
 
     Results: ``ready`` (bit ``slot*rows + row``); ``take`` with ``take_row`` and ``take_slot`` takes
     one, on ``o`` a cycle later: ``width`` bits a column, signed as the state of the PEs is.

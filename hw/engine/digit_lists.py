@@ -1,24 +1,27 @@
-"""What a row of A has to be multiplied by, digit by digit: lists made while A is loaded.
+"""What a row of A has to be multiplied by, in an order that the row can walk: made while A loads.
 
-Two components with the same ports. :class:`DigitLists` keeps only nonzero digits, one list per
-weight and lane, so that a zero digit never costs a cycle; :class:`DigitStore` keeps all digits.
+Three components with the same ports (:func:`list_ports`). :class:`DigitLists` keeps only nonzero
+digits, one list per weight and lane, so that a zero digit never costs a cycle; :class:`DigitStore`
+keeps all digits; :class:`.group_lists.GroupLists` leaves the digits to the PEs.
 
 Two *halves*: one panel of A is worked on while the next one loads.
 
-Loading, one element per cycle: ``code`` (of the element), ``push``, ``opens`` (the first of a
-panel), ``lane`` and ``block`` (its place: ``k = block*lanes + lane``), ``half``.
+Loading, one element per cycle: ``a`` (the element), and a cycle later ``push``, ``opens`` (it is
+the first of a panel), ``lane`` and ``block`` (its place: ``k = block*banks + lane``), ``half``.
 
 Reading: ``r_half``, ``r_pick`` (one-hot weight, or none) and ``r_index``, which give at once
-``passes`` (the weights that have digits at all) and ``final`` (no digit is behind this one; also
-if there are none); one cycle after ``r_en``, per lane, ``o_blocks`` and ``o_digits`` (lanes times
-*one*, *two*, *neg*; zero in a lane that has no digit here).
+``passes`` (the weights that have digits at all) and ``final`` (nothing is behind this place; also
+if it has none); one cycle after ``r_en``, ``o_blocks`` (per bank of B, where its operand is), and
+``o``: what the PEs are to do with those. That is per lane *one*, *two*, *neg*, zero in a lane that
+has no digit here, two cycles with ``r_en`` after, which is a cycle before B's operands; or the
+group's operands of A, with B's. Of a weight without digits a group is read that has none.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..array.serial_cell import LINES
+from ..array.serial_cell import LINES, digit_lines, selected
 from ..cells import shared
 from ..pe.serial import SerialPe
 from ..stream import HeldMemory
@@ -27,11 +30,11 @@ from ..stream import HeldMemory
 def list_ports(pe: SerialPe, blocks: int) -> dict:
     n_digits = pe.recoding.n_digits
     return {
-        "code": In(pe.recoding.code_width),
+        "a": In(pe.a.width),
         "push": In(1),
         "opens": In(1),
         "half": In(1),
-        "lane": In(range(max(pe.lanes, 2))),
+        "lane": In(range(max(pe.banks, 2))),
         "block": In(range(max(blocks, 2))),
         "r_half": In(1),
         "r_pick": In(n_digits),
@@ -39,27 +42,79 @@ def list_ports(pe: SerialPe, blocks: int) -> dict:
         "r_en": In(1),
         "passes": Out(n_digits),
         "final": Out(1),
-        "o_blocks": Out(pe.lanes * max((blocks - 1).bit_length(), 1)),
-        "o_digits": Out(pe.lanes * LINES),
+        "o_blocks": Out(pe.banks * max((blocks - 1).bit_length(), 1)),
+        "o": Out(pe.group * pe.a.width if pe.group else pe.lanes * LINES),
     }
 
 
-def _lines(m, pe, code):
-    """The digits of a code, each as a vector of :data:`LINES` bits."""
-    digits = pe.recoding.digits(m, code, "digit_")
-    return [Cat(*(_bit(line) for line in digit)) for digit in digits]
+def recoded(m, pe: SerialPe, a):
+    """The digits of an element of A, a cycle later: its recoder and the register behind it."""
+    m.submodules.recoder = recoder = shared(pe.recoding.recoder_class, recoding=pe.recoding)
+    code = Signal(pe.recoding.code_width, reset_less=True)
+    m.d.sync += code.eq(recoder.o)
+    m.d.comb += recoder.i.eq(a)
+    return digit_lines(m, pe.recoding, code, "digit_")
 
 
-def _bit(line):
-    return Signal(name="never") if line is None else line
+def address(index, half, like):
+    """Of a place in a memory that holds both halves."""
+    return Cat(index[: len(like)], half)
 
 
-def _selected(select, values):
-    """The value whose bit of ``select`` is set; zero if none is."""
-    result = 0
-    for bit, value in zip(select, values, strict=True):
-        result = result | Mux(bit, value, 0)
-    return result
+def ends_list(lists, length):
+    """Whether nothing is behind the place that is read of a list of ``length`` places, or none."""
+    return ~(lists.r_pick & lists.passes).any() | (length == lists.r_index + 1)
+
+
+class ListPair(wiring.Component):
+    """A list for each half: one is filled while the other is read. ``depth``: most entries of one.
+
+    ``push`` (an element of ``half``), ``opens`` (the list is empty before it), ``append`` (it has
+    an ``entry``); ``count``: entries after it. ``r_half``, ``r_index``, ``r_en``: a cycle later
+    ``o`` is that entry; ``r_count``: entries of ``r_half``.
+    """
+
+    def __init__(self, *, width: int, depth: int):
+        self.width, self.depth = width, depth
+        counts = range(depth + 1)
+        super().__init__(
+            {
+                "push": In(1),
+                "opens": In(1),
+                "half": In(1),
+                "append": In(1),
+                "entry": In(width),
+                "count": Out(counts),
+                "r_half": In(1),
+                "r_index": In(range(max(depth, 2))),
+                "r_en": In(1),
+                "r_count": Out(counts),
+                "o": Out(width),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.entries = memory = shared(
+            HeldMemory, width=self.width, depth=2 << len(self.r_index)
+        )
+        ends = [Signal.like(self.count, name=f"end_{half}") for half in range(2)]
+        place = Signal.like(self.count)
+        m.d.comb += [
+            place.eq(Mux(self.opens, 0, Mux(self.half, ends[1], ends[0]))),
+            self.count.eq(place + self.append),
+            self.r_count.eq(Mux(self.r_half, ends[1], ends[0])),
+            memory.w_en.eq(self.append),
+            memory.w_addr.eq(address(place, self.half, self.r_index)),
+            memory.w_data.eq(self.entry),
+            memory.r_en.eq(self.r_en),
+            memory.r_addr.eq(address(self.r_index, self.r_half, self.r_index)),
+            self.o.eq(memory.r_data),
+        ]
+        for half in range(2):
+            with m.If(self.push & (self.half == half)):
+                m.d.sync += ends[half].eq(self.count)
+        return m
 
 
 class DigitLists(wiring.Component):
@@ -72,73 +127,52 @@ class DigitLists(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         pe, n_digits = self.pe, self.pe.recoding.n_digits
-        lines = _lines(m, pe, self.code)
+        digits = recoded(m, pe, self.a)
         lengths = [
-            [Signal(range(self.blocks + 1), name=f"length_{half}_{n}") for n in range(n_digits)]
+            [Signal(range(self.blocks + 1), name=f"length_{half}_{d}") for d in range(n_digits)]
             for half in range(2)
         ]
         pick = Signal(n_digits)
         with m.If(self.r_en):
             m.d.sync += pick.eq(self.r_pick)
-        blocks, digits = [], []
+        blocks, lines = [], []
         for lane in range(pe.lanes):
-            lists = [
-                self._list(m, lane, digit, value, [half[digit] for half in lengths])
-                for digit, value in enumerate(lines)
-            ]
-            words, ends = zip(*lists, strict=True)
+            push = self.push & (self.lane == lane)
+            words, ends = [], []
+            for digit, (one, two, neg) in enumerate(digits):
+                pair = shared(ListPair, width=len(self.block) + 2, depth=self.blocks)
+                m.submodules[f"list_{lane}_{digit}"] = pair
+                for name in ("push", "opens", "half", "r_half", "r_index", "r_en"):
+                    m.d.comb += getattr(pair, name).eq(getattr(self, name))
+                m.d.comb += [
+                    pair.append.eq(push & (one | two)),
+                    pair.entry.eq(Cat(self.block, two, neg)),
+                ]
+                words.append(pair.o)
+                ends.append(pair.r_count)
+                # The longest of the lanes; lanes come in turn, each ahead of the next by one.
+                for half in range(2):
+                    length = lengths[half][digit]
+                    with m.If(push & (self.half == half)):
+                        longer = pair.count > length
+                        with m.If(self.opens | longer):
+                            m.d.sync += length.eq(pair.count)
             valid = Signal(name=f"valid_{lane}")
-            here = self.r_index < _selected(self.r_pick, ends)
             with m.If(self.r_en):
-                m.d.sync += valid.eq(here)
-            entry = Signal(len(words[0]), name=f"entry_{lane}")
-            m.d.comb += entry.eq(_selected(pick, words))
+                m.d.sync += valid.eq(self.r_index < selected(self.r_pick, ends))
+            entry = Signal(len(self.block) + 2, name=f"entry_{lane}")
+            m.d.comb += entry.eq(selected(pick, words))
+            two, neg = entry[-2:]
             blocks.append(entry[:-2])
-            two, neg = entry[-2], entry[-1]
-            digits.append(Cat(valid & ~two, valid & two, valid & neg))
+            lines.append(Cat(valid & ~two, valid & two, valid & neg))
         here = [Mux(self.r_half, lengths[1][d], lengths[0][d]) for d in range(n_digits)]
         m.d.comb += [
             self.o_blocks.eq(Cat(blocks)),
-            self.o_digits.eq(Cat(digits)),
+            self.o.eq(held(m, self.r_en, Cat(lines))),
             self.passes.eq(Cat(length.any() for length in here)),
-            self.final.eq(
-                ~(self.r_pick & self.passes).any()
-                | (_selected(self.r_pick, here) == self.r_index + 1)
-            ),
+            self.final.eq(ends_list(self, selected(self.r_pick, here))),
         ]
         return m
-
-    def _list(self, m, lane: int, digit: int, lines, lengths):
-        """One lane's list of one weight: what is read of it, and its length in the half that is
-        read; ``lengths``, of the longest of the lanes, by half."""
-        one, two, neg = lines
-        name = f"{lane}_{digit}"
-        counts = range(self.blocks + 1)
-        push, append = self.push & (self.lane == lane), Signal(name=f"append_{name}")
-        end = [Signal(counts, name=f"count_{half}_{name}") for half in range(2)]
-        place, behind = Signal(counts, name=f"place_{name}"), Signal(counts)
-        m.submodules[f"list_{name}"] = memory = shared(
-            HeldMemory, width=len(self.block) + 2, depth=2 << len(self.r_index)
-        )
-        m.d.comb += [
-            append.eq(push & (one | two)),
-            place.eq(Mux(self.opens, 0, Mux(self.half, end[1], end[0]))),
-            behind.eq(place + append),
-            memory.w_en.eq(append),
-            memory.w_addr.eq(_address(place, self.half, self.r_index)),
-            memory.w_data.eq(Cat(self.block, two, neg)),
-            memory.r_en.eq(self.r_en),
-            memory.r_addr.eq(_address(self.r_index, self.r_half, self.r_index)),
-        ]
-        for half, length in enumerate(lengths):
-            with m.If(self.push & (self.half == half)):
-                m.d.sync += end[half].eq(behind)
-            # The longest of the lanes; lanes come in turn, each ahead of the next by one.
-            with m.If(push & (self.half == half)):
-                longer = behind > length
-                with m.If(self.opens | longer):
-                    m.d.sync += length.eq(behind)
-        return memory.r_data, Mux(self.r_half, end[1], end[0])
 
 
 class DigitStore(wiring.Component):
@@ -155,7 +189,7 @@ class DigitStore(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         pe = self.pe
-        lines = _lines(m, pe, self.code)
+        lines = recoded(m, pe, self.a)
         lane_end, block_end = (
             [Signal.like(value, name=f"{name}_end_{half}") for half in range(2)]
             for value, name in ((self.lane, "lane"), (self.block, "block"))
@@ -184,16 +218,23 @@ class DigitStore(wiring.Component):
             )
             m.d.comb += [
                 memory.w_en.eq(self.push & (self.lane == lane)),
-                memory.w_addr.eq(_address(self.block, self.half, self.r_index)),
+                memory.w_addr.eq(address(self.block, self.half, self.r_index)),
                 memory.w_data.eq(Cat(lines)),
                 memory.r_en.eq(self.r_en),
-                memory.r_addr.eq(_address(self.r_index, self.r_half, self.r_index)),
+                memory.r_addr.eq(address(self.r_index, self.r_half, self.r_index)),
             ]
             words = [memory.r_data.word_select(d, LINES) for d in range(len(lines))]
-            digits.append(Mux(valid[lane], _selected(pick, words), 0)[:LINES])
-        m.d.comb += [self.o_blocks.eq(Cat(index for _ in digits)), self.o_digits.eq(Cat(digits))]
+            digits.append(Mux(valid[lane], selected(pick, words), 0)[:LINES])
+        m.d.comb += [
+            self.o_blocks.eq(Cat(index for _ in digits)),
+            self.o.eq(held(m, self.r_en, Cat(digits))),
+        ]
         return m
 
 
-def _address(index, half, like):
-    return Cat(index[: len(like)], half)
+def held(m, enable, value):
+    """``value`` of the last cycle with ``enable``."""
+    register = Signal(len(value), name="held", reset_less=True)
+    with m.If(enable):
+        m.d.sync += register.eq(value)
+    return register

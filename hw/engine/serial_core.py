@@ -2,14 +2,15 @@
 
 ::
 
-    A -> recoder, lists of digits (per row, two panels) -+
+    A -> recoder, lists (per row, two panels) -----------+
                                                          +-> array -> results -> queue -> output
     B -> a copy per row (all column panels) -------------+
 
-Loops of every row, outermost first: row panels of A, column panels of B, weights, digits. A tile
-begins once its panels are there as a whole; the next panel of A loads meanwhile. Rows run at their
-own pace as far as the two panels of A and two results per row allow, or start each tile together
-(the array's ``barrier``); results leave in order in any case. Cycles depend on the data.
+Loops of every row, outermost first: row panels of A, column panels of B, weights, digits (or groups
+of operands, and their digits in the PEs). A tile begins once its panels are there as a whole; the
+next panel of A loads meanwhile. Rows run at their own pace as far as the two panels of A and two
+results per row allow, or start each tile together (the array's ``barrier``); results leave in order
+in any case. Cycles depend on the data.
 """
 
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
@@ -34,7 +35,7 @@ class DigitSerialCore(wiring.Component):
         #: Beats of A held, as digits: two panels.
         self.a_depth = 2 * shape.max_k
         #: Rows of B held, in as many copies as there are rows.
-        self.b_depth = shape.panels * shape.pe.lanes * self.blocks
+        self.b_depth = shape.panels * shape.pe.banks * self.blocks
         #: Results wait in the array.
         self.queue_depth = 4
         super().__init__(core_ports(shape))
@@ -63,14 +64,16 @@ class DigitSerialCore(wiring.Component):
         for number, row in enumerate(rows):
             m.d.comb += [row.restart.eq(self.start), row.go.eq(go)]
             m.d.comb += row.grant.eq(array.grant[number])
-        for name in ("b", "digits", "clear", "shift", "due", "slot"):
+            if pe.group:
+                m.d.comb += row.done.eq(array.done[number])
+        for name in ("b", "select", "clear", "shift", "due", "slot"):
             m.d.comb += getattr(array, name).eq(Cat(getattr(row, name) for row in rows))
         self._take(m, array, queue)
         return m
 
     def _load_a(self, m, rows):
         """One element of every row per beat; a half is free when no row works on it."""
-        shape, g, lanes = self.shape, self.shape.geometry, self.shape.pe.lanes
+        shape, g, lanes = self.shape, self.shape.geometry, self.shape.pe.banks
         push, half = Signal(name="a_push"), Signal(name="a_half")
         panels = Steps(m, "a_load", self.m, g.m, shape.max_m)
         k = Steps(m, "a_load_k", self.k, 1, shape.max_k, indexed=True)
@@ -100,7 +103,7 @@ class DigitSerialCore(wiring.Component):
 
     def _load_b(self, m, rows):
         """The same beat into every copy, bank after bank."""
-        shape, g, lanes = self.shape, self.shape.geometry, self.shape.pe.lanes
+        shape, g, lanes = self.shape, self.shape.geometry, self.shape.pe.banks
         push = Signal(name="b_push")
         panels = Steps(m, "b_load", self.n, g.n, shape.max_n)
         k = Steps(m, "b_load_k", self.k, 1, shape.max_k, indexed=True)
@@ -173,7 +176,7 @@ class DigitSerialCore(wiring.Component):
 
 
 def _place(k, lanes: int):
-    """Lane and block of element ``k``."""
+    """Lane (or place in its group) and block of element ``k``."""
     bits = lanes.bit_length() - 1
     lane = k[:bits] if bits else Signal(name="lane_0")
     block = k[bits:] if len(k) > bits else Signal(name="block_0")

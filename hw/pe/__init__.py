@@ -30,7 +30,7 @@ def _discover():
         assert variant.words == 1 or not facts.get("saturates_in_array", True), info.name
         assert variant.edge_latency == facts.get("edge_latency", 0), info.name
         assert variant.resolve_latency == facts.get("resolve_latency", 0), info.name
-        for fact in ("lanes", "sparse"):
+        for fact in ("lanes", "sparse", "group"):
             told = facts.get(fact, getattr(catalog.PeFacts, fact))
             assert getattr(variant, fact, told) == told, (info.name, fact)
         for option, fact in facts.get("options", {}).items():

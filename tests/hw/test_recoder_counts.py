@@ -30,14 +30,14 @@ def instances(text: str, top: str) -> Counter:
     return below(top)
 
 
-def recoders_and_multipliers(*overrides: str) -> tuple[int, int]:
-    choice = array_choice(config.load("tiny_os", overrides))
+def recoders_and_multipliers(*overrides: str, preset: str = "tiny_os") -> tuple[int, int]:
+    choice = array_choice(config.load(preset, overrides))
     found = instances(verilog(choice.cls(**dict(choice.parameters)), "top"), "top")
 
     def count(pattern):
         return sum(number for name, number in found.items() if re.search(pattern, name))
 
-    return count("recoder"), count("dot")
+    return count("recoder"), count("dot" if preset == "tiny_os" else "serial_cell(?!s)")
 
 
 ARRAYS = {  # array -> (table, multipliers' cells, recoders of A, of B)
@@ -61,3 +61,11 @@ def test_one_recoder_per_lane_of_the_recoded_operand(array, pe):
 
 def test_the_plain_multiplier_has_none():
     assert recoders_and_multipliers(f"array={{{ARRAYS['cube'][0]}}}") == (0, 9)
+
+
+@pytest.mark.parametrize(("pe", "own"), [("opt2", 0), ("opt3", 4), ("opt4c", 0), ("opt4e", 0)])
+def test_serial_pes_have_recoders_of_their_own_or_none(pe, own):
+    """The row's edge has the others'."""
+    array = "array={kind='digit_serial', rows=6, columns=5}"
+    found = recoders_and_multipliers(array, f"pe.kind={pe}", preset="tiny_opt4c")
+    assert found == (own * 30, 30)

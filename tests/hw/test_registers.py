@@ -15,7 +15,7 @@ from matweave.sim.jobs import Job
 from matweave.sim.registers import Control, Error, Mode, Register, Response, Status
 
 OKAY, SLVERR, DECERR = Response.OKAY, Response.SLVERR, Response.DECERR
-TINY = ("tiny_os", "tiny_matrix", "tiny_cube", "tiny_ws", "tiny_tree", "tiny_opt4c")
+TINY = ("tiny_os", "tiny_matrix", "tiny_cube", "tiny_ws", "tiny_tree", "tiny_opt4c", "tiny_opt3")
 
 
 def loaded(preset="tiny_os", **changes) -> config.GemmConfig:

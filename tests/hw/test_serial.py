@@ -1,8 +1,8 @@
 """Bit-weight serial arrays: PE and drain in Amaranth's simulator, whole engines compiled.
 
-The shared tests (``test_engine``, ``test_native``, ``test_cocotb``) have ``tiny_opt4c`` as well;
-here is what is particular: extremes of digits, data-dependent order, and the traps of the published
-RTL.
+The shared tests (``test_engine``, ``test_native``, ``test_cocotb``) have ``tiny_opt4c`` and
+``tiny_opt3`` as well; here is what is particular: extremes of digits, data-dependent order, and the
+traps of the published RTL.
 """
 
 import functools
@@ -13,13 +13,14 @@ from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
 from matweave.hw import config
+from matweave.hw.array.group_cell import GroupCell
 from matweave.hw.array.serial_cell import SerialCell, carry_places
 from matweave.hw.array.serial_drain import SerialDrain
 from matweave.hw.formats import Format
 from matweave.hw.pe import REGISTRY
 from matweave.sim.cases import case, values
 from matweave.sim.driver import Pause
-from matweave.sim.golden import gemm
+from matweave.sim.golden import gemm, recoding
 from matweave.sim.jobs import Job
 from matweave.sim.native import Engine
 from matweave.sim.perf import predict_serial
@@ -76,7 +77,7 @@ def accumulate(dut, steps):
             _, _, digits, operands = steps[now] if now < len(steps) else (0, 0, [0], [-1])
             clear, shift = steps[now - late][:2] if 0 <= now - late < len(steps) else (0, 0)
             ctx.set(dut.b, packed(operands, dut.pe.b.width))
-            ctx.set(dut.digits, packed([LINES[digit] for digit in digits], 3))
+            ctx.set(dut.select, packed([LINES[digit] for digit in digits], 3))
             ctx.set(dut.clear, clear)
             ctx.set(dut.shift, shift)
             if now >= dut.pe.latency:
@@ -169,6 +170,101 @@ def test_pitfall_11_every_digit_is_shifted_once_by_its_own_weight(kind, seed):
     assert [seen[end] for end in ends] == expected
 
 
+# The PE that recodes and searches.
+
+
+def searched(pe, groups, pauses=lambda: False, rubbish=0):
+    """The number after every cycle of a GroupCell that works through ``groups``: (whether the
+    number is shifted for it, weight, operands of A, of B), all of one sum; and the cycles between
+    the loads. ``pauses``: whether it may not step. Before them, ``rubbish`` cycles of anything."""
+    dut = GroupCell(pe=pe, width=pe.state_width(64, 32))
+    seen, cycles = [], []
+    rng = np.random.default_rng(1)
+
+    def select(load, step, weight=0, operands=(0,) * pe.group):
+        top = load << (pe.weight_bits) | step << (pe.weight_bits + 1) | weight
+        return top << (pe.group * pe.a.width) | packed(operands, pe.a.width)
+
+    async def process(ctx):
+        for _ in range(rubbish):
+            ctx.set(dut.select, int.from_bytes(rng.bytes(9)) % (1 << len(dut.select)))
+            ctx.set(dut.b, int.from_bytes(rng.bytes(9)) % (1 << len(dut.b)))
+            await ctx.tick()
+        ctx.set(dut.select, select(0, 0))
+        await ctx.tick()
+        ctx.set(dut.read, 1)
+        todo, begins, here, since = list(groups), (0, 0), False, 0
+        for _ in range(20 * len(groups) + 20):
+            step = not pauses()
+            leaves = here and step and ctx.get(dut.done)
+            load = bool(todo) and (not here or leaves)
+            # With a group's first digit.
+            clear, shift = begins if here and step else (0, 0)
+            if here and step:
+                begins = (0, 0)
+            if load:
+                shifts, weight, operands, others = todo.pop(0)
+                begins = (int(not cycles), int(shifts))
+                ctx.set(dut.select, select(1, int(step), weight, operands))
+                ctx.set(dut.b, packed(others, pe.b.width))
+                cycles.append(since)
+                since = 0
+            else:
+                ctx.set(dut.select, select(0, int(step)))
+                ctx.set(dut.b, packed(rng.integers(-2, 2, pe.group), pe.b.width))
+            here = load or (here and not leaves)
+            since += 1
+            await ctx.tick()
+            ctx.set(dut.clear, clear)
+            ctx.set(dut.shift, shift)
+            seen.append(number(ctx.get(dut.o), dut.width))
+
+    simulated(dut, process)
+    return seen, cycles[1:]
+
+
+def opt3(formats=FORMATS[0], **options):
+    return REGISTRY["opt3"](*formats, **options)
+
+
+def digits_at(pe, weight, operands):
+    if pe.digits == "booth":
+        return recoding.booth(operands, pe.a)[..., weight]
+    return recoding.ent(operands, pe.a, "sign_magnitude")[..., weight]
+
+
+@pytest.mark.parametrize("formats", FORMATS, ids=str)
+@pytest.mark.parametrize("digits", ["ent", "booth"])
+@pytest.mark.parametrize("paused", [False, True], ids=["free", "paused"])
+def test_groups_take_a_cycle_per_nonzero_digit(formats, digits, paused, seed):
+    """Random groups of any weight, one after another without a gap, some of them behind a shift; a
+    group of zeros that is sent takes a cycle. What was in the registers does not matter."""
+    pe = opt3(formats, digits=digits)
+    rng = np.random.default_rng(seed)
+    groups = []
+    for index in range(16):
+        operands = values(pe.a, ("random", "extremes", "zero")[index % 3], (4,), rng)
+        others = values(pe.b, ("random", "extremes")[index % 2], (4,), rng)
+        shifts = index > 0 and rng.random() < 0.3
+        groups.append((shifts, int(rng.integers(pe.recoding.n_digits)), operands, others))
+    found = [digits_at(pe, weight, a) for _, weight, a, _ in groups]
+    total = 0
+    for now, (shifts, _, _, others) in zip(found, groups, strict=True):
+        total = (4 * total if shifts else total) + int(now @ others)
+    seen, cycles = searched(pe, groups, lambda: paused and rng.random() < 0.5, rubbish=5)
+    assert seen[-1] == signed(total, pe.state_width(64, 32))
+    if not paused:
+        counts = [max(1, int((d != 0).sum())) for d in found]
+        assert cycles == counts[:-1]
+
+
+@pytest.mark.parametrize(("operand", "digit"), [(-2, -2), (2, 2)])
+def test_pitfall_1_in_the_pe_that_recodes(operand, digit):
+    """All digits -2 against all -128, as many as the number is made for."""
+    groups = [(0, 0, [operand] * 4, [-128] * 4)] * 16
+    assert searched(opt3(), groups)[0][-1] == digit * -128 * 64
+
+
 # The drain.
 
 
@@ -231,6 +327,8 @@ LONG = {
         ("opt4c", "opt4c", []),
         ("opt4e", "opt4e", ["array.rows=5", "array.share=2"]),
         ("opt2", "opt2", []),
+        ("opt3", "opt3", ["array.share=2", "array.rows=5"]),
+        ("groups", "opt3", ["array.synchronise=barrier", "a=uint7", "b=int12", "pe.digits=booth"]),
         ("barrier", "opt4c", ["array.synchronise=barrier", "array.share=1", "a=uint7", "b=int12"]),
         ("mixed", "opt4e", ["a=int3", "b=uint9", "array.columns=1", "accumulator.width=14"]),
     )
@@ -280,7 +378,7 @@ def test_random_jobs_under_pauses(name, seed):
 
 
 @compiled
-@pytest.mark.parametrize("name", ["opt4c", "opt4e", "barrier"])
+@pytest.mark.parametrize("name", ["opt3", "opt4c", "opt4e", "barrier"])
 def test_zeros_cost_next_to_nothing_and_are_zero(name, seed):
     """Rows, columns and whole matrices of zeros, among dense ones."""
     engine = long(name)
@@ -304,10 +402,13 @@ def test_zeros_cost_next_to_nothing_and_are_zero(name, seed):
 
 
 @compiled
-def test_pitfall_9_a_new_pass_costs_no_cycle_and_clears_nobody_else(seed):
+@pytest.mark.parametrize("pe", ["opt3", "opt4c"])
+def test_pitfall_9_a_new_pass_costs_no_cycle_and_clears_nobody_else(pe, seed):
     """One row: exactly a cycle per nonzero digit. Another row's passes begin and end at other
     times, and its results are right."""
-    engine = config.load("tiny_opt4c", ["name='one_row'", "array.rows=1", "limits.k=256"])
+    engine = config.load(
+        f"tiny_{pe}", ["name='one_row'", "array.rows=1", "array.columns=3", "limits.k=256"]
+    )
     rng = np.random.default_rng(seed)
     a = rng.integers(-128, 128, (16, 256))
     b = rng.integers(-128, 128, (256, 15))
@@ -317,23 +418,56 @@ def test_pitfall_9_a_new_pass_costs_no_cycle_and_clears_nobody_else(seed):
     tiles = 5
     start, end = 256 + 2 + 4, 40
     assert digits * tiles <= result.cycles <= start + digits * tiles + end
-    with Engine(long("opt4c")) as running:
+    with Engine(long(pe)) as running:
         a[::2, 9:] = 0  # short passes next to long ones
-        exact(running, raw(long("opt4c"), a, b[:, :9]))
+        exact(running, raw(long(pe), a, b[:, :9]))
 
 
 @compiled
+@pytest.mark.parametrize("pe", ["opt3", "opt4c"])
+def test_groups_of_zeros_cost_no_cycle(pe, seed):
+    """Where the published schedule spends a cycle on every four zeros of a weight. One row, and A
+    and B are there in time: a further row of A takes its digits, once per tile, and nothing else
+    but a cycle for a weight that is empty below the highest; be they all in one group or each in a
+    group of its own, of one weight or of all."""
+    engine = config.load(
+        f"tiny_{pe}",
+        ["name='few'", "array.rows=1", "array.columns=2", "limits={m=16,n=64,k=256}"],
+    )
+    rng = np.random.default_rng(seed)
+    b = rng.integers(-128, 128, (256, 64))
+    with Engine(engine) as running:
+        for values, places in (
+            ([64], range(5, 256, 16)),
+            ([1], range(128, 140)),
+            ([64, 16, -4, 1], range(0, 256, 8)),
+            ([85, -43], range(3, 256, 11)),
+            ([-128], range(256)),
+            ([-2], range(256)),
+        ):
+            row = np.zeros(256, int)
+            row[list(places)] = np.resize(values, len(places))
+            few, more = (
+                exact(running, raw(engine, np.tile(row, (m, 1)), b)).cycles for m in (6, 10)
+            )
+            digits = (digits_of(engine, row) != 0).sum(axis=0)
+            assert more - few == 4 * 32 * sum(max(int(n), 1) for n in np.trim_zeros(digits, "b"))
+
+
+@compiled
+@pytest.mark.parametrize("pe", ["opt3", "opt4c"])
 @pytest.mark.parametrize("synchronise", ["fifo", "barrier"])
-def test_pitfall_12_rows_of_very_different_density(synchronise, seed):
+def test_pitfall_12_rows_of_very_different_density(synchronise, pe, seed):
     """A row may be dense where its neighbours are empty, panel by panel; results keep their order.
 
     The slowest row decides: with dense digits in turn the rows run ahead of each other, and a
     barrier costs more than FIFOs do.
     """
     engine = config.load(
-        "tiny_opt4c",
-        [f"name='uneven_{synchronise}'", f"array.synchronise='{synchronise}'", "limits.m=64"],
-    )
+        f"tiny_{pe}",
+        [f"name='uneven_{synchronise}'", f"array.synchronise='{synchronise}'", "limits.m=64",
+         "array.rows=4", "array.columns=3"],
+    )  # fmt: skip
     rng = np.random.default_rng(seed)
     a = rng.integers(-128, 128, (64, 16))
     a[(np.arange(64) % 4 != np.arange(64) // 4 % 4)] = 0  # row n of panel n mod 4 is dense

@@ -3,8 +3,8 @@
 from matweave.hw import config as configuration
 from matweave.hw.config import GemmConfig
 
-KINDS = ("tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube", "tiny_opt4c")
-"""One small engine per kind of array."""
+KINDS = ("tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube", "tiny_opt4c", "tiny_opt3")
+"""One small engine per kind of array, and one whose PEs search by themselves."""
 
 VARIANTS = {
     "booth_unsigned": ["pe.kind='booth'", "a='uint6'", "b='int5'", "output.rounding='half_even'"],

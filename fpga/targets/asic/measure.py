@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ....hw import emit
-from ....hw.array.serial_cell import SerialCell
+from ....hw.array.group_cell import cell_class
 from ....hw.cells import shared
 from ....hw.engine import array_choice
 from . import blocks, fanout, timing
@@ -131,7 +131,7 @@ def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: flo
 def one_serial_pe(pe, library: Library, flow: Flow, *, terms: int, cycles_per_mac: float) -> Result:
     """One PE of the array digit_serial for sums of ``terms`` products in up to 32 bits: its
     multiples, the accumulator that shifts, its place on the column bus."""
-    verilog = emit.verilog(SerialCell(pe=pe, width=pe.state_width(terms, 32)), "one_pe")
+    verilog = emit.verilog(cell_class(pe)(pe=pe, width=pe.state_width(terms, 32)), "one_pe")
     return component(verilog, "one_pe", library, flow, macs=1 / cycles_per_mac)
 
 
@@ -152,7 +152,7 @@ class Array:
         self.macs = config.geometry.macs / self.cycles_per_mac
         self.verilog = emit.verilog(choice.cls(**dict(choice.parameters)), "array")
         hierarchy = blocks.Hierarchy.of(self.verilog, "array")
-        cell = getattr(choice.cls, "cell_class", self.pe.dot_class)
+        cell = getattr(described, "cell_class", self.pe.dot_class)
         self.kept = {} if flat else blocks.kept(hierarchy, self.pe, cell, block)
         queues = getattr(choice.cls, "queues", ())
         self.verilog = blocks.without(self.verilog, hierarchy, queues)
