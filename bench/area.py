@@ -167,7 +167,7 @@ def one_pe_bars(rows: list[dict]) -> list[common.Bar]:
 
 def one_pe_markdown(rows: list[dict]) -> list[str]:
     lines = [
-        "One PE with its accumulator (32 bits; serial ones: a pass over K = 256), no recoder:",
+        "One PE with its accumulator (32 bits; serial ones: a sum over K = 256), no recoder:",
         "",
         "| PE | flow | area µm² | ns | cycles/MAC | µm² × ns per MAC |",
         "|---|---|--:|--:|--:|--:|",
