@@ -402,6 +402,23 @@ def test_zeros_cost_next_to_nothing_and_are_zero(name, seed):
 
 
 @compiled
+@pytest.mark.parametrize("name", ["opt3", "opt4c", "opt4e", "groups"])
+def test_an_empty_weight_adds_nothing_of_an_earlier_job(name, seed):
+    """It takes a cycle all the same, in which lists and memories still have what was there: a group
+    far behind this job's last, with digits of that weight."""
+    engine = long(name)
+    rng = np.random.default_rng(seed)
+    with Engine(engine) as running:
+        before = np.zeros((12, 300), int)
+        before[:, 200:] = 4
+        for x in (17, 16, 81):  # digits 1 0 1, 0 0 1 and 1 0 1 1, lowest first
+            for k in (1, 3, 8):
+                exact(running, raw(engine, before, values(engine.b, "random", (300, 4), rng)))
+                b = values(engine.b, "random", (k, 4), rng)
+                exact(running, raw(engine, np.full((12, k), x), b))
+
+
+@compiled
 @pytest.mark.parametrize("pe", ["opt3", "opt4c"])
 def test_pitfall_9_a_new_pass_costs_no_cycle_and_clears_nobody_else(pe, seed):
     """One row: exactly a cycle per nonzero digit. Another row's passes begin and end at other
