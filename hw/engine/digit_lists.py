@@ -11,10 +11,10 @@ the first of a panel), ``lane`` and ``block`` (its place: ``k = block*banks + la
 
 Reading: ``r_half``, ``r_pick`` (one-hot weight, or none) and ``r_index``, which give at once
 ``passes`` (the weights that have digits at all) and ``final`` (nothing is behind this place; also
-if it has none); one cycle after ``r_en``, ``o_blocks`` (per bank of B, where its operand is), and
-``o``: what the PEs are to do with those. That is per lane *one*, *two*, *neg*, zero in a lane that
-has no digit here, two cycles with ``r_en`` after, which is a cycle before B's operands; or the
-group's operands of A, with B's. Of a weight without digits a group is read that has none.
+if the weight has none); one cycle after ``r_en``, ``o_blocks`` (per bank of B, where its operand
+is), and ``o``: what the PEs are to do with those. That is per lane *one*, *two*, *neg*, zero in a
+lane that has no digit here, two cycles with ``r_en`` after, which is a cycle before B's operands;
+or the group's operands of A, with B's. Of a weight without digits a group is read that has none.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
