@@ -10,8 +10,7 @@ class Steps:
     this step, 1 to ``step``. ``index``: which step, from 0 (only if ``indexed``). Call
     :meth:`restart` and :meth:`advance` under the caller's conditions; :meth:`advance` goes round to
     the first step if ``again``, else what it leaves after the last step means nothing until the
-    next restart. For the same reason its
-    registers have no reset.
+    next restart. For the same reason its registers have no reset.
     """
 
     def __init__(self, m, name: str, total, step: int, limit: int, *, indexed: bool = False):
