@@ -16,6 +16,7 @@ from matweave.hw.config import GemmConfig
 
 from . import driver, native, netlist, verilate
 from .harness import SEEN, SELECT, WIDTH, wrapper
+from .nets import ROM_PORTS, is_rom
 from .stimuli import Step, observe, stimuli
 
 MUTATE = """
@@ -37,9 +38,9 @@ opt_clean
 write_verilog -noattr mutants.v
 """
 
-UNCONNECTED, SPARE = ("RD_SRST", "RD_ARST"), 10
-"""Ports of memories, never connected here, at which Yosys cannot have a fault; and how many more
-mutants are drawn, to replace those."""
+UNCONNECTED, SPARE = ("RD_SRST", "RD_ARST"), 20
+"""Ports of memories, never connected here, at which Yosys cannot have a fault, as at most of those
+of read-only memories; and how many more mutants are drawn, to replace those."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,19 @@ def mutate(verilog: str, top: str, count: int, seed: int) -> Mutants:
     script = MUTATE.format(top=top, count=count + SPARE, seed=seed, select=SELECT, width=WIDTH)
     folder = netlist.yosys("mutations", script, {"design.v": verilog})
     text = (folder / "netlist.json").read_text()
+    module = json.loads(text)["modules"][top]
     drawn = {_mutation(line): line for line in (folder / "mutations.ys").read_text().splitlines()}
-    taken = [mutation for mutation in drawn if mutation.port not in UNCONNECTED][:count]
+    taken = [mutation for mutation in drawn if _possible(mutation, module["cells"])][:count]
     lines = "\n".join(drawn[mutation] for mutation in taken)
     files = {"netlist.json": text, "mutations.ys": lines + "\n"}
     folder = netlist.yosys("mutants", MUTANTS, files)
-    return Mutants((folder / "mutants.v").read_text(), taken, json.loads(text)["modules"][top])
+    return Mutants((folder / "mutants.v").read_text(), taken, module)
+
+
+def _possible(mutation: Mutation, cells: dict) -> bool:
+    if is_rom(cells[mutation.cell]):
+        return mutation.port in ROM_PORTS
+    return mutation.port not in UNCONNECTED
 
 
 def _mutation(line: str) -> Mutation:

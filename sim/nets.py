@@ -62,7 +62,7 @@ class Nets:
             name: cell for name, cell in netlist["cells"].items() if cell["type"] != "$scopeinfo"
         }
         self.beside = {}
-        for name in [name for name, cell in self.cells.items() if _is_rom(cell)]:
+        for name in [name for name, cell in self.cells.items() if is_rom(cell)]:
             rom = self.cells.pop(name)
             self.cells |= _rom(name, rom)
             for port in ROM_PORTS:
@@ -159,7 +159,8 @@ class Nets:
         return order
 
 
-def _is_rom(cell) -> bool:
+def is_rom(cell) -> bool:
+    """Whether a cell is a small memory that is never written and has no clock."""
     parameters = cell.get("parameters", {})
     return (
         "mem" in cell["type"]

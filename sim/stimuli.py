@@ -92,6 +92,7 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from _bounds(config)
     yield from _storms(config, seed)
     yield from _watched(config, seed)
+    yield from _full(config, seed)
     if config.output.mode != "raw":
         yield from _products(config, seed)
     yield from _long(config, seed)
@@ -415,6 +416,18 @@ def _watched(config: GemmConfig, seed: int) -> Iterator[Step]:
         yield _step(*_all_registers())
 
 
+def _full(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Results held back until nothing more can be computed, wherever in the job that is."""
+    rng = np.random.default_rng([seed, 9])
+    limits = config.limits
+    for m in range(1, limits.m + 1):
+        for k in (limits.k, config.geometry.k + 1):
+            step = _job(config, _sums(config, m, limits.n, min(k, limits.k), rng), fill=rng,
+                        pauses={"c": Pause(0.03, 700, seed=m)})  # fmt: skip
+            yield step
+            yield _step(*_all_registers())
+
+
 def _sums(config: GemmConfig, m: int, n: int, k: int, rng, **settings) -> Job:
     """A random job of that size."""
     if config.output.mode == "requantized":
@@ -451,6 +464,16 @@ def _products(config: GemmConfig, seed: int) -> Iterator[Step]:
                     zero_point=zero_point)  # fmt: skip
         job = dataclasses.replace(job, a=np.zeros_like(job.a))
         yield _job(config, job, fill=rng)
+    # Every bit of a product alone, after every shift.
+    for index in range(4 * 63):
+        shift, high, late = index // 4, index % 2, index // 2 % 2
+        rows = np.arange(m) + (m if late else 0)
+        c0 = np.where(index // 8 % 2, -1, 1) << np.minimum(rows, result.width - 2)[:, None]
+        scale = {"multiplier": 1 << 30 * high, "shift": shift}
+        if channel:
+            scale = {name: np.full(n, value) for name, value in scale.items()}
+        job = _sums(config, m, n, 1, rng, c0=np.broadcast_to(c0, (m, n)), requantize=True, **scale)
+        yield _job(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
     # The highest bit that a product has beside its sign, alone but for bits of the output:
     # (2**31 - 2*v + w) * (2**30 + v) is hardly more than 2**61 for some w.
     one, w = 1 << (result.width - 2), np.arange(1, 1 << 20)

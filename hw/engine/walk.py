@@ -6,21 +6,22 @@ from amaranth.hdl import Mux, Signal
 class Steps:
     """``total`` (1 to ``limit``) walked in steps of ``step``; the last step may be shorter.
 
-    ``last``: this is the last step. ``size``: elements in this step, 1 to ``step``. ``index``:
-    which step, from 0 (only if ``indexed``). Call :meth:`restart` and :meth:`advance` under the
-    caller's conditions; :meth:`advance` goes round to the first step if ``again``, else what it
-    leaves after the last step means nothing until the next restart. For the same reason its
-    registers have no reset.
+    ``left``: elements from this step on. ``last``: this is the last step. ``size``: elements in
+    this step, 1 to ``step``. ``index``: which step, from 0 (only if ``indexed``). Call
+    :meth:`restart` and :meth:`advance` under the caller's conditions; :meth:`advance` goes round to
+    the first step if ``again``, else what it leaves after the last step means nothing until the
+    next restart. For the same reason its registers have no reset.
     """
 
     def __init__(self, m, name: str, total, step: int, limit: int, *, indexed: bool = False):
         self._m, self._total, self._step, self._limit = m, total, step, limit
-        self._left = Signal(range(limit + 1), name=f"{name}_left", reset_less=True)
+        self.left = Signal(range(limit + 1), name=f"{name}_left", reset_less=True)
         self.last = Signal(name=f"{name}_last")
         self.size = Signal(range(step + 1), name=f"{name}_size")
         m.d.comb += [
-            self.last.eq(self._left <= step),
-            self.size.eq(Mux(self.last, self._left, step)),
+            # One is left at least.
+            self.last.eq(self.left[1:] == 0 if step == 1 else self.left <= step),
+            self.size.eq(Mux(self.last, self.left, step)),
         ]
         self.index = None
         if indexed:
@@ -28,14 +29,14 @@ class Steps:
             self.index = Signal(range(max(steps, 2)), name=f"{name}_index", reset_less=True)
 
     def restart(self):
-        self._m.d.sync += self._left.eq(self._total)
+        self._m.d.sync += self.left.eq(self._total)
         if self.index is not None:
             self._m.d.sync += self.index.eq(0)
 
     def advance(self, again: bool):
         # Before the last step more than ``step`` are left.
-        left = (self._left - self._step)[: max(self._limit - self._step, 0).bit_length()]
-        self._m.d.sync += self._left.eq(Mux(self.last, self._total, left) if again else left)
+        left = (self.left - self._step)[: max(self._limit - self._step, 0).bit_length()]
+        self._m.d.sync += self.left.eq(Mux(self.last, self._total, left) if again else left)
         if self.index is not None:
             following = self.following(again)
             self._m.d.sync += self.index.eq(following)

@@ -173,7 +173,7 @@ class WeightStationaryCore(wiring.Component):
         width = shape.accumulator.width
         # One cycle ahead of the array's output, to read the memory in time.
         coming = delayed(m, "coming", issue, self.latency, resettable=True)
-        rows = Steps(m, "sum_rows", self.m, 1, shape.max_m, indexed=True)
+        rows = Steps(m, "sum_rows", self.m, 1, shape.max_m)
         blocks = Steps(m, "sum_blocks", self.k, g.k, shape.max_k)
         first_block = Signal(reset_less=True)
         with m.If(self.start):
@@ -184,11 +184,14 @@ class WeightStationaryCore(wiring.Component):
             advance(m, rows, blocks, again=True)
             with m.If(rows.last):
                 m.d.sync += first_block.eq(blocks.last)
-        row = Signal.like(rows.index, reset_less=True)
+        # A row's place is how many are left: 1 to M, modulo a power of two.
+        place = rows.left[: max((shape.max_m - 1).bit_length(), 1)]
+        depth = shape.max_m + (power_of_two(shape.max_m) != shape.max_m)
+        row = Signal.like(place, name="row", reset_less=True)
         first, last = (Signal(name=name, reset_less=True) for name in ("first", "last"))
-        m.d.sync += [row.eq(rows.index), first.eq(first_block), last.eq(blocks.last)]
+        m.d.sync += [row.eq(place), first.eq(first_block), last.eq(blocks.last)]
 
-        m.submodules.sums = sums = shared(BufferMemory, width=g.n * width, depth=shape.max_m)
+        m.submodules.sums = sums = shared(BufferMemory, width=g.n * width, depth=depth)
         totals = []
         for lane in range(g.n):
             m.submodules[f"add_{lane}"] = add = shared(
@@ -203,7 +206,7 @@ class WeightStationaryCore(wiring.Component):
             ]
             totals.append(add.o)
         m.d.comb += [
-            sums.r_addr.eq(rows.index),
+            sums.r_addr.eq(place),
             sums.w_en.eq(array.o_valid & ~last),
             sums.w_addr.eq(row),
             sums.w_data.eq(Cat(totals)),

@@ -1,0 +1,76 @@
+"""What arrays of each processing element take of an ECP5, and how fast they run there.
+
+Placed and routed out of context, every input behind a register, by Yosys and nextpnr. The plain
+multiplier is tried in LUTs (Yosys' default multiplier and its Booth one) and in DSP blocks. Ratios
+are throughput per LUT4 to the better plain multiplier in LUTs of the same array, in the same run;
+where a device has DSP blocks left, the plain multiplier in them is the right choice, and the table
+says by how much.
+"""
+
+import sys
+
+import common
+
+KINDS = {
+    "os": "gemm_os_8x8",
+    "ws": "gemm_ws_8x8",
+    "matrix": "gemm_matrix_8x8",
+}
+PES = ("mac", "booth", "ent", "opt1")
+VARIANTS = {"mac": (("lut", {}), ("lut, Booth", {"booth": True}), ("DSP", {"dsp": True}))}
+
+
+def array(kind: str, pe: str, side: int):
+    """Verilog of the array, and multiply-accumulates per cycle."""
+    from matweave.fpga.targets import ecp5
+    from matweave.hw import config as configuration
+    from matweave.hw import emit
+    from matweave.hw.engine import array_choice
+
+    overrides = [f"array.rows={side}", f"array.columns={side}", f"pe.kind='{pe}'"]
+    preset = configuration.load(KINDS[kind])
+    for name in ("tile_rows", "tile_columns"):
+        if hasattr(preset.array, name):
+            overrides.append(f"array.{name}={min(getattr(preset.array, name), side)}")
+    config = configuration.load(KINDS[kind], overrides)
+    choice = array_choice(config)
+    component = ecp5.Registered(choice.cls(**dict(choice.parameters)))
+    return emit.verilog(component, "array"), config.geometry.macs
+
+
+def measure(kind: str, pe: str, side: int) -> list[dict]:
+    from matweave.fpga.targets import ecp5
+
+    verilog, macs = array(kind, pe, side)
+    rows = []
+    for name, options in VARIANTS.get(pe, (("lut", {}),)):
+        print(f"{kind} {side} x {side}, {pe} ({name})", file=sys.stderr, flush=True)
+        usage = ecp5.implement(verilog, "array", **({"dsp": False} | options))
+        gmacs = macs * usage.fmax / 1e3
+        config = {"array": kind, "side": side, "pe": pe, "multiplier": name}
+        figures = {"LUT4": usage.luts, "carry": usage.carries, "FF": usage.flops}
+        figures |= {"DSP": usage.dsps, "MHz": round(usage.fmax, 1), "GMAC/s": round(gmacs, 3)}
+        figures |= {"per kLUT": round(1e3 * gmacs / usage.luts, 3)}
+        rows.append(common.row(config, **figures))
+    return rows
+
+
+def main() -> int:
+    parser = common.parser(__doc__)
+    parser.add_argument("--side", type=int, default=4, help="rows and columns")
+    parser.add_argument("--arrays", nargs="+", default=["os"], choices=KINDS)
+    parser.add_argument("--pes", nargs="+", default=PES, choices=PES)
+    arguments = parser.parse_args()
+    rows = []
+    for kind in arguments.arrays:
+        found = [row for pe in arguments.pes for row in measure(kind, pe, arguments.side)]
+        plain = [row for row in found if row["config"]["pe"] == "mac" and not row["DSP"]]
+        for row in found:
+            if plain:
+                row["ratio"] = round(row["per kLUT"] / max(item["per kLUT"] for item in plain), 2)
+        rows += found
+    return common.report("ECP5-85", rows, [], as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
