@@ -5,7 +5,7 @@ The same rule for every design: no driver sees more than a few times the input o
 is used, readers in groups of equal load.
 """
 
-from .liberty import Library
+from .library import Library
 from .netlist import Instance, Netlist
 from .timing import load_of
 

@@ -13,7 +13,7 @@ from ....hw.cells import shared
 from ....hw.engine import array_choice
 from . import blocks, fanout, timing
 from .flow import Flow, Mapped, synthesise
-from .liberty import Library
+from .library import Library
 from .throughput import cycles_per_mac
 
 SCRIPTS = ("if", "amap")

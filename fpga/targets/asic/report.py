@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ....sim.toolchain import ToolFailed
 from . import flow as flows
-from .liberty import Library
+from .library import Library
 from .measure import GENERIC_SCRIPTS, SCRIPTS, Array, Result, best, sweep
 from .measure import flows as candidates
 

@@ -9,7 +9,7 @@ register-to-register path as well, clock-to-output and set-up time included.
 from dataclasses import dataclass, field
 
 from ....hw.errors import UserError
-from .liberty import Library
+from .library import Library
 from .netlist import Netlist
 
 CLOCK_SLEW = 0.05
