@@ -34,13 +34,14 @@ def area(
     for origin in origins:
         settings = config.load(origin, overrides)
         pairs.append((settings, _plain(settings)))
-    from matweave.fpga.targets.asic import generic, report
+    from matweave.fpga.targets.asic import generic, opensta, report
     from matweave.fpga.targets.asic import liberty as libraries
     from matweave.sim.toolchain import ToolFailed
 
     library = generic.library() if liberty is None else libraries.load(Path(liberty).absolute())
     _ = library.flip_flop  # a library without one is told before anything takes time
     try:
+        opensta.tool()  # and so is one that is there and does not work
         arrays = [
             report.against_baseline(
                 [settings], [plain], library, points=points, flat=flat, progress=progress
@@ -97,4 +98,10 @@ def text(result: dict[str, Any]) -> str:
             f"{plain['gmac_s_mm2']:.2f}"
             for name, plain in each["baselines"].items()
         ]
+        if each["timing"] != "matweave":
+            found, own = each["critical_ns"], each["own_critical_ns"]
+            lines.append(
+                f"  timing by {each['timing']}; matweave's own analysis: {own:.3f} ns, "
+                f"{100 * (own / found - 1):+.2f} %"
+            )
     return "\n".join(lines)

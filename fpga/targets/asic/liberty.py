@@ -194,13 +194,17 @@ def _energies(pin: Group, units: _Units) -> list[tuple[str, dict[str, Table]]]:
 
 
 def _pin(pin: Group, units: _Units) -> Pin:
-    most = number(pin, "max_capacitance") * units.capacitance
+    def capacitance(name):
+        return number(pin, name) * units.capacitance if name in pin.values else None
+
     function = pin.get("function")
     return Pin(
         direction=str(pin.get("direction", "input")),
-        capacitance=number(pin, "capacitance") * units.capacitance,
+        capacitance=capacitance("capacitance") or 0.0,
         function=" ".join(function) if isinstance(function, list) else function,
-        max_capacitance=most if "max_capacitance" in pin.values else None,
+        max_capacitance=capacitance("max_capacitance"),
+        rise_capacitance=capacitance("rise_capacitance"),
+        fall_capacitance=capacitance("fall_capacitance"),
         arcs=_arcs(pin, units),
         energies=_energies(pin, units),
     )

@@ -59,10 +59,18 @@ class Pin:
     capacitance: float
     function: str | None = None
     max_capacitance: float | None = None
+    rise_capacitance: float | None = None
+    """What a rising edge sees, where the library tells; so for the falling one."""
+    fall_capacitance: float | None = None
     arcs: list[Arc] = field(default_factory=list)
     energies: list[tuple[str, dict[str, Table]]] = field(default_factory=list)
     """(related pin, {``rise_power``, ``fall_power``}): pJ per edge of this pin, the charge of the
     net outside not included, over input slew and load."""
+
+    def load(self, edge: str) -> float:
+        """Capacitance that a ``rise`` or ``fall`` sees."""
+        own = getattr(self, f"{edge}_capacitance")
+        return self.capacitance if own is None else own
 
 
 @dataclass

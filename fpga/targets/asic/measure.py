@@ -11,7 +11,7 @@ from ....hw import emit
 from ....hw.array.serial_cell import SerialCell
 from ....hw.cells import shared
 from ....hw.engine import array_choice
-from . import blocks, fanout, timing
+from . import blocks, fanout, opensta, timing
 from .flow import Flow, Mapped, synthesise
 from .library import Library
 from .throughput import cycles_per_mac
@@ -56,7 +56,8 @@ class OnePe(wiring.Component):
 
 @dataclass
 class Result:
-    """One design by one flow. ``area`` in the library's unit (µm²), ``critical`` in ns."""
+    """One design by one flow. ``area`` in the library's unit (µm²), ``critical`` in ns, by the
+    program ``timing``; ``own_critical`` by :mod:`.timing` in any case."""
 
     flow: str
     multiplier: str
@@ -70,6 +71,8 @@ class Result:
     cells: int = 0
     mapped: Mapped | None = field(default=None, repr=False)
     config: object = field(default=None, repr=False)
+    timing: str = "matweave"
+    own_critical: float | None = None
 
     @property
     def gmacs(self) -> float:
@@ -88,6 +91,8 @@ class Result:
             "area_um2": round(self.area, 1),
             "parts_um2": {part: round(area, 1) for part, area in self.parts.items()},
             "critical_ns": round(self.critical, 3),
+            "timing": self.timing,
+            "own_critical_ns": round(self.own_critical or self.critical, 3),
             "fmax_mhz": round(1e3 / self.critical, 1),
             "gmac_s": round(self.gmacs, 3),
             "gmac_s_mm2": round(self.density, 2),
@@ -115,6 +120,18 @@ def sweep(measure, flow: Flow, points: int) -> list[Result]:
 def best(results: Iterable[Result]) -> Result:
     """The one with the highest throughput per area."""
     return max(results, key=lambda result: result.density)
+
+
+def confirm(results: Iterable[Result], library: Library) -> None:
+    """Where OpenSTA is installed, its critical paths in the place of ours, which chose them."""
+    program = opensta.tool()
+    if program is None:
+        return
+    for result in results:
+        if result.own_critical is None:
+            result.own_critical = result.critical
+            result.critical = opensta.critical(result.mapped.flat, library)
+            result.timing = f"OpenSTA {program.version}"
 
 
 def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: float) -> Result:

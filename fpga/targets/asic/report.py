@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ....sim.toolchain import ToolFailed
 from . import flow as flows
 from .library import Library
-from .measure import GENERIC_SCRIPTS, SCRIPTS, Array, Result, best, sweep
+from .measure import GENERIC_SCRIPTS, SCRIPTS, Array, Result, best, confirm, sweep
 from .measure import flows as candidates
 
 
@@ -50,6 +50,8 @@ def against_baseline(
         key = result.multiplier
         multipliers.setdefault(key, []).append(result)
     chosen, baseline = best(results[own]), best(plain)
+    best_of = {key: best(found) for key, found in multipliers.items()}
+    confirm([chosen, *best_of.values()], library)
     return {
         "name": chosen.config.name,
         "hash": chosen.config.hash,
@@ -65,7 +67,7 @@ def against_baseline(
         "flat": flat,
         **chosen.table(),
         "baseline": baseline.table(),
-        "baselines": {key: best(found).table() for key, found in multipliers.items()},
+        "baselines": {key: found.table() for key, found in best_of.items()},
         "ratio": {
             "area": round(chosen.area / baseline.area, 4),
             "critical": round(chosen.critical / baseline.critical, 4),

@@ -8,7 +8,7 @@ register-to-register path as well, clock-to-output and set-up time included.
 
 from dataclasses import dataclass, field
 
-from .library import Library
+from .library import Library, Pin
 from .netlist import Netlist, in_order
 
 CLOCK_SLEW = 0.05
@@ -47,7 +47,6 @@ class _Characterized:
     """Arcs of a library cell, sorted for use."""
 
     def __init__(self, cell):
-        self.capacitance = {name: pin.capacitance for name, pin in cell.inputs.items()}
         self.clock = cell.clocked_on.strip("!() '") if cell.clocked_on else None
         self.delays, self.launch, self.setup = {}, {}, {}
         for name, pin in cell.pins.items():
@@ -60,17 +59,24 @@ class _Characterized:
                     self.setup.setdefault(name, []).append(arc)
 
 
-def load_of(netlist: Netlist, library: Library, port_load: float) -> dict[int, float]:
-    """Capacitance (pF) on every net."""
+def load_of(
+    netlist: Netlist, library: Library, reader: Pin | None = None, edge: str | None = None
+) -> dict[int, float]:
+    """Capacitance (pF) on every net, to a ``rise`` or ``fall`` or on average; ``reader``: the pin
+    behind every output of the design."""
     loads = {}
+
+    def add(net, pin):
+        loads[net] = loads.get(net, 0.0) + (pin.load(edge) if edge else pin.capacitance)
+
     for instance in netlist.instances:
         pins = library.cells[instance.type].pins
         for pin, net in instance.pins.items():
             if pins[pin].direction == "input":
-                loads[net] = loads.get(net, 0.0) + pins[pin].capacitance
-    for bits in netlist.outputs.values():
+                add(net, pins[pin])
+    for bits in netlist.outputs.values() if reader else ():
         for net in bits:
-            loads[net] = loads.get(net, 0.0) + port_load
+            add(net, reader)
     return loads
 
 
@@ -88,7 +94,9 @@ class _Analysis:
         register = library.flip_flop
         self.data, self.edge = register.next_state, _Characterized(register)
         """The flip-flops in front of inputs and behind outputs."""
-        self.loads = load_of(netlist, library, self.edge.capacitance[self.data])
+        pin = register.pins[self.data]
+        self.loads = [load_of(netlist, library, pin, edge) for edge in ("rise", "fall")]
+        """Of rising and of falling edges."""
         self.arrivals: dict[int, _Arrival] = {}
         self.starts: dict[int, str] = {}
 
@@ -99,7 +107,7 @@ class _Analysis:
                 net = instance.pins.get(pin)
                 if net is not None:
                     at = self.arrivals.setdefault(net, _Arrival())
-                    _propagate(self.arrivals, at, instance, arcs, self.loads.get(net, 0.0))
+                    _propagate(self.arrivals, at, instance, arcs, self._loads(net))
         worst = Timing(0.0)
         final = None
         for net, arcs, name in self._ends():
@@ -117,6 +125,10 @@ class _Analysis:
         worst.worst_slew = max(slews, default=0.0)
         return worst
 
+    def _loads(self, net: int) -> tuple[float, float]:
+        rise, fall = self.loads
+        return rise.get(net, 0.0), fall.get(net, 0.0)
+
     def _launch_all(self) -> None:
         """Arrivals at what flip-flops drive, and at the inputs."""
         arcs = next(iter(self.edge.launch.values()))
@@ -133,9 +145,8 @@ class _Analysis:
 
     def _launch(self, net: int, arcs: list, name: str) -> None:
         at = self.arrivals.setdefault(net, _Arrival())
-        load = self.loads.get(net, 0.0)
         for arc in arcs:
-            for edge in ("rise", "fall"):
+            for edge, load in zip(("rise", "fall"), self._loads(net), strict=True):
                 if f"cell_{edge}" in arc.tables:
                     time = arc.tables[f"cell_{edge}"](CLOCK_SLEW, load)
                     slew = arc.tables[f"{edge}_transition"](CLOCK_SLEW, load)
@@ -181,7 +192,8 @@ _EDGES = {
 _ALL_EDGES = (("rise", "rise"), ("fall", "rise"), ("rise", "fall"), ("fall", "fall"))
 
 
-def _propagate(arrivals, out: _Arrival, instance, arcs, load: float) -> None:
+def _propagate(arrivals, out: _Arrival, instance, arcs, loads: tuple[float, float]) -> None:
+    load_rise, load_fall = loads
     for arc in arcs:
         source = instance.pins.get(arc.start)
         at = arrivals.get(source)
@@ -196,14 +208,14 @@ def _propagate(arrivals, out: _Arrival, instance, arcs, load: float) -> None:
             if time == float("-inf") or f"cell_{after}" not in tables:
                 continue
             if after == "rise":
-                time += tables["cell_rise"](slew, load)
-                slew = tables["rise_transition"](slew, load)
+                time += tables["cell_rise"](slew, load_rise)
+                slew = tables["rise_transition"](slew, load_rise)
                 if time > out.rise:
                     out.rise, out.rise_from = time, (source, before)
                 out.rise_slew = max(out.rise_slew, slew)
             else:
-                time += tables["cell_fall"](slew, load)
-                slew = tables["fall_transition"](slew, load)
+                time += tables["cell_fall"](slew, load_fall)
+                slew = tables["fall_transition"](slew, load_fall)
                 if time > out.fall:
                     out.fall, out.fall_from = time, (source, before)
                 out.fall_slew = max(out.fall_slew, slew)
