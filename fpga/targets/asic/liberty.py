@@ -238,7 +238,7 @@ def _cell(group: Group, units: _Units) -> Cell:
     special = _special(group)
     ff = next(iter(group.all("ff")), None)
     state = _bare(str(ff.get("next_state", ""))) if ff else ""
-    plain = ff is not None and state in pins and not {"clear", "preset"} & set(ff.values)
+    asynchronous = ff is not None and bool({"clear", "preset"} & set(ff.values))
     return Cell(
         name=group.arguments[0],
         area=number(group, "area"),
@@ -248,7 +248,8 @@ def _cell(group: Group, units: _Units) -> Cell:
         next_state=state or None,
         clocked_on=_bare(str(ff.get("clocked_on", ""))) if ff else None,
         state=tuple(ff.arguments) if ff else (),
-        plain_ff=plain and special is None,
+        asynchronous=asynchronous,
+        plain_ff=state in pins and not asynchronous and special is None,
         special=special,
     )
 

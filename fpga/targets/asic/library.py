@@ -86,6 +86,8 @@ class Cell:
     clocked_on: str | None = None
     state: tuple[str, ...] = ()
     """What functions of outputs call the state and its complement."""
+    asynchronous: bool = False
+    """Whether the flip-flop has a clear or preset."""
     plain_ff: bool = False
     """A flip-flop with neither clear nor preset, its next state one input pin as it is."""
     special: str | None = None

@@ -14,6 +14,7 @@ from ....hw.engine import array_choice
 from . import blocks, fanout, opensta, timing
 from .flow import Flow, Mapped, synthesise
 from .library import Library
+from .power import Power
 from .throughput import cycles_per_mac
 
 SCRIPTS = ("if", "amap")
@@ -73,6 +74,9 @@ class Result:
     config: object = field(default=None, repr=False)
     timing: str = "matweave"
     own_critical: float | None = None
+    owners: dict[str, str] = field(default_factory=dict, repr=False)
+    """Part of every cell of the flat netlist, by its name."""
+    power: Power | None = None
 
     @property
     def gmacs(self) -> float:
@@ -99,6 +103,7 @@ class Result:
             "cells": self.cells,
             "from": self.startpoint,
             "to": self.endpoint,
+            **({"power": self.power.table(self.critical)} if self.power else {}),
         }
 
 
@@ -176,32 +181,32 @@ class Array:
 
     def measure(self, library: Library, flow: Flow) -> Result:
         mapped = synthesise(self.verilog, "array", library, flow, keep=tuple(self.kept))
-        parts = self._parts(mapped, library)
+        parts, owners = self._parts(mapped, library)
         netlist = mapped.flat
-        added = fanout.repair(netlist, library)
-        parts["registers"] += added
+        parts["registers"] += fanout.repair(netlist, library)
         found = timing.analyse(netlist, library)
         return Result(
             flow.label, flow.multiplier, flow.period, sum(parts.values()), found.critical,
             self.macs, parts, found.startpoint, found.endpoint, len(netlist.instances), mapped,
+            owners=owners,
         )  # fmt: skip
 
-    def _parts(self, mapped: Mapped, library: Library) -> dict[str, float]:
-        """Area by part."""
-        parts = dict.fromkeys(blocks.PARTS, 0.0)
+    def _parts(self, mapped: Mapped, library: Library) -> tuple[dict[str, float], dict[str, str]]:
+        """Area by part, and the part of every cell."""
+        parts, owners = dict.fromkeys(blocks.PARTS, 0.0), {}
         modules = mapped.modules
 
-        def visit(name, times, part):
+        def visit(name, prefix, part):
             module = modules[name]
             names = {}
             for label, item in module["netnames"].items():
                 for bit in item["bits"]:
                     if not item.get("hide_name") or bit not in names:
                         names[bit] = label
-            for cell in module["cells"].values():
+            for label, cell in module["cells"].items():
                 kind = cell["type"]
                 if kind in modules:
-                    visit(kind, times, self.kept.get(kind, part))
+                    visit(kind, f"{prefix}{label}.", self.kept.get(kind, part))
                     continue
                 found = library.cells[kind]
                 own = part or "drain"
@@ -209,7 +214,8 @@ class Array:
                     outputs = [cell["connections"][q] for q in found.outputs]
                     net = next((bits[0] for bits in outputs if bits), None)
                     own = blocks.part_of_register(part, names.get(net, ""))
-                parts[own] += found.area * times
+                parts[own] += found.area
+                owners[prefix + label] = own
 
-        visit(mapped.top, 1, None if self.kept else "pes")
-        return parts
+        visit(mapped.top, "", None if self.kept else "pes")
+        return parts, owners

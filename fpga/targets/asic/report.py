@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ....sim.toolchain import ToolFailed
 from . import flow as flows
+from . import power
 from .library import Library
 from .measure import GENERIC_SCRIPTS, SCRIPTS, Array, Result, best, confirm, sweep
 from .measure import flows as candidates
@@ -16,12 +17,14 @@ def against_baseline(
     *,
     points: int = 0,
     flat: bool = False,
+    with_power: bool = False,
     progress: Callable[..., None] = lambda *_: None,
 ) -> dict:
     """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
     the best of ``baseline_configs`` (plain multipliers, in the same array or in the one that the
     caller compares with), and their ratios. The
-    baseline is the best of all that Yosys offers; each is in ``baselines``.
+    baseline is the best of all that Yosys offers; each is in ``baselines``. ``with_power``: of the
+    two that are compared, as :mod:`.power` estimates it.
     """
     config = configs[0]
     own = config.pe.kind
@@ -52,6 +55,10 @@ def against_baseline(
     chosen, baseline = best(results[own]), best(plain)
     best_of = {key: best(found) for key, found in multipliers.items()}
     confirm([chosen, *best_of.values()], library)
+    if with_power:
+        for index, each in enumerate((chosen, baseline)):
+            progress(f"{each.config.name}: power", index + 1, 2)
+            each.power = each.power or power.of_array(each, library)
     return {
         "name": chosen.config.name,
         "hash": chosen.config.hash,
@@ -73,6 +80,11 @@ def against_baseline(
             "critical": round(chosen.critical / baseline.critical, 4),
             "gmac_s": round(chosen.gmacs / baseline.gmacs, 4),
             "gmac_s_mm2": round(chosen.density / baseline.density, 4),
+            **(
+                {"pj_per_mac": round(chosen.power.per_mac / baseline.power.per_mac, 4)}
+                if with_power
+                else {}
+            ),
         },
         "failed": [name for name, _ in failed],
         "tried": [result.table() for results_ in results.values() for result in results_],
