@@ -22,36 +22,19 @@ def against_baseline(
 ) -> dict:
     """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
     the best of ``baseline_configs`` (plain multipliers, in the same array or in the one that the
-    caller compares with), and their ratios. The
-    baseline is the best of all that Yosys offers; each is in ``baselines``. ``with_power``: of the
-    two that are compared, as :mod:`.power` estimates it.
+    caller compares with), and their ratios. The baseline is the best of all that Yosys offers;
+    each is in ``baselines``. ``with_power``: of the two that are compared, as :mod:`.power`
+    estimates it.
     """
     config = configs[0]
     own = config.pe.kind
-    results: dict[str, list[Result]] = {}
-    failed: list[tuple[str, ToolFailed]] = []
     jobs = [(own, each) for each in configs]
     jobs += [("mac", each) for each in baseline_configs] if own != "mac" else []
-    for kind, settings in jobs:
-        array = Array(settings, flat=flat)
-        tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
-        for index, flow in enumerate(tried):
-            progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
-            try:
-                found = sweep(lambda each, array=array: array.measure(library, each), flow, points)
-            except ToolFailed as error:  # ABC ends itself with some libraries and scripts
-                failed.append((f"{kind} {flow.label}", error))
-                continue
-            for each in found:
-                each.config = settings
-            results.setdefault(kind, []).extend(found)
-        if kind not in results:
-            raise failed[-1][1]
+    results, failed = _tried(jobs, library, points, flat, progress)
     plain = results["mac"]
-    multipliers = {}
+    multipliers: dict[str, list[Result]] = {}
     for result in plain:
-        key = result.multiplier
-        multipliers.setdefault(key, []).append(result)
+        multipliers.setdefault(result.multiplier, []).append(result)
     chosen, baseline = best(results[own]), best(plain)
     best_of = {key: best(found) for key, found in multipliers.items()}
     confirm([chosen, *best_of.values()], library)
@@ -86,6 +69,30 @@ def against_baseline(
                 else {}
             ),
         },
-        "failed": [name for name, _ in failed],
+        "failed": failed,
         "tried": [result.table() for results_ in results.values() for result in results_],
     }
+
+
+def _tried(
+    jobs, library: Library, points: int, flat: bool, progress: Callable[..., None]
+) -> tuple[dict[str, list[Result]], list[str]]:
+    """What every flow gives for every (kind of PE, configuration), by kind; and which failed."""
+    results: dict[str, list[Result]] = {}
+    failed: list[tuple[str, ToolFailed]] = []
+    for kind, settings in jobs:
+        array = Array(settings, flat=flat)
+        tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
+        for index, flow in enumerate(tried):
+            progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
+            try:
+                found = sweep(lambda each, array=array: array.measure(library, each), flow, points)
+            except ToolFailed as error:  # ABC ends itself with some libraries and scripts
+                failed.append((f"{kind} {flow.label}", error))
+                continue
+            for each in found:
+                each.config = settings
+            results.setdefault(kind, []).extend(found)
+        if kind not in results:
+            raise failed[-1][1]
+    return results, [name for name, _ in failed]
