@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import common
+import one_pe
+import power_tables
 
 ARRAYS = {
     "os": ("gemm_os_8x8", "array.rows={n} array.columns={n}", [""]),
@@ -32,9 +34,6 @@ ARRAYS = {
 }
 """Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
 PE, the plain one too, is tried with each and counts with its best."""
-
-SERIAL = ("opt2", "opt3", "opt4c", "opt4e")
-"""PEs of the array digit_serial, compared with plain ones in the output-stationary array."""
 
 SERIAL_BARS = {"opt4c": 2.7, "opt4e": 3.6}
 
@@ -70,14 +69,14 @@ def measure(options, progress) -> list[dict]:
         for pe in options.pes:
             kind, *settings = pe.split(",")
             wanted = [f"pe.kind={kind}", *(f"pe.{each}" for each in settings)]
-            if kind in SERIAL:
+            if kind in one_pe.SERIAL:
                 if array != "os":
                     continue
                 sides = f"{{kind='digit_serial',rows={options.side},columns={options.side}}}"
                 wanted += [f"array={sides}", "limits.n=64"]
             try:
                 chosen = [
-                    config.load(preset, [*own, *(each.split() if kind not in SERIAL else []),
+                    config.load(preset, [*own, *(each.split() if kind not in one_pe.SERIAL else []),
                                          *wanted])
                     for each in registers
                 ]  # fmt: skip
@@ -85,7 +84,13 @@ def measure(options, progress) -> list[dict]:
                 print(f"area: {array} {pe}: {error}", file=sys.stderr, flush=True)
                 continue
             found = report.against_baseline(
-                chosen, plain, library, points=options.points, flat=options.flat, progress=progress
+                chosen,
+                plain,
+                library,
+                points=options.points,
+                flat=options.flat,
+                with_power=options.power,
+                progress=progress,
             )
             rows.append(
                 common.row(
@@ -106,79 +111,15 @@ def measure(options, progress) -> list[dict]:
                     booth=found["baselines"]["booth"]["gmac_s_mm2"],
                     adder_tree=found["baselines"]["default-adder-tree"]["gmac_s_mm2"],
                     library=library.name,
+                    timing=found["timing"],
+                    own_ns=found["own_critical_ns"],
+                    **(power_tables.of_array(found) if options.power else {}),
                 )
             )
             row = rows[-1]
             print(f"area: {array} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
                   f"x {row['per_area']:.3f}", file=sys.stderr, flush=True)  # fmt: skip
     return rows
-
-
-def one_pe(options) -> list[dict]:
-    """Single PEs with a 32-bit accumulator; K = 256 in the serial ones."""
-    from matweave.fpga.targets.asic import generic, liberty
-    from matweave.fpga.targets.asic import measure as asic
-    from matweave.fpga.targets.asic.throughput import cycles_per_mac
-    from matweave.hw import config
-    from matweave.hw.engine import array_choice
-
-    library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
-    rows = []
-    for name in ["mac", *options.pes]:
-        kind, *settings = name.split(",")
-        preset = f"gemm_{kind}_8x8" if kind in SERIAL else "gemm_os_8x8"
-        chosen = config.load(preset, [f"pe.kind={kind}", *(f"pe.{each}" for each in settings)])
-        pe = dict(array_choice(chosen).parameters)["pe"]
-        cycles, results = cycles_per_mac(chosen), []
-        scripts = asic.SCRIPTS if options.liberty else asic.GENERIC_SCRIPTS
-        for flow in asic.flows(kind, scripts):
-            if kind in SERIAL:
-                results.append(
-                    asic.one_serial_pe(pe, library, flow, terms=256, cycles_per_mac=cycles)
-                )
-            else:
-                results.append(asic.one_pe(pe, library, flow))
-        best = asic.best(results)
-        rows.append(
-            common.row(
-                {"pe": name},
-                flow=best.flow,
-                area=best.area,
-                ns=best.critical,
-                cycles_per_mac=cycles,
-                per_mac=best.area * best.critical * cycles,
-                library=library.name,
-            )
-        )
-    return rows
-
-
-def one_pe_bars(rows: list[dict]) -> list[common.Bar]:
-    bounds = {"opt1": 10_400, "opt4c": 17_200, "opt4e": 17_200}
-    # The bars are figures of this library; in another they would say nothing.
-    rows = [row for row in rows if row["library"].startswith("sky130")]
-    return [
-        common.Bar(f"one {row['config']['pe']} PE, µm² × ns per MAC", row["per_mac"], "<=",
-                   bounds[row["config"]["pe"].split(",")[0]])
-        for row in rows
-        if row["config"]["pe"].split(",")[0] in bounds
-    ]  # fmt: skip
-
-
-def one_pe_markdown(rows: list[dict]) -> list[str]:
-    lines = [
-        "One PE with its accumulator (32 bits; serial ones: a sum over K = 256), no recoder but "
-        "those that `opt3` has inside:",
-        "",
-        "| PE | flow | area µm² | ns | cycles/MAC | µm² × ns per MAC |",
-        "|---|---|--:|--:|--:|--:|",
-    ]
-    for row in rows:
-        lines.append(
-            f"| `{row['config']['pe']}` | {row['flow']} | {row['area']:,.0f} | {row['ns']:.2f} "
-            f"| {row['cycles_per_mac']:.3g} | {row['per_mac']:,.0f} |"
-        )
-    return lines
 
 
 def _placed(table: dict) -> str:
@@ -226,7 +167,8 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
     )  # fmt: skip
     lines = [
         f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
-        f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, "
+        f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, timing by "
+        f"{rows[0]['timing']}, "
         f"Amaranth {about['tools']['amaranth']}; {rows[0]['config']['side']} × "
         f"{rows[0]['config']['side']} int8 multipliers. Ratios (×) are to the best plain "
         "multiplier of the same array, whose GMAC/s/mm² by each of Yosys's multipliers stand last.",
@@ -243,8 +185,8 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
         cells += [*ratios[:2], f"**{ratios[2]}**"]
         cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *one_pe_markdown(single)]
-    return [*lines, *common.verdicts([*bars(rows), *one_pe_bars(single)])]
+    lines += ["", *one_pe.markdown(single), *power_tables.markdown(rows, single)]
+    return [*lines, *common.verdicts([*bars(rows), *one_pe.bars(single)])]
 
 
 def variants() -> list[str]:
@@ -264,6 +206,7 @@ def main() -> int:
     )
     parser.add_argument("--set", action="append", default=[], help="of the systolic arrays")
     parser.add_argument("--points", type=int, default=0, help="clock targets beside none")
+    parser.add_argument("--power", action="store_true", help="energy per MAC too")
     parser.add_argument("--flat", action="store_true", help="no blocks: for cross-checking")
     parser.add_argument("--markdown", type=Path, help="put the table into this page")
     options = parser.parse_args()
@@ -274,12 +217,12 @@ def main() -> int:
     def progress(step, done=0, total=None):
         print(f"  {step} {done}/{total}", file=sys.stderr, flush=True)
 
-    single = one_pe(options)
+    single = one_pe.measure(options)
     rows = measure(options, progress)
     if options.markdown and rows:
         lines = markdown(rows, single, common.provenance(), common.command("area"))
         common.insert(options.markdown, "Area", MARKS, lines)
-    judged = [*bars(rows), *one_pe_bars(single)]
+    judged = [*bars(rows), *one_pe.bars(single)]
     return common.report("area", [*single, *rows], judged, as_json=options.json)
 
 

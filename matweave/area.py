@@ -19,6 +19,7 @@ def area(
     target: str | None,
     points: int,
     flat: bool,
+    power: bool,
     progress: Callable[..., None],
 ) -> dict[str, Any]:
     """Every configuration's array against the same array with plain multipliers."""
@@ -34,16 +35,23 @@ def area(
     for origin in origins:
         settings = config.load(origin, overrides)
         pairs.append((settings, _plain(settings)))
-    from matweave.fpga.targets.asic import generic, report
+    from matweave.fpga.targets.asic import generic, opensta, report
     from matweave.fpga.targets.asic import liberty as libraries
     from matweave.sim.toolchain import ToolFailed
 
     library = generic.library() if liberty is None else libraries.load(Path(liberty).absolute())
     _ = library.flip_flop  # a library without one is told before anything takes time
     try:
+        opensta.tool()  # and so is one that is there and does not work
         arrays = [
             report.against_baseline(
-                [settings], [plain], library, points=points, flat=flat, progress=progress
+                [settings],
+                [plain],
+                library,
+                points=points,
+                flat=flat,
+                with_power=power,
+                progress=progress,
             )
             for settings, plain in pairs
         ]
@@ -64,6 +72,25 @@ def _plain(settings):
         sides = {side: tables["array"][side] for side in ("rows", "columns")}
         tables["array"] = {"kind": "output_stationary", **sides}
     return type(settings).model_validate(tables)
+
+
+def _power(each: dict[str, Any]) -> list[str]:
+    """Lines on power, if it was estimated."""
+    if "power" not in each:
+        return []
+    found = each["power"]
+    return [
+        f"  energy         {found['pj_per_mac']:>12.3f} pJ/MAC   "
+        f"× {each['ratio']['pj_per_mac']:.3f}",
+        *(
+            f"    {part:12} {energy:>12.3f}   {100 * energy / found['pj_per_mac']:.1f} %"
+            for part, energy in found["parts_pj_per_mac"].items()
+        ),
+        f"    of this, clock pins {found['clock_pins_pj_per_mac']:.3f}; Gaussian operands, seed "
+        f"{found['seed']}, {found['streams']} streams of {found['cycles']} cycles",
+        f"  power          {found['mw']:>12.3f} mW at {found['clock_mhz']:,.0f} MHz, leakage "
+        f"{found['leakage_mw']:.3g} mW",
+    ]
 
 
 def text(result: dict[str, Any]) -> str:
@@ -90,6 +117,7 @@ def text(result: dict[str, Any]) -> str:
             f"  per area       {each['gmac_s_mm2']:>12.2f} "
             f"{'GMAC/s per 10⁶ NAND2' if unit == 'NAND2' else 'GMAC/s/mm²'}"
             f"   × {ratio['gmac_s_mm2']:.3f}",
+            *_power(each),
             f"  plain multiplier, {each['baseline_array_table']['kind']}, same flows:",
         ]
         lines += [
@@ -97,4 +125,10 @@ def text(result: dict[str, Any]) -> str:
             f"{plain['gmac_s_mm2']:.2f}"
             for name, plain in each["baselines"].items()
         ]
+        if each["timing"] != "matweave":
+            found, own = each["critical_ns"], each["own_critical_ns"]
+            lines.append(
+                f"  timing by {each['timing']}; matweave's own analysis: {own:.3f} ns, "
+                f"{100 * (own / found - 1):+.2f} %"
+            )
     return "\n".join(lines)

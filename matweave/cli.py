@@ -230,6 +230,9 @@ def area(
     flat: Annotated[
         bool, typer.Option("--flat", help="Synthesise the whole array as one (slow when large).")
     ] = False,
+    power: Annotated[
+        bool, typer.Option("--power", help="Energy per MAC too, of simulated Gaussian operands.")
+    ] = False,
     overrides: Set = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -238,7 +241,7 @@ def area(
     from . import area
 
     with Reporter() as progress:
-        result = area.area(configs, overrides or [], liberty, target, points, flat, progress)
+        result = area.area(configs, overrides or [], liberty, target, points, flat, power, progress)
     _print(result, area.text, as_json)
 
 

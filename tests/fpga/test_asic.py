@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from matweave.fpga.targets.asic import boolean, fanout, generic, liberty, measure, timing
-from matweave.fpga.targets.asic.flow import Flow, pruned
+from matweave.fpga.targets.asic.flow import Flow
+from matweave.fpga.targets.asic.liberty_text import pruned
 from matweave.fpga.targets.asic.netlist import Instance, Netlist
 from matweave.hw import config
 from matweave.hw.errors import UserError
@@ -119,6 +120,28 @@ def test_garbage_is_refused_in_one_line(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as raised:
         liberty.load(path)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("(1, ff)", "(1, apples)", "capacitive_load_unit: unit '1apples'"),
+        ("(1, ff)", "(one, ff)", "capacitive_load_unit: unit 'oneff'"),
+        ('"1ps"', '"1 fortnight"', "time_unit: unit '1 fortnight'"),
+        ("area : 1.5", "area : big", "cell inv: area: 'big' is not a number"),
+        ("capacitance : 2;", "capacitance : nan;", "cell inv: capacitance: 'nan'"),
+        ('"10, 20", "30, 40"', '"10, 2O", "30, 40"', "cell inv: values of cell_rise: '2O'"),
+        ('"10, 20", "30, 40"', '"10, 20", "30"', "cell inv: values of cell_rise: not as many"),
+        ('"10, 20", "30, 40"', '"10, 20"', "cell inv: values of cell_rise: not as many"),
+        ('index_1 ("0, 10")', 'index_1 ("0, 0")', "index_1 of cell_rise: does not increase"),
+        ("cell (inv)", "cell ()", "a cell has no name"),
+    ],
+)
+def test_malformed_numbers_are_told_in_one_line(before, after, message):
+    assert before in TINY
+    with pytest.raises(UserError, match=message) as raised:
+        liberty.parse(TINY.replace(before, after, 1), "x.lib")
+    assert str(raised.value).startswith("x.lib: ") and "\n" not in str(raised.value)
 
 
 def test_timing_by_hand(tiny):

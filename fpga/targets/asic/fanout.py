@@ -5,7 +5,7 @@ The same rule for every design: no driver sees more than a few times the input o
 is used, readers in groups of equal load.
 """
 
-from .liberty import Library
+from .library import Library
 from .netlist import Instance, Netlist
 from .timing import load_of
 
@@ -22,7 +22,7 @@ def repair(netlist: Netlist, library: Library, *, clock: str = "clk", reset: str
     (entry,), (exit_,) = buffer.inputs, buffer.outputs
     size = buffer.pins[entry].capacitance
     limit = FAN * size
-    loads = load_of(netlist, library, 0.0)
+    loads = load_of(netlist, library)
     # Reset is a tree like the clock's; neither is timed.
     skip = {net for port in (clock, reset) for net in netlist.inputs.get(port, ())}
     heavy = {net for net, load in loads.items() if load > 2 * limit and net >= 0} - skip

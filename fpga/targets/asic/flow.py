@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ....sim import cache, toolchain
 from ....sim import netlist as yosys_runs
-from .liberty import Library, pruned
+from .liberty_text import pruned
+from .library import Library
 from .netlist import Netlist, flatten
 
 

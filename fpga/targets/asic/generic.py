@@ -3,7 +3,8 @@ units of one nominal 100 nm-class process. For ratios between designs, not for a
 """
 
 from ....sim import cache
-from .liberty import Library, load
+from .liberty import load
+from .library import Library
 
 # name: (area, function, inputs, delay ns, ns per pF); an input is 2 fF.
 _GATES = {

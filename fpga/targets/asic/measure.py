@@ -11,9 +11,10 @@ from ....hw import emit
 from ....hw.array.group_cell import cell_class
 from ....hw.cells import shared
 from ....hw.engine import array_choice
-from . import blocks, fanout, timing
+from . import blocks, fanout, opensta, timing
 from .flow import Flow, Mapped, synthesise
-from .liberty import Library
+from .library import Library
+from .power import Power
 from .throughput import cycles_per_mac
 
 SCRIPTS = ("if", "amap")
@@ -56,7 +57,8 @@ class OnePe(wiring.Component):
 
 @dataclass
 class Result:
-    """One design by one flow. ``area`` in the library's unit (µm²), ``critical`` in ns."""
+    """One design by one flow. ``area`` in the library's unit (µm²), ``critical`` in ns, by the
+    program ``timing``; ``own_critical`` by :mod:`.timing` in any case."""
 
     flow: str
     multiplier: str
@@ -70,6 +72,11 @@ class Result:
     cells: int = 0
     mapped: Mapped | None = field(default=None, repr=False)
     config: object = field(default=None, repr=False)
+    timing: str = "matweave"
+    own_critical: float | None = None
+    owners: dict[str, str] = field(default_factory=dict, repr=False)
+    """Part of every cell of the flat netlist, by its name."""
+    power: Power | None = None
 
     @property
     def gmacs(self) -> float:
@@ -88,12 +95,15 @@ class Result:
             "area_um2": round(self.area, 1),
             "parts_um2": {part: round(area, 1) for part, area in self.parts.items()},
             "critical_ns": round(self.critical, 3),
+            "timing": self.timing,
+            "own_critical_ns": round(self.own_critical or self.critical, 3),
             "fmax_mhz": round(1e3 / self.critical, 1),
             "gmac_s": round(self.gmacs, 3),
             "gmac_s_mm2": round(self.density, 2),
             "cells": self.cells,
             "from": self.startpoint,
             "to": self.endpoint,
+            **({"power": self.power.table(self.critical)} if self.power else {}),
         }
 
 
@@ -115,6 +125,18 @@ def sweep(measure, flow: Flow, points: int) -> list[Result]:
 def best(results: Iterable[Result]) -> Result:
     """The one with the highest throughput per area."""
     return max(results, key=lambda result: result.density)
+
+
+def confirm(results: Iterable[Result], library: Library) -> None:
+    """Where OpenSTA is installed, its critical paths in the place of ours, which chose them."""
+    program = opensta.tool()
+    if program is None:
+        return
+    for result in results:
+        if result.own_critical is None:
+            result.own_critical = result.critical
+            result.critical = opensta.critical(result.mapped.flat, library)
+            result.timing = f"OpenSTA {program.version}"
 
 
 def component(verilog: str, top: str, library: Library, flow: Flow, *, macs: float) -> Result:
@@ -159,32 +181,32 @@ class Array:
 
     def measure(self, library: Library, flow: Flow) -> Result:
         mapped = synthesise(self.verilog, "array", library, flow, keep=tuple(self.kept))
-        parts = self._parts(mapped, library)
+        parts, owners = self._parts(mapped, library)
         netlist = mapped.flat
-        added = fanout.repair(netlist, library)
-        parts["registers"] += added
+        parts["registers"] += fanout.repair(netlist, library)
         found = timing.analyse(netlist, library)
         return Result(
             flow.label, flow.multiplier, flow.period, sum(parts.values()), found.critical,
             self.macs, parts, found.startpoint, found.endpoint, len(netlist.instances), mapped,
+            owners=owners,
         )  # fmt: skip
 
-    def _parts(self, mapped: Mapped, library: Library) -> dict[str, float]:
-        """Area by part."""
-        parts = dict.fromkeys(blocks.PARTS, 0.0)
+    def _parts(self, mapped: Mapped, library: Library) -> tuple[dict[str, float], dict[str, str]]:
+        """Area by part, and the part of every cell."""
+        parts, owners = dict.fromkeys(blocks.PARTS, 0.0), {}
         modules = mapped.modules
 
-        def visit(name, times, part):
+        def visit(name, prefix, part):
             module = modules[name]
             names = {}
             for label, item in module["netnames"].items():
                 for bit in item["bits"]:
                     if not item.get("hide_name") or bit not in names:
                         names[bit] = label
-            for cell in module["cells"].values():
+            for label, cell in module["cells"].items():
                 kind = cell["type"]
                 if kind in modules:
-                    visit(kind, times, self.kept.get(kind, part))
+                    visit(kind, f"{prefix}{label}.", self.kept.get(kind, part))
                     continue
                 found = library.cells[kind]
                 own = part or "drain"
@@ -192,7 +214,8 @@ class Array:
                     outputs = [cell["connections"][q] for q in found.outputs]
                     net = next((bits[0] for bits in outputs if bits), None)
                     own = blocks.part_of_register(part, names.get(net, ""))
-                parts[own] += found.area * times
+                parts[own] += found.area
+                owners[prefix + label] = own
 
-        visit(mapped.top, 1, None if self.kept else "pes")
-        return parts
+        visit(mapped.top, "", None if self.kept else "pes")
+        return parts, owners

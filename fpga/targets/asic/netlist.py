@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from ....hw.errors import UserError
+from .library import Library
+
 
 @dataclass
 class Instance:
@@ -114,3 +117,35 @@ def flatten(modules: dict, top: str) -> Netlist:
             if name is not None:
                 result.names.setdefault(real(number), name)
     return result
+
+
+def in_order(netlist: Netlist, library: Library) -> list[Instance]:
+    """The combinational cells, each behind all that drive it."""
+    logic = []
+    for instance in netlist.instances:
+        cell = library.cells.get(instance.type)
+        if cell is None:
+            raise UserError(f"{library.path}: has no cell {instance.type}")
+        if not cell.clocked_on:
+            logic.append((instance, cell))
+    driven = {i.pins[pin] for i, cell in logic for pin in cell.outputs if pin in i.pins}
+    readers: dict[int, list[int]] = {}
+    waiting = []
+    for index, (instance, cell) in enumerate(logic):
+        nets = [net for pin in cell.inputs if (net := instance.pins.get(pin)) in driven]
+        waiting.append(len(nets))
+        for net in nets:
+            readers.setdefault(net, []).append(index)
+    ready = [index for index, count in enumerate(waiting) if count == 0]
+    found = []
+    while ready:
+        instance, cell = logic[ready.pop()]
+        found.append(instance)
+        for pin in cell.outputs:
+            for reader in readers.get(instance.pins.get(pin), ()):
+                waiting[reader] -= 1
+                if waiting[reader] == 0:
+                    ready.append(reader)
+    if len(found) < len(logic):
+        raise UserError("the netlist has a combinational loop")
+    return found

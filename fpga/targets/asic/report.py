@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from ....sim.toolchain import ToolFailed
 from . import flow as flows
-from .liberty import Library
-from .measure import GENERIC_SCRIPTS, SCRIPTS, Array, Result, best, sweep
+from . import power
+from .library import Library
+from .measure import GENERIC_SCRIPTS, SCRIPTS, Array, Result, best, confirm, sweep
 from .measure import flows as candidates
 
 
@@ -16,40 +17,31 @@ def against_baseline(
     *,
     points: int = 0,
     flat: bool = False,
+    with_power: bool = False,
     progress: Callable[..., None] = lambda *_: None,
 ) -> dict:
     """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
     the best of ``baseline_configs`` (plain multipliers, in the same array or in the one that the
-    caller compares with), and their ratios. The
-    baseline is the best of all that Yosys offers; each is in ``baselines``.
+    caller compares with), and their ratios. The baseline is the best of all that Yosys offers;
+    each is in ``baselines``. ``with_power``: of the two that are compared, as :mod:`.power`
+    estimates it.
     """
     config = configs[0]
     own = config.pe.kind
-    results: dict[str, list[Result]] = {}
-    failed: list[tuple[str, ToolFailed]] = []
     jobs = [(own, each) for each in configs]
     jobs += [("mac", each) for each in baseline_configs] if own != "mac" else []
-    for kind, settings in jobs:
-        array = Array(settings, flat=flat)
-        tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
-        for index, flow in enumerate(tried):
-            progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
-            try:
-                found = sweep(lambda each, array=array: array.measure(library, each), flow, points)
-            except ToolFailed as error:  # ABC ends itself with some libraries and scripts
-                failed.append((f"{kind} {flow.label}", error))
-                continue
-            for each in found:
-                each.config = settings
-            results.setdefault(kind, []).extend(found)
-        if kind not in results:
-            raise failed[-1][1]
+    results, failed = _tried(jobs, library, points, flat, progress)
     plain = results["mac"]
-    multipliers = {}
+    multipliers: dict[str, list[Result]] = {}
     for result in plain:
-        key = result.multiplier
-        multipliers.setdefault(key, []).append(result)
+        multipliers.setdefault(result.multiplier, []).append(result)
     chosen, baseline = best(results[own]), best(plain)
+    best_of = {key: best(found) for key, found in multipliers.items()}
+    confirm([chosen, *best_of.values()], library)
+    if with_power:
+        for index, each in enumerate((chosen, baseline)):
+            progress(f"{each.config.name}: power", index + 1, 2)
+            each.power = each.power or power.of_array(each, library)
     return {
         "name": chosen.config.name,
         "hash": chosen.config.hash,
@@ -65,13 +57,42 @@ def against_baseline(
         "flat": flat,
         **chosen.table(),
         "baseline": baseline.table(),
-        "baselines": {key: best(found).table() for key, found in multipliers.items()},
+        "baselines": {key: found.table() for key, found in best_of.items()},
         "ratio": {
             "area": round(chosen.area / baseline.area, 4),
             "critical": round(chosen.critical / baseline.critical, 4),
             "gmac_s": round(chosen.gmacs / baseline.gmacs, 4),
             "gmac_s_mm2": round(chosen.density / baseline.density, 4),
+            **(
+                {"pj_per_mac": round(chosen.power.per_mac / baseline.power.per_mac, 4)}
+                if with_power
+                else {}
+            ),
         },
-        "failed": [name for name, _ in failed],
+        "failed": failed,
         "tried": [result.table() for results_ in results.values() for result in results_],
     }
+
+
+def _tried(
+    jobs, library: Library, points: int, flat: bool, progress: Callable[..., None]
+) -> tuple[dict[str, list[Result]], list[str]]:
+    """What every flow gives for every (kind of PE, configuration), by kind; and which failed."""
+    results: dict[str, list[Result]] = {}
+    failed: list[tuple[str, ToolFailed]] = []
+    for kind, settings in jobs:
+        array = Array(settings, flat=flat)
+        tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
+        for index, flow in enumerate(tried):
+            progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
+            try:
+                found = sweep(lambda each, array=array: array.measure(library, each), flow, points)
+            except ToolFailed as error:  # ABC ends itself with some libraries and scripts
+                failed.append((f"{kind} {flow.label}", error))
+                continue
+            for each in found:
+                each.config = settings
+            results.setdefault(kind, []).extend(found)
+        if kind not in results:
+            raise failed[-1][1]
+    return results, [name for name, _ in failed]

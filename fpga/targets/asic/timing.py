@@ -8,9 +8,8 @@ register-to-register path as well, clock-to-output and set-up time included.
 
 from dataclasses import dataclass, field
 
-from ....hw.errors import UserError
-from .liberty import Library
-from .netlist import Netlist
+from .library import Library, Pin
+from .netlist import Netlist, in_order
 
 CLOCK_SLEW = 0.05
 """ns, of an ideal clock tree."""
@@ -48,7 +47,6 @@ class _Characterized:
     """Arcs of a library cell, sorted for use."""
 
     def __init__(self, cell):
-        self.capacitance = {name: pin.capacitance for name, pin in cell.inputs.items()}
         self.clock = cell.clocked_on.strip("!() '") if cell.clocked_on else None
         self.delays, self.launch, self.setup = {}, {}, {}
         for name, pin in cell.pins.items():
@@ -61,189 +59,163 @@ class _Characterized:
                     self.setup.setdefault(name, []).append(arc)
 
 
-def load_of(netlist: Netlist, library: Library, port_load: float) -> dict[int, float]:
-    """Capacitance (pF) on every net."""
+def load_of(
+    netlist: Netlist, library: Library, reader: Pin | None = None, edge: str | None = None
+) -> dict[int, float]:
+    """Capacitance (pF) on every net, to a ``rise`` or ``fall`` or on average; ``reader``: the pin
+    behind every output of the design."""
     loads = {}
+
+    def add(net, pin):
+        loads[net] = loads.get(net, 0.0) + (pin.load(edge) if edge else pin.capacitance)
+
     for instance in netlist.instances:
         pins = library.cells[instance.type].pins
         for pin, net in instance.pins.items():
             if pins[pin].direction == "input":
-                loads[net] = loads.get(net, 0.0) + pins[pin].capacitance
-    for bits in netlist.outputs.values():
+                add(net, pins[pin])
+    for bits in netlist.outputs.values() if reader else ():
         for net in bits:
-            loads[net] = loads.get(net, 0.0) + port_load
+            add(net, reader)
     return loads
 
 
 def analyse(netlist: Netlist, library: Library, *, clock: str = "clk") -> Timing:
     """The longest path of the netlist."""
-    kinds = {}
-    for instance in netlist.instances:
-        if instance.type not in kinds:
-            cell = library.cells.get(instance.type)
-            if cell is None:
-                raise UserError(f"{library.path}: has no cell {instance.type}")
-            kinds[instance.type] = _Characterized(cell)
-    register = library.flip_flop
-    drive = _Characterized(register)
-    data = register.next_state
-    loads = load_of(netlist, library, drive.capacitance[data])
+    return _Analysis(netlist, library, clock).run()
 
-    arrivals: dict[int, _Arrival] = {}
-    starts: dict[int, str] = {}
-    clocks = set(netlist.inputs.get(clock, []))
 
-    def launch(net, arcs, name):
-        at = arrivals.setdefault(net, _Arrival())
-        load = loads.get(net, 0.0)
-        for arc in arcs:
-            tables = arc.tables
-            if "cell_rise" in tables:
-                at.rise = max(at.rise, tables["cell_rise"](CLOCK_SLEW, load))
-                at.rise_slew = max(at.rise_slew, tables["rise_transition"](CLOCK_SLEW, load))
-            if "cell_fall" in tables:
-                at.fall = max(at.fall, tables["cell_fall"](CLOCK_SLEW, load))
-                at.fall_slew = max(at.fall_slew, tables["fall_transition"](CLOCK_SLEW, load))
-        starts[net] = name
+class _Analysis:
+    def __init__(self, netlist: Netlist, library: Library, clock: str):
+        self.netlist, self.clock = netlist, clock
+        self.order = in_order(netlist, library)
+        kinds = {instance.type for instance in netlist.instances}
+        self.kinds = {kind: _Characterized(library.cells[kind]) for kind in kinds}
+        register = library.flip_flop
+        self.data, self.edge = register.next_state, _Characterized(register)
+        """The flip-flops in front of inputs and behind outputs."""
+        pin = register.pins[self.data]
+        self.loads = [load_of(netlist, library, pin, edge) for edge in ("rise", "fall")]
+        """Of rising and of falling edges."""
+        self.arrivals: dict[int, _Arrival] = {}
+        self.starts: dict[int, str] = {}
 
-    (launch_arcs,) = list(drive.launch.values())[:1]
-    for port, bits in netlist.inputs.items():
-        if port != clock:
-            for net in bits:
-                launch(net, launch_arcs, f"input {port}")
-
-    # Combinational cells in topological order.
-    waiting, readers, ends = {}, {}, []
-    driven = {}
-    for index, instance in enumerate(netlist.instances):
-        kind = kinds[instance.type]
-        if kind.clock:
-            for pin, arcs in kind.launch.items():
-                if pin in instance.pins:
-                    launch(instance.pins[pin], arcs, instance.name)
-            for pin, arcs in kind.setup.items():
-                if pin in instance.pins:
-                    ends.append((instance.pins[pin], arcs, instance))
-            continue
-        for pin in kind.delays:
-            if pin in instance.pins:
-                driven[instance.pins[pin]] = index
-    for index, instance in enumerate(netlist.instances):
-        kind = kinds[instance.type]
-        if kind.clock:
-            continue
-        count = 0
-        for pin in kind.capacitance:
-            net = instance.pins.get(pin)
-            if net in driven:
-                readers.setdefault(net, []).append(index)
-                count += 1
-        waiting[index] = count
-    ready = [index for index, count in waiting.items() if count == 0]
-    done = 0
-    while ready:
-        index = ready.pop()
-        done += 1
-        instance = netlist.instances[index]
-        for pin, arcs in kinds[instance.type].delays.items():
-            net = instance.pins.get(pin)
-            if net is None:
-                continue
-            _propagate(arrivals, instance, arcs, net, loads.get(net, 0.0))
-            for reader in readers.get(net, ()):
-                waiting[reader] -= 1
-                if waiting[reader] == 0:
-                    ready.append(reader)
-    if done < len(waiting):
-        raise UserError("the netlist has a combinational loop")
-
-    worst = Timing(0.0)
-    final = None
-    for net, arcs, instance in ends:
-        at = arrivals.get(net)
-        if at is None or net in clocks:
-            continue
-        for edge in ("rise", "fall"):
-            time, slew = getattr(at, edge), getattr(at, f"{edge}_slew")
-            setup = max(
-                (
-                    arc.tables[f"{edge}_constraint"](slew, CLOCK_SLEW)
-                    for arc in arcs
-                    if f"{edge}_constraint" in arc.tables
-                ),
-                default=0.0,
-            )
-            if time + setup > worst.critical:
-                worst = Timing(time + setup, endpoint=netlist.names.get(net, instance.name))
-                final = (net, edge)
-    setup_arcs = drive.setup.get(data, [])
-    for port, bits in netlist.outputs.items():
-        for net in bits:
-            at = arrivals.get(net)
+    def run(self) -> Timing:
+        self._launch_all()
+        for instance in self.order:
+            for pin, arcs in self.kinds[instance.type].delays.items():
+                net = instance.pins.get(pin)
+                if net is not None:
+                    at = self.arrivals.setdefault(net, _Arrival())
+                    _propagate(self.arrivals, at, instance, arcs, self._loads(net))
+        worst = Timing(0.0)
+        final = None
+        for net, arcs, name in self._ends():
+            at = self.arrivals.get(net)
             if at is None:
                 continue
             for edge in ("rise", "fall"):
-                time, slew = getattr(at, edge), getattr(at, f"{edge}_slew")
-                setup = max(
-                    (arc.tables[f"{edge}_constraint"](slew, CLOCK_SLEW) for arc in setup_arcs
-                     if f"{edge}_constraint" in arc.tables),
-                    default=0.0,
-                )  # fmt: skip
-                if time + setup > worst.critical:
-                    worst = Timing(time + setup, endpoint=f"output {port}")
+                time = getattr(at, edge) + _setup(arcs, edge, getattr(at, f"{edge}_slew"))
+                if time > worst.critical:
+                    worst = Timing(time, endpoint=name)
                     final = (net, edge)
-    if final is not None:
-        net, edge = final
+        if final is not None:
+            worst.path, worst.startpoint = self._trace(*final)
+        slews = (max(at.rise_slew, at.fall_slew) for at in self.arrivals.values())
+        worst.worst_slew = max(slews, default=0.0)
+        return worst
+
+    def _loads(self, net: int) -> tuple[float, float]:
+        rise, fall = self.loads
+        return rise.get(net, 0.0), fall.get(net, 0.0)
+
+    def _launch_all(self) -> None:
+        """Arrivals at what flip-flops drive, and at the inputs."""
+        arcs = next(iter(self.edge.launch.values()))
+        for port, bits in self.netlist.inputs.items():
+            if port != self.clock:
+                for net in bits:
+                    self._launch(net, arcs, f"input {port}")
+        for instance in self.netlist.instances:
+            kind = self.kinds[instance.type]
+            if kind.clock:
+                for pin, arcs in kind.launch.items():
+                    if pin in instance.pins:
+                        self._launch(instance.pins[pin], arcs, instance.name)
+
+    def _launch(self, net: int, arcs: list, name: str) -> None:
+        at = self.arrivals.setdefault(net, _Arrival())
+        for arc in arcs:
+            for edge, load in zip(("rise", "fall"), self._loads(net), strict=True):
+                if f"cell_{edge}" in arc.tables:
+                    time = arc.tables[f"cell_{edge}"](CLOCK_SLEW, load)
+                    slew = arc.tables[f"{edge}_transition"](CLOCK_SLEW, load)
+                    setattr(at, edge, max(getattr(at, edge), time))
+                    setattr(at, f"{edge}_slew", max(getattr(at, f"{edge}_slew"), slew))
+        self.starts[net] = name
+
+    def _ends(self):
+        """(net, constraints, name) of every data input of a flip-flop, and of every output."""
+        clocks = set(self.netlist.inputs.get(self.clock, []))
+        for instance in self.netlist.instances:
+            kind = self.kinds[instance.type]
+            if kind.clock:
+                for pin, arcs in kind.setup.items():
+                    net = instance.pins.get(pin)
+                    if net is not None and net not in clocks:
+                        yield net, arcs, self.netlist.names.get(net, instance.name)
+        for port, bits in self.netlist.outputs.items():
+            for net in bits:
+                yield net, self.edge.setup.get(self.data, []), f"output {port}"
+
+    def _trace(self, net: int, edge: str) -> tuple[list[tuple[str, float]], str]:
+        """The path that ends at ``net``, and what it starts at."""
         path = []
         while True:
-            at = arrivals[net]
-            path.append((netlist.names.get(net, f"net{net}"), round(getattr(at, edge), 4)))
+            at = self.arrivals[net]
+            path.append((self.netlist.names.get(net, f"net{net}"), round(getattr(at, edge), 4)))
             before = getattr(at, f"{edge}_from")
             if before is None:
-                worst.startpoint = starts.get(net, "constant")
-                break
+                return path[::-1], self.starts.get(net, "constant")
             net, edge = before
-        worst.path = path[::-1]
-    worst.worst_slew = max(
-        (max(at.rise_slew, at.fall_slew) for at in arrivals.values()), default=0.0
-    )
-    return worst
 
 
-def _propagate(arrivals, instance, arcs, net, load):
-    out = arrivals.get(net)
-    if out is None:
-        out = arrivals[net] = _Arrival()
+def _setup(arcs: list, edge: str, slew: float) -> float:
+    name = f"{edge}_constraint"
+    return max((a.tables[name](slew, CLOCK_SLEW) for a in arcs if name in a.tables), default=0.0)
+
+
+_EDGES = {
+    "positive_unate": (("rise", "rise"), ("fall", "fall")),
+    "negative_unate": (("fall", "rise"), ("rise", "fall")),
+}
+_ALL_EDGES = (("rise", "rise"), ("fall", "rise"), ("rise", "fall"), ("fall", "fall"))
+
+
+def _propagate(arrivals, out: _Arrival, instance, arcs, loads: tuple[float, float]) -> None:
+    load_rise, load_fall = loads
     for arc in arcs:
         source = instance.pins.get(arc.start)
         at = arrivals.get(source)
         if at is None:
             continue
-        tables, sense = arc.tables, arc.sense
-        if sense == "positive_unate":
-            pairs = (("rise", "rise"), ("fall", "fall"))
-        elif sense == "negative_unate":
-            pairs = (("fall", "rise"), ("rise", "fall"))
-        else:
-            pairs = (("rise", "rise"), ("fall", "rise"), ("rise", "fall"), ("fall", "fall"))
-        for before, after in pairs:
+        tables = arc.tables
+        for before, after in _EDGES.get(arc.sense, _ALL_EDGES):
             if before == "rise":
                 time, slew = at.rise, at.rise_slew
             else:
                 time, slew = at.fall, at.fall_slew
-            if time == float("-inf"):
+            if time == float("-inf") or f"cell_{after}" not in tables:
                 continue
             if after == "rise":
-                time += tables["cell_rise"](slew, load)
-                slew = tables["rise_transition"](slew, load)
+                time += tables["cell_rise"](slew, load_rise)
+                slew = tables["rise_transition"](slew, load_rise)
                 if time > out.rise:
                     out.rise, out.rise_from = time, (source, before)
-                if slew > out.rise_slew:
-                    out.rise_slew = slew
+                out.rise_slew = max(out.rise_slew, slew)
             else:
-                time += tables["cell_fall"](slew, load)
-                slew = tables["fall_transition"](slew, load)
+                time += tables["cell_fall"](slew, load_fall)
+                slew = tables["fall_transition"](slew, load_fall)
                 if time > out.fall:
                     out.fall, out.fall_from = time, (source, before)
-                if slew > out.fall_slew:
-                    out.fall_slew = slew
+                out.fall_slew = max(out.fall_slew, slew)
