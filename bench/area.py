@@ -89,7 +89,7 @@ def measure(options, progress) -> list[dict]:
                 library,
                 points=options.points,
                 flat=options.flat,
-                with_power=options.power,
+                with_power=options.power and power_tables.known(kind),
                 progress=progress,
             )
             rows.append(
@@ -113,7 +113,7 @@ def measure(options, progress) -> list[dict]:
                     library=library.name,
                     timing=found["timing"],
                     own_ns=found["own_critical_ns"],
-                    **(power_tables.of_array(found) if options.power else {}),
+                    **power_tables.of_array(found),
                 )
             )
             row = rows[-1]

@@ -1,9 +1,18 @@
 """Energy per MAC beside the areas: what :mod:`area` adds to its rows and page with ``--power``."""
 
 
+def known(kind: str) -> bool:
+    """Whether power is estimated of this kind of PE."""
+    from matweave.hw.pe import REGISTRY
+
+    return not getattr(REGISTRY[kind], "group", 0)
+
+
 def of_array(found: dict) -> dict:
     """Figures for a row, from a configuration's report; the ratio is to the same baseline as all
-    others are."""
+    others are. None where power was not estimated."""
+    if "power" not in found:
+        return {}
     power = found["power"]
     return {
         "pj_per_mac": power["pj_per_mac"],
@@ -21,6 +30,8 @@ def of_pe(best, pe, library, serial: bool) -> dict:
     """Figures for the row of one PE."""
     from matweave.fpga.targets.asic import power, serial_stimuli, stimuli
 
+    if getattr(pe, "group", 0):
+        return {}
     seed = power.SEED
     stimulus = (
         serial_stimuli.one_pe(pe, serial_stimuli.K, seed)
@@ -40,7 +51,8 @@ def of_pe(best, pe, library, serial: bool) -> dict:
 
 def markdown(rows: list[dict], single: list[dict]) -> list[str]:
     """Two tables, if there are figures."""
-    if not rows or "pj_per_mac" not in rows[0]:
+    rows, single = ([row for row in some if "pj_per_mac" in row] for some in (rows, single))
+    if not rows:
         return []
     parts = ("recoders", "pes", "registers", "drain", "inputs")
     sample = rows[0]["sample"]

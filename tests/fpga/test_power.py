@@ -276,6 +276,13 @@ def test_the_command(matweave):
     assert "pJ/MAC" in text and f"seed {power.SEED}" in text
 
 
+def test_pes_without_a_stimulus_are_refused_before_anything_runs(matweave):
+    ended = matweave("area", "tiny_opt3", "--power")
+    assert ended.status == 2
+    assert "search groups of operands" in ended.error
+    assert ended.err.count("\n") == 1
+
+
 def test_what_power_cannot_do_without(hand):
     netlist = Netlist([Instance("i", "inv", {"A": 2, "Y": 3})], inputs={"a": [2]})
     cold = liberty.parse(CELLS.replace("nom_voltage : 2.0;", ""))

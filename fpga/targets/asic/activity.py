@@ -78,6 +78,7 @@ class Simulator:
 
     def run(self, drive: Drive) -> Iterator[int]:
         """Every cycle's number, all nets settled (:meth:`value`)."""
+        assert set(drive) <= set(self.netlist.inputs), "a port that the netlist does not have"
         places = {port: [self._at(net) for net in bits] for port, bits in
                   self.netlist.inputs.items() if port in drive}  # fmt: skip
         packed = {port: self._packed(drive[port]) for port in places}

@@ -8,8 +8,9 @@ pins cost two edges per cycle. Not in it: glitches, wires, the clock's tree, mem
 
 from dataclasses import dataclass, field
 
+from ....hw.engine import array_choice
 from ....hw.errors import UserError
-from . import stimuli
+from . import serial_stimuli, stimuli
 from .activity import Simulator
 from .blocks import PARTS
 from .library import Library, Pin
@@ -105,6 +106,12 @@ def estimate(
     leakage = sum(library.cells[instance.type].leakage for instance in netlist.instances)
     energy = {part: energy[part] for part in (*PARTS, "inputs") if part in energy}
     return Power(energy, clocks, leakage, stimulus.macs, seed, stimulus.sample)
+
+
+def check(config) -> None:
+    """A :class:`UserError` if power cannot be estimated of a configuration's array."""
+    if config.array.kind == "digit_serial":
+        serial_stimuli.check(dict(array_choice(config).parameters)["pe"])
 
 
 def of_array(result, library: Library, seed: int = SEED) -> Power:

@@ -28,6 +28,8 @@ def against_baseline(
     """
     config = configs[0]
     own = config.pe.kind
+    if with_power:
+        power.check(config)
     jobs = [(own, each) for each in configs]
     jobs += [("mac", each) for each in baseline_configs] if own != "mac" else []
     results, failed = _tried(jobs, library, points, flat, progress)

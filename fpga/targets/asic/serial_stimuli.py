@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ....hw.errors import UserError
 from ....sim.golden import recoding
 from ....sim.perf.serial import result_latency
 from .stimuli import STREAMS, Stimulus, bits, gaussian
@@ -55,6 +56,7 @@ class _Timeline:
     """All streams' passes; arrays by (cycle, stream, row, …)."""
 
     def __init__(self, pe, rows: int, columns: int, k: int, seed: int):
+        check(pe)
         rng = np.random.default_rng(seed)
         self.a = gaussian(rng, pe.a, (PASSES, STREAMS, rows, k))
         self.b_numbers = gaussian(rng, pe.b, (PASSES, STREAMS, k, columns))
@@ -112,6 +114,12 @@ class _Timeline:
         return values[: self.cycles].reshape(self.cycles, STREAMS, -1)
 
 
+def check(pe) -> None:
+    """A :class:`UserError` if there is no stimulus for the PE."""
+    if pe.group:
+        raise UserError("power is not estimated of PEs that search groups of operands themselves")
+
+
 def _digits(pe, a: np.ndarray) -> np.ndarray:
     if pe.digits == "booth":
         return recoding.booth(a, pe.a)
@@ -132,7 +140,7 @@ def one_pe(pe, terms: int, seed: int) -> Stimulus:
     line = _Timeline(pe, 1, 1, k, seed)
     drive = {
         "b": bits(line.flat(line.b), pe.b.width),
-        "digits": line.lines(),
+        "select": line.lines(),
         # With several lanes, a cycle behind the digits.
         "clear": line.flat(_later(line.clear, pe.latency - 2)),
         "shift": line.flat(_later(line.shift, pe.latency - 2)),
@@ -155,7 +163,7 @@ def digit_serial(config, seed: int) -> Stimulus:
     slot = _later(line.slot & due, result_latency(config))
     drive = {
         "b": bits(line.flat(line.b), pe.b.width),
-        "digits": line.lines(),
+        "select": line.lines(),
         "clear": line.flat(line.clear),
         "shift": line.flat(line.shift),
         "due": line.flat(due),
