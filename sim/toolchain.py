@@ -145,7 +145,6 @@ def compiler() -> Tool:
 
 
 @functools.lru_cache
-@functools.cache
 def processor() -> str:
     """What code that is compiled for this machine's processor depends on: its name and features."""
     names = ("vendor_id", "model name", "flags", "CPU implementer", "CPU part", "Features")
@@ -157,6 +156,7 @@ def processor() -> str:
     return "\n".join([platform.machine(), platform.processor(), *sorted(found)])
 
 
+@functools.lru_cache
 def make() -> Tool:
     path = find("make", "apt install make")
     return probe("make", path, ["--version"], (3, 81), "apt install make")
