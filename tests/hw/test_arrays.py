@@ -84,11 +84,17 @@ CLASSES = {"weight_stationary": WeightStationaryArray, "tree": TreeArray}
 
 
 def combinations(kinds):
+    """Every kind, PE and size; of PEs with an option that is not the default only one size, and
+    the others with the slow tests."""
     return [
-        pytest.param(kind, pe, sizes, id="-".join(map(str, (kind, pe, *sizes.values()))))
+        pytest.param(
+            kind, pe, sizes,
+            id="-".join(map(str, (kind, pe, *sizes.values()))),
+            marks=pytest.mark.slow if "-" in pe and sizes is not kinds[kind][-2] else (),
+        )
         for kind, pe in itertools.product(kinds, sorted(PES))
         for sizes in kinds[kind]
-    ]
+    ]  # fmt: skip
 
 
 def array(kind, pe, formats=(INT8, INT8), **parameters):
