@@ -24,7 +24,7 @@ VERILATOR_FLAGS = (
 )
 COMPILER_FLAGS = ("-std=gnu++20", "-fPIC", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
 # Rows of products are vectors, if the processor has them; the key of the cache says which it is.
-FAST = ("-O1", "-ftree-slp-vectorize", "-march=native")
+FAST = ("-O1", "-ftree-slp-vectorize", "-fno-tree-ter", "-march=native")
 DRIVER_FLAGS, SLOW = ("-O2",), ("-O0",)
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
