@@ -107,7 +107,9 @@ class OutputStationaryArray(wiring.Component):
 
         # Without a block, zeros: accumulators have no enable. Both operands, because in Verilog
         # zero times unknown is unknown.
-        a, b = Mux(self.valid, self.a, 0), Mux(self.valid, self.b, 0)
+        # Signals, as a slice of an expression is emitted with the whole of it.
+        a, b = Signal.like(self.a, name="a_gated"), Signal.like(self.b, name="b_gated")
+        m.d.comb += [a.eq(Mux(self.valid, self.a, 0)), b.eq(Mux(self.valid, self.b, 0))]
         # B enters element by element of a block's rows; a PE column wants its depth together.
         b = Cat(
             b.word_select(d * self.columns + column, pe.b.width)
