@@ -37,7 +37,9 @@ class Simulator:
     """``runs`` copies of ``nets``, run *i* with ``faults[i]`` if there is one.
 
     ``only``: the flip-flops (cell names) to simulate with what drives them; all if it is ``None``.
-    :attr:`state` has the value of each flip-flop.
+    :attr:`state` has the value of each flip-flop. A flip-flop with an inverted clock takes its next
+    state in the first :meth:`settle` after a :meth:`clock`, that is at the falling edge: inputs
+    change after rising edges.
     """
 
     def __init__(self, nets: Nets, runs: int, *, faults: Mapping = {}, only=None):
@@ -61,6 +63,11 @@ class Simulator:
             [f"n[{index}]=" + self._flop(name) for index, name in enumerate(self.flops)]
         )
         self.state = {name: self.all * nets.initial(name) for name in self.flops}
+        self._early = self._falling_edge()
+        self._next_early = self._compile(
+            [f"n[{index}]=" + self._following(name) for name, (index, _) in self._early.items()]
+        )
+        self._fell = False
         if only is None:
             for cell in nets.cells.values():
                 for bits in cell["connections"].values():
@@ -105,12 +112,17 @@ class Simulator:
         kind = self.nets.cells[name]["type"]
         return self._faulty(name, "Y", 0, gate(Code(), kind, self._ports(name)))
 
-    def _flop(self, name) -> str:
+    def _following(self, name) -> str:
+        """What a flip-flop takes with its clock."""
         self._at(self.nets.output(name))
         state = self._read(("state", name))
-        following = next_state(Code(), self.nets.cells[name]["type"], self._ports(name), state)
+        return next_state(Code(), self.nets.cells[name]["type"], self._ports(name), state)
+
+    def _flop(self, name) -> str:
+        """What it has after a rising edge."""
+        following, state = self._following(name), self._read(("state", name))
         for fault, mask in self._faults.get(name, ()):
-            if fault.port == "C":  # no clock
+            if fault.port == "C":  # no clock, or it has taken that state already
                 self._v[self._at(("mask", mask))] = mask
                 following = Code().choose(self._read(("mask", mask)), state, following)
         return following
@@ -135,6 +147,29 @@ class Simulator:
         for bit in self.nets.read_bits:
             if bit in self._place:
                 v[self._place[bit]] = memory()
+        self._evaluate()
+        if self._early and not self._fell:
+            self._fell = True
+            following = [0] * len(self.flops)
+            for function in self._next_early:
+                function(v, following)
+            for name, (index, mask) in self._early.items():
+                self.state[name] ^= mask & (following[index] ^ self.state[name])
+            self._evaluate()
+
+    def _falling_edge(self) -> dict:
+        """Flip-flops with an inverted clock: their place, and the runs in which it is."""
+        masks = {}
+        for name, faults in self._faults.items():
+            for fault, mask in faults:
+                if fault.port == "C" and fault.mode == "inv":
+                    masks[name] = masks.get(name, 0) | mask
+        place = {name: index for index, name in enumerate(self.flops)}
+        return {name: (place[name], mask) for name, mask in masks.items()}
+
+    def _evaluate(self) -> None:
+        """Flip-flops' outputs and all gates from the states."""
+        v = self._v
         for name, value in self.state.items():
             v[self._at(("state", name))] = value
             v[self._at(self.nets.output(name))] = value
@@ -159,6 +194,7 @@ class Simulator:
         for function in self._next:
             function(self._v, following)
         self.state = dict(zip(self.flops, following, strict=True))
+        self._fell = False
 
     def value(self, bit) -> int:
         """What a net has after :meth:`settle`."""

@@ -6,7 +6,9 @@ adds one to each counter that moves, *whatever their values*: so after any numbe
 state is known without simulating them. For each mutant the first cycle of the stall is determined
 in which its next state would be another; until there it is in that same state as well. From there
 both are simulated, with all registers read: a mutant whose ports then show something else is
-killed, by stimuli that a patient simulator could play.
+killed, by stimuli that a patient simulator could play. If its state is never another, or nobody
+sees it, Bitwuzla looks for the end of the stall that makes a difference: a number of cycles, and
+what the streams and a reader of registers do then.
 """
 
 import time
@@ -27,6 +29,9 @@ STREAMS = {"a": "s_axis_a_tvalid", "b": "s_axis_b_tvalid", "c0": "s_axis_c0_tval
 SETTLE, WATCH = 80, 8
 """Cycles until only counters move; cycles in which that is looked at."""
 
+ENDING = (*STREAMS.values(), "s_axil_arvalid", "s_axil_araddr", "s_axil_rready")
+"""Inputs that may change when a stall ends."""
+
 PATTERNS = (0xFFFF_FFF0, 0x5555_5555, 0xAAAA_AAAA, 0x3333_3333, 0xCCCC_CCCC, 0x8000_0000)
 """Lengths of stalls after which everything is read, if no mutant's state is another before."""
 
@@ -45,7 +50,6 @@ class Waiting:
 def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
     """Verdicts on those of ``mutations`` that a long stall tells from no fault."""
     able = [m for m in mutations if m.cell in nets.cells]
-    able = [m for m in able if m.port not in equivalence.CLOCKS or equivalence.stopped(m)]
     able = [m for m in able if "mem" not in nets.cells[m.cell]["type"]]
     verdicts = {}
     simulator = Simulator(nets, len(able) + 1, faults=dict(enumerate(able, 1)))
@@ -62,25 +66,34 @@ def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
         with terms.within(until - time.monotonic()):
             if not _keeps(model, waiting, names):
                 continue
-            for lengths in _lengths(model, waiting, cycles, able, verdicts):
+            first = {}
+            for lengths in _lengths(model, waiting, cycles, able, verdicts, first):
                 for run in _seen(simulator, waiting, lengths):
                     how = f"killed by a stall of {lengths[run]:,} cycles on stream {missing}"
+                    verdicts[able[run - 1]] = equivalence.Verdict(False, how, killed=True)
+            model, _ = _model(nets, terms, waiting, cycles, ENDING)
+            for run, before in first.items():
+                end = _ending(model, able[run - 1], cycles, before)
+                if able[run - 1] in verdicts or end is None:
+                    continue
+                length, inputs = end
+                if run in _seen(simulator, waiting, {run: length}, inputs):
+                    how = f"killed by the end of a stall of {length:,} cycles on stream {missing}"
                     verdicts[able[run - 1]] = equivalence.Verdict(False, how, killed=True)
     return verdicts
 
 
-def _lengths(model, waiting, cycles, able, verdicts) -> Iterator[dict[int, int]]:
-    """How long to stall, by run: until its state would be another, or any time if it never is."""
-    first, never = {}, []
+def _lengths(model, waiting, cycles, able, verdicts, first) -> Iterator[dict[int, int]]:
+    """How long to stall, by run: until its state would be another, or any time if it never is.
+    ``first`` gets what is known of that: the cycle, or ``None`` if there is none."""
     for run, mutation in enumerate(able, 1):
         if mutation in verdicts or waiting.other >> run & 1:
             continue
         known, cycle = _first(model, mutation, cycles)
-        if known and cycle is None:
-            never.append(run)
-        elif known:
+        if known:
             first[run] = cycle
-    yield first
+    yield {run: cycle for run, cycle in first.items() if cycle is not None}
+    never = [run for run, cycle in first.items() if cycle is None]
     for length in PATTERNS:
         yield {run: length for run in never if able[run - 1] not in verdicts}
 
@@ -150,10 +163,12 @@ def _cycle(simulator, inputs) -> int:
     return other
 
 
-def _model(nets, terms, waiting, cycles):
-    """The netlist in that state, ``cycles`` (32 terms) cycles later."""
+def _model(nets, terms, waiting, cycles, free=()):
+    """The netlist in that state, ``cycles`` (32 terms) cycles later; inputs ``free`` are free."""
     known = {}
     for name, bits in nets.inputs.items():
+        if name in free:
+            continue
         values = waiting.inputs.get(name, [0] * len(bits))
         known |= {
             bit: terms.true if value & 1 else terms.false
@@ -214,6 +229,27 @@ def _first(model, mutation, cycles) -> tuple[bool, int | None]:
     return solver is False, best
 
 
+def _ending(model, mutation, cycles, before: int | None) -> tuple[int, dict] | None:
+    """A number of cycles, fewer than ``before``, and what :data:`ENDING` is in the next one, so
+    that something differs then; ``None`` if there is none or it takes too long."""
+    t = model.terms
+    found = model.differences(mutation)
+    different = t.any(t.differ(*pair) for pairs in found.values() for pair in pairs)
+    # A read must be taken at once, and a response that is there be fetched.
+    bits = model.nets.inputs | model.nets.outputs
+    wanted, ready = (model.values[bits[f"s_axil_ar{name}"][0]] for name in ("valid", "ready"))
+    taken = [t.either(t.no(wanted), ready), model.values[bits["s_axil_rready"][0]]]
+    earlier = [] if before is None else [_less(t, cycles, before)]
+    solver = t.solve([different, *taken, *earlier])
+    if not solver:
+        return None
+    length = sum(t.holds(solver, bit) << place for place, bit in enumerate(cycles))
+    return length, {
+        name: [int(t.holds(solver, model.values[bit])) for bit in model.nets.inputs[name]]
+        for name in ENDING
+    }
+
+
 def _less(t, bits, limit: int):
     result = t.false
     for place, bit in enumerate(bits):
@@ -222,9 +258,14 @@ def _less(t, bits, limit: int):
     return result
 
 
-def _seen(simulator, waiting, lengths: dict[int, int]) -> list[int]:
-    """The runs that show something else than run 0 does after the same stall, while all counters
-    are read. Run 0 is simulated once per length."""
+def _seen(simulator, waiting, lengths: dict[int, int], ending: dict | None = None) -> list[int]:
+    """The runs that show something else than run 0 does after the same stall, with that cycle at
+    its ``ending``, while all counters are read. Run 0 is simulated once per length."""
+    streams, steps = waiting.inputs, []
+    if ending:
+        ending = {name: [simulator.all * bit for bit in bits] for name, bits in ending.items()}
+        streams = streams | {name: ending[name] for name in STREAMS.values()}
+        steps = [ending, {"s_axil_rready": [simulator.all]}]
     found = []
     for length in set(lengths.values()):
         runs = [run for run, value in lengths.items() if value == length]
@@ -232,33 +273,36 @@ def _seen(simulator, waiting, lengths: dict[int, int]) -> list[int]:
         for word, start in waiting.counters.items():
             for name, value in zip(word, _number(simulator.all, start + length, 32), strict=True):
                 simulator.state[name] = value
-        seen = _watch(simulator, waiting)
+        seen = _watch(simulator, streams, steps)
         found += [run for run in runs if seen >> run & 1]
     return found
 
 
-def _watch(simulator, waiting) -> int:
-    """The runs whose ports differ from run 0's while the counters are read."""
+def _watch(simulator, streams, steps) -> int:
+    """The runs whose ports differ from run 0's in the cycles ``steps`` and while the counters are
+    read after them."""
     every, nets = simulator.all, simulator.nets
     width = len(nets.inputs["s_axil_araddr"])
-    found = other = 0
+    steps = list(steps)
     for register in (*COUNTERS, *COUNTERS):
         reading = {
             "s_axil_arvalid": [every],
             "s_axil_araddr": _number(every, Register[register], width),
             "s_axil_rready": [0],
         }
-        for inputs in ({}, reading, {"s_axil_rready": [every]}):
-            simulator.settle(waiting.inputs | inputs, lambda: 0)
-            for name, bits in nets.outputs.items():
-                valid = payload(name)
-                shown = every
-                if valid in nets.outputs:
-                    shown = simulator.value(nets.outputs[valid][0])
-                for bit in bits:
-                    if bit in ("0", "1", "x"):
-                        continue
-                    value = simulator.value(bit) & shown
-                    found |= value ^ (every * (value & 1))
-            other |= _cycle(simulator, waiting.inputs | inputs)
+        steps += [{}, reading, {"s_axil_rready": [every]}]
+    found = other = 0
+    for inputs in steps:
+        simulator.settle(streams | inputs, lambda: 0)
+        for name, bits in nets.outputs.items():
+            valid = payload(name)
+            shown = every
+            if valid in nets.outputs:
+                shown = simulator.value(nets.outputs[valid][0])
+            for bit in bits:
+                if bit in ("0", "1", "x"):
+                    continue
+                value = simulator.value(bit) & shown
+                found |= value ^ (every * (value & 1))
+        other |= _cycle(simulator, streams | inputs)
     return found & ~other

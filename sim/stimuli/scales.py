@@ -1,0 +1,107 @@
+"""Steps for the requantizer: sums, multipliers and shifts of every size, in every combination."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from matweave.hw.config import GemmConfig
+
+from ..cases import values
+from ..jobs import Job
+from .steps import Step, job_step, random_pauses, sums
+
+N_SCALES = 60
+
+
+def sizes(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Sums, multipliers and shifts of every size: C0 brings any 32-bit sum to the requantizer."""
+    rng = np.random.default_rng([seed, 12])
+    m, n = config.limits.m, config.limits.n
+    result, output = config.result_format, config.output.format
+    size = (n,) if config.output.scale == "channel" else ()
+    for index in range(N_SCALES):
+        bits = int(rng.integers(1, result.width))
+        job = Job(
+            a=values(config.a, "random", (m, 1), rng),
+            b=values(config.b, "random", (1, n), rng),
+            c0=rng.integers(-(1 << bits), 1 << bits, (m, n)),
+            bias=rng.integers(-(1 << 31), 1 << 31, n) if index % 4 == 0 else None,
+            multiplier=rng.integers(0, 1 << int(rng.integers(1, 32)), size),
+            # Mostly shifts that leave some of the product in the output's range.
+            shift=rng.integers(0, 63, size)
+            if index % 3 == 0
+            else np.clip(bits + rng.integers(-12, 31, size), 0, 62),
+            zero_point=int(rng.integers(output.min, output.max + 1)),
+            relu=index % 5 == 0,
+            requantize=True,
+        )
+        pauses = random_pauses(rng) if index % 2 else None
+        yield job_step(config, job, fill=rng, pauses=pauses)
+
+
+def products(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Every shift with single-bit products, and with products that just fit the output."""
+    rng = np.random.default_rng([seed, 7])
+    m, n = config.limits.m, config.limits.n
+    result, output = config.result_format, config.output.format
+    channel = config.output.scale == "channel"
+    shifts = range(0, 63, n if channel else 1)
+    rounds = 2 * len(shifts) * (12 if channel else 2)
+    for index in range(rounds):
+        first = shifts[index % len(shifts)]
+        shift = np.minimum(first + np.arange(n), 62) if channel else first
+        bits = rng.integers(0, result.width - 1, (m, 1))
+        if index < rounds // 2:  # powers of two, or one less
+            factor = 1 << rng.integers(0, 31, np.shape(shift))
+            c0 = (1 << bits) * rng.choice([-1, 1], (m, n)) - rng.integers(0, 2, (m, n))
+        else:  # about as large as the output after the shift
+            bits = rng.integers(1, result.width - 1)
+            size = np.clip(
+                shift + output.width - bits + rng.integers(-2, 2, np.shape(shift)), 1, 31
+            )
+            factor = rng.integers(0, 1 << size)
+            c0 = rng.integers(-(1 << bits), 1 << bits, (m, n))
+        zero_point = int(rng.integers(output.min, output.max + 1)) if index % 3 == 0 else 0
+        job = sums(config, m, n, 1, rng, c0=c0, multiplier=factor, shift=shift, requantize=True,
+                    zero_point=zero_point)  # fmt: skip
+        job = dataclasses.replace(job, a=np.zeros_like(job.a))
+        yield job_step(config, job, fill=rng)
+    # Every bit of a product alone, after every shift.
+    for index in range(4 * 63):
+        shift, high, late = index // 4, index % 2, index // 2 % 2
+        rows = np.arange(m) + (m if late else 0)
+        c0 = np.where(index // 8 % 2, -1, 1) << np.minimum(rows, result.width - 2)[:, None]
+        scale = {"multiplier": 1 << 30 * high, "shift": shift}
+        if channel:
+            scale = {name: np.full(n, value) for name, value in scale.items()}
+        job = sums(config, m, n, 1, rng, c0=np.broadcast_to(c0, (m, n)), requantize=True, **scale)
+        yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
+    # The highest bit that a product has beside its sign, alone but for bits of the output:
+    # (2**31 - 2*v + w) * (2**30 + v) is hardly more than 2**61 for some w.
+    one, w = 1 << (result.width - 2), np.arange(1, 1 << 20)
+    v = ((w + np.sqrt(w**2 + 8.0 * one * w)) / 4).astype(np.int64)
+    near = np.argsort((one * w - v * (2 * v - w)) % (1 << 62))[: 2 * n]
+    a, b = 2 * one - 2 * v + w, one + v
+    for start in range(0, 2 * n, n if channel else n // 4):
+        some = near[start : start + n] if channel else near[start]
+        job = sums(config, m, n, 1, rng, c0=np.where(np.arange(m)[:, None] % 2, 1, -1) * a[some],
+                    multiplier=b[some], shift=0 * b[some], requantize=True)  # fmt: skip
+        c0 = np.broadcast_to(job.c0, (m, n))
+        yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a), c0=c0), fill=rng)
+
+
+def totals(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Scaled sums and zero points whose total has every bit of it alone, or just not."""
+    rng = np.random.default_rng([seed, 10])
+    m, n = config.limits.m, config.limits.n
+    size = (n,) if config.output.scale == "channel" else ()
+    powers = 1 << np.arange(18)
+    wanted = np.concatenate([sign * powers + off for sign in (1, -1) for off in (-1, 0, 1)])
+    for index in range(16):
+        zero_point = int(rng.integers(-(1 << 16), 1 << 16)) >> index // 2
+        c0 = np.resize(rng.permutation(wanted) - zero_point, (m, n))
+        job = sums(config, m, n, 1, rng, c0=c0, requantize=True, zero_point=zero_point,
+                   multiplier=np.ones(size, int), shift=np.zeros(size, int),
+                   relu=index % 4 == 3)  # fmt: skip
+        yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
