@@ -50,6 +50,22 @@ class Aig:
             return yes
         return self.either(self.both(condition, yes), self.both(condition ^ 1, no))
 
+    def value(self, literal: int, values: dict[int, int]) -> int:
+        """What ``literal`` is, from the ``values`` of nodes (0's too), to which more are added."""
+        stack = [literal & ~1]
+        while stack:
+            node = stack[-1]
+            if node in values:
+                stack.pop()
+                continue
+            a, b = self.inputs_of[node]
+            waiting = [other & ~1 for other in (a, b) if other & ~1 not in values]
+            if waiting:
+                stack += waiting
+            else:
+                values[node] = (values[a & ~1] ^ a & 1) & (values[b & ~1] ^ b & 1)
+        return values[literal & ~1] ^ (literal & 1)
+
     def any(self, literals):
         result = 0
         for literal in literals:
@@ -63,7 +79,7 @@ def write(aig: Aig, path: Path, latches: Mapping[int, tuple[int, int]], bad: int
     ``latches``: next state and value at power-on (0 or 1) by the literal of the state. The file has
     one output, ``bad``, and latches that start at 0: those that start at 1 are inverted.
     """
-    latches_used, inputs, ands = _needed(aig, latches, bad)
+    latches_used, inputs, ands = needed(aig, latches, bad)
     number = {0: 0}
     for place, node in enumerate([*inputs, *latches_used, *ands], 1):
         number[node] = 2 * place
@@ -83,7 +99,7 @@ def write(aig: Aig, path: Path, latches: Mapping[int, tuple[int, int]], bad: int
             file.write(_compact(number[node] - large) + _compact(large - small))
 
 
-def _needed(aig, latches, bad):
+def needed(aig: Aig, latches: Mapping[int, tuple[int, int]], bad: int):
     """Latches, inputs and ANDs (each after those it is made of) that ``bad`` needs."""
     seen, used, inputs, ands = {0}, [], [], []
     roots = [bad & ~1]

@@ -248,10 +248,10 @@ class Model:
             return t.no(value)
         if mutation.mode in ("const0", "const1"):
             return t.true if mutation.mode == "const1" else t.false
-        control = self._value(self._control(mutation), changed)
+        control = self._value(self.control_of(mutation), changed)
         return t.differ(value, control if mutation.mode == "cnot1" else t.no(control))
 
-    def _control(self, mutation: Mutation):
+    def control_of(self, mutation: Mutation):
         """The net of the port bit on whose value the fault depends, if there is one."""
         if mutation.control is None:
             return None
@@ -267,9 +267,9 @@ class Model:
         ``states``: terms of flip-flops whose state is another in the faulty netlist (not for a
         fault at a flip-flop's clock: what it has at the falling edge all others see at the next
         rising one; inputs change after rising edges)."""
-        mutation = self._at_buffer(mutation)
-        early = self._early(mutation)
-        control = None if early else self._control(mutation)
+        mutation = self.at_buffer(mutation)
+        early = self.early(mutation)
+        control = None if early else self.control_of(mutation)
         states = {mutation.cell: self.following(mutation.cell)} if early else states or {}
         nets, cells = self.nets, self.nets.cells
         bits = cells[mutation.cell]["connections"][mutation.port]
@@ -328,14 +328,14 @@ class Model:
     def modelled(self, mutation: Mutation) -> bool:
         """Whether :meth:`differences` can say what the fault does."""
         clock = mutation.port in CLOCKS
-        return not clock or stopped(mutation) or self._early(mutation)
+        return not clock or stopped(mutation) or self.early(mutation)
 
-    def _early(self, mutation: Mutation) -> bool:
+    def early(self, mutation: Mutation) -> bool:
         """Whether the fault is a flip-flop at the falling edge."""
         flop = mutation.cell in self.nets.flop_set
         return flop and mutation.port in CLOCKS and not stopped(mutation)
 
-    def _at_buffer(self, mutation: Mutation) -> Mutation:
+    def at_buffer(self, mutation: Mutation) -> Mutation:
         """Where that port bit is, if the cell is a memory that became gates."""
         if mutation.cell in self.nets.cells:
             return mutation
@@ -366,11 +366,13 @@ class Model:
             if (name, port) == (mutation.cell, mutation.port):
                 now[port][mutation.bit] = self._faulty(mutation, bits, changed)
         for values in (was, now):
-            self._while_enabled(name, values)
+            self.while_enabled(name, values, self.terms)
         return [pair for port in was for pair in zip(was[port], now[port], strict=True)]
 
-    def _while_enabled(self, name, values) -> None:
-        t, cell = self.terms, self.nets.cells[name]
+    def while_enabled(self, name, values, t) -> None:
+        """Change ``values``, terms of ``t`` at the ports of memory ``name``, to 0 where their port
+        is not enabled."""
+        cell = self.nets.cells[name]
         both = [("WR_DATA", "WR_EN"), ("WR_ADDR", "WR_EN")]
         if "0" not in cell["parameters"]["RD_CLK_ENABLE"]:  # others read all the time
             both.append(("RD_ADDR", "RD_EN"))
@@ -437,7 +439,7 @@ class Model:
         (literals, of flip-flops in ``control`` or beside it) have certain values. The set grows,
         the literals of each become fewer, until what is left is inductive."""
         t = self.terms
-        if self._early(mutation):
+        if self.early(mutation):
             return False
         unequal = {}  # flip-flop -> literals that hold while it differs
         while True:

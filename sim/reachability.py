@@ -7,6 +7,7 @@ Brayton, FMCAD 2011), as in ABC. Its proof is an inductive invariant, which ABC 
 
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from matweave.hw.config import GemmConfig
 from . import aiger, equivalence, toolchain
 from .mutation import Mutation
 from .nets import Nets
+from .taint import Taint
 
-SECONDS = 5
-"""For one mutant; most that can be proved take a tenth of one."""
+SECONDS, UNSEEN = 5, 60
+"""For one mutant: that it makes no difference in any state that is reached (most that can be proved
+take a tenth of one), and that nobody sees the difference."""
 
 PROVED = "Property proved"
 
@@ -40,6 +43,9 @@ def harmless(
     for done, mutation in enumerate(mutations, 1):
         if checker.harmless(mutation):
             how = "same function in every state that is reached (ABC)"
+            proved[mutation] = equivalence.Verdict(True, how)
+        elif checker.unseen(mutation):
+            how = "states may differ, and nobody sees it (ABC)"
             proved[mutation] = equivalence.Verdict(True, how)
         progress(f"survivors of {config.name}, reached states", done, len(mutations))
     return proved
@@ -70,12 +76,48 @@ class Checker:
         pairs = [pair for pairs in found.values() for pair in pairs]
         return self.never(self.aig.any(self.aig.differ(*pair) for pair in pairs), seconds)
 
+    def unseen(self, mutation: Mutation, seconds: int = UNSEEN) -> bool:
+        """Whether it is proved, within about ``seconds``, that states may differ and nobody sees
+        it: that tags (:mod:`.taint`) of the fault never get to an output or a memory. Flip-flops
+        have none until a trace to one is found."""
+        if not self.model.modelled(mutation) or self.model.early(mutation):
+            return False
+        mutation, tags = self.model.at_buffer(mutation), {}
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            taint = Taint(self.model, mutation, tags)
+            following, seen = taint.following(), taint.seen()
+            latches = self.latches | {
+                tag: (following.get(name, self.aig.false), 0) for name, tag in tags.items()
+            }
+            new = {name: tag for name, tag in following.items() if name not in tags}
+            answer = self._search(latches, self.aig.any([seen, *new.values()]), round(left) + 1)
+            if answer is None:
+                return False
+            proved, values = answer
+            if proved or self.aig.value(seen, values):
+                return proved
+            for name, tag in new.items():
+                if self.aig.value(tag, values):
+                    tags |= {other: self.aig.free() for other in self._word(name) - tags.keys()}
+        return False
+
+    def _word(self, name) -> set[str]:
+        """The bits of a flip-flop's register."""
+        return {name}.union(*(word for word in self.model.nets.words if name in word))
+
     def never(self, bad: int, seconds: int = SECONDS) -> bool:
         """Whether it is proved that the literal ``bad`` is 0 in every state that is reached."""
+        answer = self._search(self.latches, bad, seconds)
+        return answer is not None and answer[0]
+
+    def _search(self, latches, bad: int, seconds: int) -> tuple[bool, dict] | None:
+        """Whether ``bad`` is proved never to be 1, and if it can be, all nodes' values in such a
+        cycle; ``None`` if that is not known within ``seconds``."""
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "bad.aig"
-            aiger.write(self.aig, path, self.latches, bad)
-            commands = f"read_aiger {path}; pdr -T {seconds}"
+            path, trace = Path(folder) / "bad.aig", Path(folder) / "trace"
+            aiger.write(self.aig, path, latches, bad)
+            commands = f"read_aiger {path}; pdr -T {seconds}; write_cex -a {trace}"
             try:
                 done = subprocess.run(
                     [self.abc.path, "-c", commands],
@@ -85,5 +127,22 @@ class Checker:
                     timeout=4 * seconds + 10,
                 )
             except subprocess.TimeoutExpired:
-                return False
-        return PROVED in done.stdout
+                return None
+            if PROVED in done.stdout:
+                return True, {}
+            if not trace.exists():
+                return None
+            return False, self._replayed(latches, bad, trace.read_text())
+
+    def _replayed(self, latches, bad: int, trace: str) -> dict:
+        """The values in the last cycle of ABC's ``trace``: one line of inputs per cycle, below one
+        of states."""
+        used, inputs, _ = aiger.needed(self.aig, latches, bad)
+        state = {node: latches[node][1] for node in used}
+        lines = [line for line in trace.split() if line[0] in "01x"]
+        for line in lines[1:]:
+            values = {0: 0} | state
+            values |= {node: int(bit == "1") for node, bit in zip(inputs, line, strict=False)}
+            state = {node: self.aig.value(latches[node][0], values) for node in used}
+        assert self.aig.value(bad, values), "ABC's trace does not show what it is to show"
+        return values

@@ -166,16 +166,14 @@ def elements(data, format: Format, count: int):
     return [data.word_select(lane, format.lane_width)[: format.width] for lane in range(count)]
 
 
-def mask_depth(m, a_data, geometry: Geometry, width: int, size, enable_name: str):
-    """A's elements with those beyond K zeroed: lane ``row*k + d`` counts while ``d < size``.
-
-    ``size`` (1 to ``geometry.k``) belongs to the beat whose data arrive one cycle later.
-    """
+def mask_depth(m, a_data, geometry: Geometry, width: int, blocks, enable_name: str):
+    """A's elements with those beyond K zeroed: lane ``row*k + d`` counts while ``blocks``, the loop
+    along K, has an element ``d``, a cycle before the data arrive."""
     if geometry.k == 1:
         return a_data
     # A block has one element along K at least.
     keep = Signal(geometry.k - 1, name=enable_name, reset_less=True)
-    m.d.sync += keep.eq(Cat(size > d for d in range(1, geometry.k)))
+    m.d.sync += keep.eq(Cat(blocks.has(d) for d in range(1, geometry.k)))
     lanes = [a_data.word_select(lane, width) for lane in range(geometry.a_lanes)]
     return Cat(
         Mux(keep[lane % geometry.k - 1], value, 0) if lane % geometry.k else value

@@ -120,7 +120,7 @@ class OutputStationaryCore(wiring.Component):
             last.eq(blocks.last),
             size.eq(rows.size),
         ]
-        a = mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")
+        a = mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks, "k_mask")
         m.d.comb += [
             array.valid.eq(valid),
             array.first.eq(first),

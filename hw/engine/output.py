@@ -62,15 +62,15 @@ class ChannelTable(wiring.Component):
 
 
 class _Rows:
-    """Rows of one tile: ``size`` of them, 1 to ``limit``."""
+    """Rows of one tile, the last at ``top``, 0 to ``limit - 1``."""
 
-    def __init__(self, m, size, limit: int):
+    def __init__(self, m, top, limit: int):
         self._m = m
         self._row = None
         if limit > 1:
             self._row = Signal(range(limit), name="tile_row", reset_less=True)
         self.last = Signal(name="tile_row_last")
-        m.d.comb += self.last.eq(1 if limit == 1 else self._row == size - 1)
+        m.d.comb += self.last.eq(1 if limit == 1 else self._row == top)
 
     def restart(self):
         if self._row is not None:
@@ -146,7 +146,7 @@ class OutputStage(wiring.Component):
         bias = self._table(m, 0, 32, next_panel, 1)
 
         # Lanes beyond N are zeroed; a panel has one column at least.
-        keep = Cat(panel.size > lane for lane in range(1, shape.geometry.n))
+        keep = Cat(panel.has(lane) for lane in range(1, shape.geometry.n))
         tail = {"valid": pop, "last": finished(*loops)}
         if len(keep):
             tail["keep"] = keep
@@ -217,7 +217,7 @@ class OutputStage(wiring.Component):
         if g.stationary is Stationary.WEIGHT:
             return columns, [Steps(m, "m", self.m, 1, shape.max_m), columns]
         rows = Steps(m, "m", self.m, g.m, shape.max_m)
-        return columns, [_Rows(m, rows.size, g.m), columns, rows]
+        return columns, [_Rows(m, rows.top, g.m), columns, rows]
 
     def _table(self, m, number: int, width: int, panel, enable):
         name = ("bias", "multiplier", "shift")[number]

@@ -97,7 +97,7 @@ class DigitSerialCore(wiring.Component):
         operands = elements(self.a_tdata, shape.pe.a, g.a_lanes)
         for number, (row, operand) in enumerate(zip(rows, operands, strict=True)):
             loaded = Signal(name=f"loaded_{number}")
-            m.d.sync += loaded.eq(push & k.last & (panels.size > number))
+            m.d.sync += loaded.eq(push & k.last & panels.has(number))
             m.d.comb += [row.a.eq(operand), row.loaded.eq(loaded)]
             m.d.comb += [getattr(row, name).eq(later[name]) for name in LOADING]
 
@@ -155,7 +155,7 @@ class DigitSerialCore(wiring.Component):
                 Array(Mux(slot, late, early) for early, late in zip(*ready, strict=True))[row]
                 & (waiting != self.queue_depth)
             ),
-            last.eq(row + 1 == panels.size),
+            last.eq(row == panels.top),
             self.tile.eq(array.take & last),
             queue.i_data.eq(array.o),
             queue.i_valid.eq(given),

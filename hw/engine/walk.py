@@ -6,37 +6,46 @@ from amaranth.hdl import Mux, Signal
 class Steps:
     """``total`` (1 to ``limit``) walked in steps of ``step``; the last step may be shorter.
 
-    ``left``: elements from this step on. ``last``: this is the last step. ``size``: elements in
-    this step, 1 to ``step``. ``index``: which step, from 0 (only if ``indexed``). Call
-    :meth:`restart` and :meth:`advance` under the caller's conditions; :meth:`advance` goes round to
-    the first step if ``again``, else what it leaves after the last step means nothing until the
-    next restart. For the same reason its registers have no reset.
+    ``rest``: elements behind the first one of this step, 0 to ``limit - 1``: kept instead of how
+    many are left, because a register of that has a value that never occurs, and logic for it that
+    nobody can see. ``last``: this is the last step. ``top``: place of this step's last element, 0
+    to ``step - 1``; ``size``: elements in it, ``top + 1``. ``index``: which step, from 0 (only if
+    ``indexed``). Call :meth:`restart` and :meth:`advance` under the caller's conditions;
+    :meth:`advance` goes round to the first step if ``again``, else what it leaves after the last
+    step means nothing until the next restart. For the same reason its registers have no reset.
     """
 
     def __init__(self, m, name: str, total, step: int, limit: int, *, indexed: bool = False):
-        self._m, self._total, self._step, self._limit = m, total, step, limit
-        self.left = Signal(range(limit + 1), name=f"{name}_left", reset_less=True)
+        self._m, self._step, self._limit = m, step, limit
+        self.rest = Signal(range(max(limit, 2)), name=f"{name}_rest", reset_less=True)
+        self._all = Signal(range(max(limit, 2)), name=f"{name}_all")
         self.last = Signal(name=f"{name}_last")
+        self.top = Signal(range(max(step, 2)), name=f"{name}_top")
         self.size = Signal(range(step + 1), name=f"{name}_size")
         m.d.comb += [
-            # One is left at least.
-            self.last.eq(self.left[1:] == 0 if step == 1 else self.left <= step),
-            self.size.eq(Mux(self.last, self.left, step)),
+            self._all.eq(total - 1),
+            self.last.eq(self.rest < step),
+            self.top.eq(Mux(self.last, self.rest, step - 1) if step > 1 else 0),
+            self.size.eq(self.top + 1),
         ]
         self.index = None
         if indexed:
             steps = -(-limit // step)
             self.index = Signal(range(max(steps, 2)), name=f"{name}_index", reset_less=True)
 
+    def has(self, place: int):
+        """Whether this step has an element at ``place`` (from 0)."""
+        return self.top >= place
+
     def restart(self):
-        self._m.d.sync += self.left.eq(self._total)
+        self._m.d.sync += self.rest.eq(self._all)
         if self.index is not None:
             self._m.d.sync += self.index.eq(0)
 
     def advance(self, again: bool):
-        # Before the last step more than ``step`` are left.
-        left = (self.left - self._step)[: max(self._limit - self._step, 0).bit_length()]
-        self._m.d.sync += self.left.eq(Mux(self.last, self._total, left) if again else left)
+        # Before the last step at least ``step`` elements are behind the first one.
+        rest = (self.rest - self._step)[: max(self._limit - 1 - self._step, 0).bit_length()]
+        self._m.d.sync += self.rest.eq(Mux(self.last, self._all, rest) if again else rest)
         if self.index is not None:
             following = self.following(again)
             self._m.d.sync += self.index.eq(following)

@@ -116,7 +116,7 @@ class WeightStationaryCore(wiring.Component):
         m.d.comb += [
             array.valid.eq(valid),
             array.bank.eq(row_bank),
-            array.a.eq(mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks.size, "k_mask")),
+            array.a.eq(mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks, "k_mask")),
         ]
         self._accumulate(m, array, queue, issue)
 
@@ -147,7 +147,7 @@ class WeightStationaryCore(wiring.Component):
         m.d.comb += [
             self.b_tready.eq(active & (loaded != 2)),
             push.eq(self.b_tvalid & self.b_tready),
-            filled.eq(push & (row == blocks.size - 1)),
+            filled.eq(push & (row == blocks.top)),
             array.w.eq(Cat(elements(self.b_tdata, shape.pe.b, g.b_lanes))),
             array.w_row.eq(row),
             array.w_valid.eq(push),
@@ -184,9 +184,8 @@ class WeightStationaryCore(wiring.Component):
             advance(m, rows, blocks, again=True)
             with m.If(rows.last):
                 m.d.sync += first_block.eq(blocks.last)
-        # A row's place is how many are left: 1 to M, modulo a power of two.
-        place = rows.left[: max((shape.max_m - 1).bit_length(), 1)]
-        depth = shape.max_m + (power_of_two(shape.max_m) != shape.max_m)
+        # A row's place is how many come after it.
+        place, depth = rows.rest, shape.max_m
         row = Signal.like(place, name="row", reset_less=True)
         first, last = (Signal(name=name, reset_less=True) for name in ("first", "last"))
         m.d.sync += [row.eq(place), first.eq(first_block), last.eq(blocks.last)]

@@ -39,8 +39,11 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from register_port.storms(config, seed)
     yield from jobs.watched(config, seed)
     yield from jobs.full(config, seed)
+    yield from jobs.held(config, seed)
+    yield from jobs.surplus(config, seed)
     if scaled:
         yield from scales.products(config, seed)
         yield from scales.totals(config, seed)
+        yield from scales.extremes(config, seed)
     yield from jobs.long(config, seed)
     yield register_port.look(config)

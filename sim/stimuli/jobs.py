@@ -161,6 +161,47 @@ def full(config: GemmConfig, seed: int) -> Iterator[Step]:
             yield access(*all_registers())
 
 
+def held(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """A reset while results are held back, wherever in the job that is, and a job that fills every
+    queue: nothing of the first one may be left in any counter."""
+    rng = np.random.default_rng([seed, 13])
+    g, limits = config.geometry, config.limits
+    never = {"c": Pause(1.0, 1, seed=1)}
+    for index in range(40):
+        k = (1, min(g.k + 1, limits.k), limits.k)[index % 3]
+        job = sums(config, limits.m, limits.n, k, rng)
+        start = 3 * len(job.registers(config))
+        stop = start + index * (4, 4, 8)[index % 3]
+        if index % 2:
+            yield job_step(config, job, fill=rng, pauses=never, hard_reset=(stop, 1))
+        else:
+            yield _aborted(job_step(config, job, fill=rng, pauses=never), stop)
+        pauses = {"c": Pause(0.03, 400, seed=index + 1)}
+        job = sums(config, limits.m, limits.n, min(g.k + 1, limits.k), rng)
+        step = job_step(config, job, fill=rng, pauses=pauses)
+        yield Step(step.inputs, step.outputs, (*step.operations, *[read(Register.TILES)] * 200),
+                   {"pauses": pauses, "watchdog": WATCHDOG, "drain": 4})  # fmt: skip
+
+
+def surplus(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """More beats than belong to the job, offered on every stream until it ends."""
+    rng = np.random.default_rng([seed, 14])
+    result = config.result_format
+    for index in range(12):
+        m, n, k = (int(rng.integers(1, limit + 1)) for limit in (
+            config.limits.m, config.limits.n, config.limits.k))  # fmt: skip
+        c0 = values(result, "random", (m, n), rng) if index % 2 else None
+        pauses = {("a", "b", "c")[index % 3]: Pause(0.3, 100, seed=index + 1)}
+        step = job_step(config, sums(config, m, n, k, rng, c0=c0), fill=rng, pauses=pauses)
+        more = {
+            name: np.frombuffer(rng.bytes(200 * beats.shape[1]), np.uint8).reshape(200, -1)
+            for name, beats in step.inputs.items()
+        }
+        inputs = {name: np.concatenate([step.inputs[name], more[name]]) for name in more}
+        yield dataclasses.replace(step, inputs=inputs)
+        yield access(*all_registers())
+
+
 def long(config: GemmConfig, seed: int) -> Iterator[Step]:
     """Pauses long enough to move the counters' middle bits, on one stream at a time."""
     rng = np.random.default_rng([seed, 4])

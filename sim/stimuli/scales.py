@@ -105,3 +105,19 @@ def totals(config: GemmConfig, seed: int) -> Iterator[Step]:
                    multiplier=np.ones(size, int), shift=np.zeros(size, int),
                    relu=index % 4 == 3)  # fmt: skip
         yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
+
+
+def extremes(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """The largest products after every shift: their upper bits are not all the sign."""
+    rng = np.random.default_rng([seed, 15])
+    m, n = config.limits.m, config.limits.n
+    size = (n,) if config.output.scale == "channel" else ()
+    low, high = config.result_format.min, config.result_format.max
+    extreme = [low, low + 1, high, high - 1, low // 2, high // 2, 3 * (low // 4), 3 * (high // 4)]
+    for shift in range(63):
+        for factor in ((1 << 31) - 1, 3 << 29):
+            zero_point = int(rng.integers(-(1 << 16), 1 << 16)) if shift % 3 == 0 else 0
+            c0 = np.resize(extreme, (m, n))
+            job = sums(config, m, n, 1, rng, c0=c0, requantize=True, zero_point=zero_point,
+                       multiplier=np.full(size, factor), shift=np.full(size, shift))  # fmt: skip
+            yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
