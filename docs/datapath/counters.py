@@ -38,12 +38,17 @@ class Counters:
                         self.inputs[net] = self.carries[net] = counted
                         majorities.add(counted)
                         self._add(cell, both.cell, either.cell, half.cell)
-        for net, pair, cell in self._bits("^"):
+        inner = {}  # cell of x ^ y ^ z -> that of x ^ y
+        sums = list(self._bits("^"))
+        for _, pair, cell in sums:
             for half, third in (pair, pair[::-1]):
-                counted = frozenset((*xors.get(half, ()), third))
-                if counted in majorities and half in xors:
-                    self.inputs[net] = self.sums[net] = counted
+                if half in xors and frozenset((*xors[half], third)) in majorities:
+                    inner[cell] = half.cell
                     self._add(cell, half.cell)
+        for net, pair, cell in sums:  # the uppermost of a vector of them has no carry
+            for half, third in (pair, pair[::-1]):
+                if half in xors and half.cell == inner.get(cell):
+                    self.inputs[net] = self.sums[net] = frozenset((*xors[half], third))
 
     def _near(self):
         """Half adders, and what is left of counters whose one input is constant: what the
@@ -71,21 +76,21 @@ class Counters:
             if net.is_const or net.cell not in cells or net not in self.inputs:
                 return 0
             if net not in known:
-                known[net] = 1 + max(map(below, self.inputs[net]))
+                known[net] = (_size(self.inputs[net]) > 1) + max(map(below, self.inputs[net]))
             return known[net]
 
         return max((below(net) for net in self.inputs if net.cell in cells), default=0)
 
     def number(self, cells) -> tuple[int, int]:
-        """Full adders, and other counters, among ``cells``."""
-        full = {self.carries[net] for net in self.carries if net.cell in cells}
-        full |= {self.sums[net] for net in self.sums if net.cell in cells}
-        others = {
-            counted
-            for net, counted in self.inputs.items()
-            if net.cell in cells and net not in self.carries and net not in self.sums
-        }
-        return len(full), len(others)
+        """Full and half adders among ``cells``; with a constant input a full one is a half one, and
+        with two it is none."""
+        mine = [net for net in self.inputs if net.cell in cells]
+        found = [self.sums[net] for net in mine if net in self.sums]
+        # Sums of half adders are not told from their carries, nor carries alone from others.
+        alone = {self.inputs[net]: 0 for net in mine if net not in self.sums}
+        found += [counted for counted in alone if counted not in found]
+        sizes = [_size(counted) for counted in found]
+        return sizes.count(3), sizes.count(2)
 
     def is_chain(self, cells) -> bool:
         """Whether only carries are counted again: then it is an adder, not a tree."""
@@ -94,3 +99,7 @@ class Counters:
         return any(net in counted for net in mine if net in self.carries) and not any(
             net in counted for net in mine if net in self.sums
         )
+
+
+def _size(counted) -> int:
+    return sum(not net.is_const for net in counted)
