@@ -13,6 +13,8 @@ from matweave.hw.array.serial_drain import SerialDrain
 from matweave.hw.array.skew import Delay, Skew
 from matweave.hw.array.ws_grid import WeightColumn, WsGrid
 from matweave.hw.cells import is_sequential
+from matweave.hw.engine.digit_lists import DigitLists, DigitStore
+from matweave.hw.engine.group_lists import GroupLists
 from matweave.hw.engine.output import OutputStage
 from matweave.hw.pe.base import Resolve
 from matweave.hw.stream import HeldMemory, RowQueue
@@ -26,8 +28,8 @@ from .words import Words
 CELLS = (OsCell, WeightColumn, SerialCell, GroupCell)
 """Components that are a PE (or a column of them) with what it keeps: drawn gate by gate."""
 
-BOXES = (HeldMemory, RowQueue, OutputStage, SerialDrain)
-"""Components that are a box in any figure, as recoders are, and what has a recoder and a memory."""
+BOXES = (HeldMemory, RowQueue, OutputStage, SerialDrain, DigitLists, GroupLists)
+"""Components that are a box in any figure, as recoders are."""
 
 GRIDS = (OsGrid, WsGrid, SerialCells, WeightColumn)
 """Components whose insides are what an array has between its edges and its drain."""
@@ -64,22 +66,14 @@ def base_preset(kind: str) -> str:
 
 
 def pe_figure(name: str) -> Figure:
-    """One PE in an array of one, with the array's edge and drain; where the core that is around an
-    array prepares what the PEs add (digit-serial ones), with that too."""
+    """One PE in an array of one, with the array's edge and drain."""
     facts = catalog.pes()[name]
     preset = base_preset(facts.arrays[0] if facts.arrays else next(iter(config.ARRAYS)))
     sizes = ["rows", "columns", "tile_rows", "tile_columns"]
     has = type(config.load(preset).array).model_fields
     single = [f"array.{size}=1" for size in sizes if size in has]
     settings = config.load(preset, [f"pe.kind={name}", *single])
-    choice = engine.array_choice(settings)
-    component = choice.cls(**dict(choice.parameters))
-    if facts.arrays:
-        component._MustUse__silence = True
-        whole = engine.build(settings)
-        whole._MustUse__silence = True
-        component = whole.core_class(shape=whole.shape, array=whole.array)
-    pe = dict(choice.parameters)["pe"]
+    component, choice, pe = _component(settings)
     circuit = Circuit(component, functools.partial(_is_box, pe, BOXES))
     inside = [path for path, part in circuit.components.items() if isinstance(part, CELLS)]
     title = f"Datapath of the PE {name}, from the array's edge to the drain."
@@ -95,10 +89,8 @@ def array_figure(kind: str) -> Figure:
     pes = catalog.pes()
     most = max(catalog.fitting(kind), key=lambda n: pes[n].edge_latency + pes[n].resolve_latency)
     settings = config.load(preset, [f"pe.kind={most}"])
-    choice = engine.array_choice(settings)
-    component = choice.cls(**dict(choice.parameters))
-    pe = dict(choice.parameters)["pe"]
-    parts = (*BOXES, *CELLS, Delay, Skew, Resolve)
+    component, choice, pe = _component(settings)
+    parts = (*BOXES, *CELLS, DigitStore, Delay, Skew, Resolve)
     circuit = Circuit(component, functools.partial(_is_box, pe, parts))
     inside = [path for path, part in circuit.components.items() if isinstance(part, GRIDS)]
     title = f"The array {kind}, from its edges to its drain."
@@ -106,8 +98,20 @@ def array_figure(kind: str) -> Figure:
     return Figure(svg, preset, settings, choice, cycles, {})
 
 
+def _component(settings):
+    """What is drawn of a configuration, its array's choice and its PE. It is the array, or the core
+    around it, where PEs are made for one kind of array and the core prepares what they add."""
+    choice = engine.array_choice(settings)
+    pe = dict(choice.parameters)["pe"]
+    if not catalog.pes()[settings.pe.kind].arrays:
+        return choice.cls(**dict(choice.parameters)), choice, pe
+    whole = engine.build(settings)
+    whole._MustUse__silence = True  # Amaranth warns of components that nobody elaborates
+    return whole.core_class(shape=whole.shape, array=whole.array), choice, pe
+
+
 def _is_box(pe, parts, component) -> bool:
-    return isinstance(component, (*parts, *_recoder(pe))) or "Lists" in type(component).__name__
+    return isinstance(component, (*parts, *_recoder(pe)))
 
 
 def _recoder(pe) -> tuple[type, ...]:

@@ -24,8 +24,9 @@ with 3:2 counters (full adders) and a few half adders; adders of few bits side b
 carries between them. *n* × is *n* of them. Control, inverters and what goes to the next PE are left
 out.
 
-Drawn are the default options, int8 operands, K up to 256, and an array of one PE. Sizes of arrays,
-and where recoders are counted, are those of the preset that is named.
+Drawn are the default options, int8 operands, K up to 256, and an array of one PE, of digit-serial
+PEs with the core around it, whose rows have the digits ready. Where arrays are drawn or recoders
+counted, sizes are those of the preset that is named.
 
 This page is made by `docs/make.py`.
 """
@@ -34,7 +35,8 @@ ARRAYS_HEAD = """
 ## Arrays
 
 Their PEs are boxes here, and all of a kind one box. Each is drawn with the PE that has most at the
-edge and at the drain. Registers between tiles lead back into PEs further on.
+edge and at the drain. Registers inside the PE's field are those between tiles, and lead to the PEs
+of the next.
 """
 
 PICTURES = "pictures"
