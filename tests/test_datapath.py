@@ -186,6 +186,23 @@ def test_no_line_runs_over_another_or_through_a_box(path):
         )
 
 
+@pytest.mark.parametrize(
+    "pe, overrides, words",
+    [
+        ("mac", ["accumulator.width=20", "accumulator.overflow=saturate"], "x, constants"),
+        ("mac", ["a=uint4", "b=int12"], "4 × 12"),
+        ("ent", ["pe.encode=b", "a=int2", "b=int5"], "3 × complement"),
+        ("opt1", ["pe.digits=booth"], "Booth recoder"),
+        ("opt2", ["pe.lanes=8"], "8 × complement"),
+    ],
+)
+def test_other_options_can_be_drawn(pe, overrides, words, tmp_path):
+    figure = figures.pe_figure(pe, *overrides)
+    assert f">{words}</text>" in figure.svg
+    (tmp_path / "figure.svg").write_text(figure.svg)
+    test_no_line_runs_over_another_or_through_a_box(tmp_path / "figure.svg")
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_layouts_of_graphs_that_nobody_drew(seed):
     chance = random.Random(seed)

@@ -65,14 +65,15 @@ def base_preset(kind: str) -> str:
     raise ValueError(f"no preset has an array {kind} of {MULTIPLIERS} int8 multipliers")
 
 
-def pe_figure(name: str) -> Figure:
-    """One PE in an array of one, with the array's edge and drain."""
+def pe_figure(name: str, *overrides: str) -> Figure:
+    """One PE in an array of one, with the array's edge and drain; ``overrides`` of the preset's
+    configuration choose options, formats and limits."""
     facts = catalog.pes()[name]
     preset = base_preset(facts.arrays[0] if facts.arrays else next(iter(config.ARRAYS)))
     sizes = ["rows", "columns", "tile_rows", "tile_columns"]
     has = type(config.load(preset).array).model_fields
     single = [f"array.{size}=1" for size in sizes if size in has]
-    settings = config.load(preset, [f"pe.kind={name}", *single])
+    settings = config.load(preset, [f"pe.kind={name}", *single, *overrides])
     component, choice, pe = _component(settings)
     circuit = Circuit(component, functools.partial(_is_box, pe, BOXES))
     inside = [path for path, part in circuit.components.items() if isinstance(part, CELLS)]

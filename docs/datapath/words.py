@@ -84,7 +84,8 @@ class Words:
         levels = self.blocks.counters.depth(cells)
         return "compressor tree", [
             f"{levels} level{'s' * (levels > 1)} of 3:2",
-            " + ".join([f"{full} full"] + [f"{half} half"] * (half > 0)) + " adders",
+            " + ".join(f"{n} {kind}" for n, kind in ((full, "full"), (half, "half")) if n)
+            + " adders",
         ]
 
     def _complement(self, block):
@@ -93,7 +94,7 @@ class Words:
     def _logic(self, block):
         names = [name for name in block.name.split(", ") if name != "elaborate"]
         gates = sum(getattr(self.circuit.cells[cell], "width", 1) for cell in block.cells)
-        return names[0].strip("_") if names else "logic", [f"{gates} gates"]
+        return names[0].strip("_") if names else "logic", [f"{gates} gate{'s' * (gates > 1)}"]
 
     def _multiplexer(self, block):
         choices = list(dict.fromkeys(map(self._choice, block.copies)))
@@ -103,7 +104,7 @@ class Words:
 
     def _choice(self, cells) -> str:
         """What one multiplexer chooses from."""
-        zero, terms, choosing = False, [], []
+        zero, constant, terms, choosing = False, False, [], []
         for cell in cells:
             if self.circuit.operator(cell) == "|":
                 continue
@@ -112,7 +113,8 @@ class Words:
                 if role == "select":
                     choosing.append(cell)
                 elif not real:
-                    zero = True
+                    constant |= any(net.const for net in nets)
+                    zero |= not any(net.const for net in nets)
                 elif real[0][1].cell not in cells:
                     terms.append(real[0])
             zero |= self.circuit.operator(cell) == "&"
@@ -121,8 +123,9 @@ class Words:
             if len(terms) == 1 and zero and len(choosing) == 1:
                 return self._gate(choosing[0])
             places = sorted(place for place, _ in terms)
-            return ", ".join(zeros + [f"x << {n}" if n else "x" for n in places])
-        return f"1 of {len(terms)}" + ", or 0" * zero
+            shifted = [f"x << {n}" if n else "x" for n in places]
+            return ", ".join(zeros + shifted + ["constants"] * constant)
+        return f"1 of {len(terms)}" + ", or 0" * zero + ", or constants" * constant
 
     def _gate(self, cell) -> str:
         """A multiplexer of one value and zero."""
