@@ -5,6 +5,7 @@
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 from matweave import listing, reference
@@ -58,7 +59,8 @@ ENGINES_HEAD = """\
 Every preset, as `matweave generate PRESET` builds it. The array takes one m × k block of A and one
 k × n block of B per cycle; its latency is from the last block of a sum to the sum, in cycles, and
 the output stage's is added to it. Any of these is a starting point for a configuration of your own:
-see [configuration.md](configuration.md).
+see [configuration.md](configuration.md). What each PE and array consists of is drawn in
+[datapaths.md](datapaths.md).
 
 This page is made by `docs/make.py`.
 
@@ -86,6 +88,7 @@ def pages() -> dict[Path, str]:
         DOCS / "reference" / "registers.md": registers(),
         DOCS / "reference" / "engines.md": engines(),
         DOCS / "pictures" / "flow.svg": _script("pictures/flow.py").svg(),
+        **{DOCS / name: text for name, text in _script("datapath/__init__.py").pages().items()},
         readme: _between_marks(readme.read_text(encoding="utf-8"), arrays_table()),
     }
 
@@ -177,9 +180,13 @@ def _between_marks(text: str, table: str) -> str:
 
 
 def _script(name: str):
+    """A module below ``docs/``, or with ``name/__init__.py`` a package."""
     path = DOCS / name
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
+    is_package = path.stem == "__init__"
+    label = f"docs_{path.parent.name if is_package else path.stem}"
+    below = [str(path.parent)] if is_package else None
+    spec = importlib.util.spec_from_file_location(label, path, submodule_search_locations=below)
+    module = sys.modules[label] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 

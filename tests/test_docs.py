@@ -147,6 +147,24 @@ def test_a_pe_is_added_as_the_page_says(checkout, slow):
     follow(ROOT / "docs/how-to/add-a-pe.md", checkout, {"PYTHONPATH": str(checkout)}, slow)
 
 
+def test_a_pe_that_is_added_has_a_figure(checkout):
+    """By existing: nothing that draws knows it."""
+    (file,) = [b for b in blocks(ROOT / "docs/how-to/add-a-pe.md") if b.name]
+    (checkout / file.name).write_text(file.text)
+    code = "from datapath.figures import pe_figure; print(pe_figure('shift_add').svg)"
+    path = os.pathsep.join([str(checkout), str(ROOT / "docs")])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=checkout,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for words in ("8 × gate", "compressor tree", "24 bits", "0 unless read"):
+        assert f">{words}</text>" in done.stdout, words
+
+
 def test_these_are_all_the_pages_with_commands():
     found = {label(page) for page in PAGES if any(b.kind == "console" for b in blocks(page))}
     assert found == {"README.md", "docs/tutorial.md", "docs/how-to/add-a-pe.md"}
