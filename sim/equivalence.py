@@ -8,8 +8,8 @@ inputs and a free state. What is asked, in this order, each time of Bitwuzla:
    at power-on and after every cycle.
 3. The same but for some flip-flops whose difference nobody sees: states may differ in them while
    certain conditions hold, and this relation, which starts as equality, is proved to be kept.
-4. The same in every state that can be reached, which a model checker proves
-   (:mod:`.reachability`, if ABC is installed).
+4. The same in every state that can be reached, or different where nobody sees it, which a model
+   checker proves (:mod:`.reachability`, if ABC is installed).
 5. If not: does it differ after a very long stall (:mod:`.stalls`)? Then it is killed.
 
 Payload of a stream or response counts only while it is valid. What is left may differ in a state
@@ -82,6 +82,8 @@ def classify(
         progress(f"stalls of {config.name}", 0, 1)
         verdicts |= stalls.killed(config, nets, open_ones)
         open_ones = [mutation for mutation in open_ones if not verdicts[mutation].killed]
+    verdicts |= reachability.unseen(config, nets, open_ones, progress)
+    open_ones = [mutation for mutation in open_ones if not verdicts[mutation].equivalent]
     if open_ones:
         progress(f"invariants of {config.name}", 0, 1)
         with model.terms.within(PROOF):

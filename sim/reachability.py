@@ -22,32 +22,39 @@ SECONDS, UNSEEN = 5, 60
 """For one mutant: that it makes no difference in any state that is reached (most that can be proved
 take a tenth of one), and that nobody sees the difference."""
 
+LONGEST = 10_000
+"""Cycles of a trace without inputs."""
+
+Progress = Callable[[str, int, int], None]
+
 PROVED = "Property proved"
 
 
-def harmless(
-    config: GemmConfig,
-    nets: Nets,
-    mutations: list[Mutation],
-    progress: Callable[[str, int, int], None],
-) -> dict[Mutation, equivalence.Verdict]:
-    """Verdicts on those of ``mutations`` that are proved to be equivalent."""
+def harmless(config: GemmConfig, nets: Nets, mutations: list[Mutation], progress: Progress) -> dict:
+    """Verdicts on those of ``mutations`` that make no difference in any state that is reached."""
+    how = "same function in every state that is reached (ABC)"
+    return _proved(config, nets, mutations, progress, "reached states", Checker.harmless, how)
+
+
+def unseen(config: GemmConfig, nets: Nets, mutations: list[Mutation], progress: Progress) -> dict:
+    """Verdicts on those of ``mutations`` whose difference nobody sees."""
+    how = "states may differ, and nobody sees it (ABC)"
+    return _proved(config, nets, mutations, progress, "what is seen", Checker.unseen, how)
+
+
+def _proved(config, nets, mutations, progress, what: str, judge, how: str) -> dict:
     if not mutations:
         return {}
     try:
         checker = Checker(nets)
     except toolchain.ToolError as error:
-        progress(f"states of {config.name} that are reached: not asked, {error}", 0, 1)
+        progress(f"survivors of {config.name}, {what}: not asked, {error}", 0, 1)
         return {}
     proved = {}
     for done, mutation in enumerate(mutations, 1):
-        if checker.harmless(mutation):
-            how = "same function in every state that is reached (ABC)"
+        if judge(checker, mutation):
             proved[mutation] = equivalence.Verdict(True, how)
-        elif checker.unseen(mutation):
-            how = "states may differ, and nobody sees it (ABC)"
-            proved[mutation] = equivalence.Verdict(True, how)
-        progress(f"survivors of {config.name}, reached states", done, len(mutations))
+        progress(f"survivors of {config.name}, {what}", done, len(mutations))
     return proved
 
 
@@ -114,6 +121,8 @@ class Checker:
     def _search(self, latches, bad: int, seconds: int) -> tuple[bool, dict] | None:
         """Whether ``bad`` is proved never to be 1, and if it can be, all nodes' values in such a
         cycle; ``None`` if that is not known within ``seconds``."""
+        if bad in (self.aig.false, self.aig.true):
+            return bad == self.aig.false, {0: 0}
         with tempfile.TemporaryDirectory() as folder:
             path, trace = Path(folder) / "bad.aig", Path(folder) / "trace"
             aiger.write(self.aig, path, latches, bad)
@@ -135,14 +144,17 @@ class Checker:
             return False, self._replayed(latches, bad, trace.read_text())
 
     def _replayed(self, latches, bad: int, trace: str) -> dict:
-        """The values in the last cycle of ABC's ``trace``: one line of inputs per cycle, below one
-        of states."""
+        """The values in the first cycle of ABC's ``trace`` in which ``bad`` is 1: one line of
+        inputs per cycle, below one of states."""
         used, inputs, _ = aiger.needed(self.aig, latches, bad)
         state = {node: latches[node][1] for node in used}
-        lines = [line for line in trace.split() if line[0] in "01x"]
-        for line in lines[1:]:
+        _, *lines = trace.partition("#")[0].split("\n")
+        if not inputs:  # then there are no lines, and nothing is needed to follow it
+            lines = [""] * LONGEST
+        for line in lines:
             values = {0: 0} | state
-            values |= {node: int(bit == "1") for node, bit in zip(inputs, line, strict=False)}
+            values |= {node: int(bit == "1") for node, bit in zip(inputs, line, strict=True)}
+            if self.aig.value(bad, values):
+                return values
             state = {node: self.aig.value(latches[node][0], values) for node in used}
-        assert self.aig.value(bad, values), "ABC's trace does not show what it is to show"
-        return values
+        raise AssertionError("ABC's trace does not show what it is to show")

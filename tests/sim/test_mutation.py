@@ -210,6 +210,20 @@ def test_gates_simulated_in_parallel(mode):
         assert simulator.value(7) == (i0 & i1 & 1) | (a & i1 & 1) << 1
 
 
+def test_a_flip_flop_at_the_falling_edge_in_parallel():
+    """Run 1: ``held`` takes what comes half a cycle before the others see it, and is shown then."""
+    simulator = Simulator(Nets(RING), 2, faults={1: fault("held", "C", "inv")})
+    held, one = [0, 0], 1
+    for bit in (1, 0, 0, 1, 1, 1, 0, 1):
+        simulator.settle({"i": [3 * bit]}, lambda: 0)
+        simulator.settle({"i": [3 * bit]}, lambda: 0)  # looked at twice: no second edge
+        early = bit if one else held[1]
+        shown = (0 if one else held[0]) | (0 if one else early) << 1
+        assert simulator.value(33) == shown
+        held, one = [bit if one else held[0], early], 1 - one
+        simulator.clock()
+
+
 @pytest.mark.requires_tool("bitwuzla")
 def test_a_read_only_memory_becomes_gates():
     nets = Nets(rom("0110", [7]))
@@ -356,11 +370,19 @@ def test_a_long_stall_shows_a_counter_bit_and_nothing_else(config):
     words = {name: word for word, name in nets.words.items()}
     high = words["registers.cycles"][30]
     idle = words["registers.m_register"][30]  # not a counter
-    planted = [fault(high, "Q", "const0"), fault(idle, "D", "const0"), fault(high, "C", "const0")]
+    stalled = next(name for name in words if name.startswith("registers.stall_a"))
+    planted = [
+        fault(high, "Q", "const0"),
+        fault(idle, "D", "const0"),
+        fault(high, "C", "const0"),
+        fault(words["registers.cycles"][29], "C", "inv"),
+        fault(words[stalled][30], "E", "const1"),  # it counts once more if the stall ends just so
+    ]
     verdicts = stalls.killed(config, nets, planted)
     assert "1,073,741" in verdicts[planted[0]].how
     assert planted[1] not in verdicts
-    assert verdicts[planted[2]].killed
+    assert all(verdicts[mutation].killed for mutation in planted[2:])
+    assert "the end of a stall" in verdicts[planted[4]].how
 
 
 @pytest.mark.slow

@@ -1,11 +1,16 @@
 """Facts about the states that a netlist reaches, proved by a model checker."""
 
+import itertools
+
 import pytest
 
 from matweave.sim import aiger, reachability
 from matweave.sim.aiger import Aig
 from matweave.sim.mutation import Mutation
 from matweave.sim.nets import Nets
+from matweave.sim.taint import Taint
+
+from .test_mutation import RING
 
 pytestmark = pytest.mark.requires_tool("abc")
 
@@ -67,6 +72,54 @@ def test_values_at_power_on_count():
         assert reachability.Checker(Nets(netlist)).harmless(fault("both", "Y", "const0")) is never
 
 
+@pytest.mark.parametrize(
+    ("name", "port", "mode", "unseen"),
+    [
+        ("held", "E", "const1", True),  # it differs only while the second flag is not set
+        ("held", "E", "const0", False),
+        ("held", "D", "inv", False),
+        ("both", "Y", "const0", True),
+        ("shown", "A", "const1", False),
+        ("two", "D", "inv", False),
+        ("held", "C", "inv", False),  # half a cycle early: not asked
+    ],
+)
+def test_a_difference_that_nobody_sees(name, port, mode, unseen):
+    assert reachability.Checker(Nets(RING)).unseen(fault(name, port, mode)) is unseen
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "tags", "tagged"),
+    [
+        ("$_AND_", (0, 1), (0, 1), 0),  # a zero without a tag decides
+        ("$_AND_", (1, 1), (0, 1), 1),
+        ("$_AND_", (0, 0), (1, 1), 1),
+        ("$_OR_", (1, 0), (0, 1), 0),
+        ("$_OR_", (0, 0), (0, 1), 1),
+        ("$_XOR_", (0, 0), (0, 1), 1),
+        ("$_XOR_", (0, 1), (0, 0), 0),
+    ],
+)
+def test_tags_pass_a_gate_unless_the_other_input_decides(kind, values, tags, tagged):
+    netlist = {
+        "ports": {"o": {"direction": "output", "bits": [4]}},
+        "cells": {
+            "a": cell("$_DFF_P_", C=9, D=2, Q=2),
+            "b": cell("$_DFF_P_", C=9, D=3, Q=3),
+            "gate": cell(kind, A=2, B=3, Y=4),
+            "other": cell("$_NOT_", A=2, Y=5),
+        },
+    }
+    netlist["ports"]["clk"] = {"direction": "input", "bits": [9]}
+    checker = reachability.Checker(Nets(netlist))
+    aig, model = checker.aig, checker.model
+    terms = {name: aig.free() for name in "ab"}
+    taint = Taint(model, fault("other", "Y", "const0"), terms)
+    known = {0: 0} | {model.state(name): value for name, value in zip("ab", values, strict=True)}
+    known |= {terms[name]: tag for name, tag in zip("ab", tags, strict=True)}
+    assert aig.value(taint.seen(), known) == tagged
+
+
 def test_literals():
     aig = Aig()
     a, b = aig.free(), aig.free()
@@ -79,6 +132,10 @@ def test_literals():
         a ^ 1,
     )
     assert aig.choose(1, a, b) == a and aig.choose(0, a, b) == b
+    for one, two in itertools.product((0, 1), repeat=2):
+        values = {0: 0, a: one, b: two}
+        assert aig.value(aig.differ(a, b), values) == one ^ two
+        assert aig.value(aig.either(a, b) ^ 1, values) == 1 - (one | two)
 
 
 def test_aiger_file(tmp_path):
