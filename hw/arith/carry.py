@@ -1,7 +1,7 @@
 """Carries from slice to slice of a recoder, each generated or propagated by its slice.
 
-``c[i + 1] = generate[i] | (propagate[i] & c[i])``, and nothing is carried into slice 0. A slice that
-generates a carry may propagate one too, or not.
+``c[i + 1] = generate[i] | (propagate[i] & c[i])``, and nothing is carried into slice 0. A slice
+that generates a carry may propagate one too, or not.
 """
 
 from amaranth.hdl import Signal

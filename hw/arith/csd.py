@@ -2,11 +2,11 @@
 
 G. Reitwiesner ("Binary arithmetic", Advances in Computers 1, 1960) recodes binary numbers to digits
 -1, 0 and 1 of which no two neighbours are nonzero; there is one such form of every number, and none
-with fewer nonzero digits. Of two neighbours at most one counts, so that a pair is a radix-4 digit
-from -2 to 2, and the shift that a CSD digit needs is fixed by its pair but for one place. Any string
-of radix-4 digits -2 to 2 is one of binary signed digits with as many nonzero ones: pairs of
-canonical digits have minimal weight among those too. (Digit sets in general: B. Phillips and
-N. Burgess, "Minimal weight digit set conversions", IEEE Trans. Computers 53(6), 2004.)
+has fewer nonzero digits. Of two neighbours at most one counts, so that a pair is a radix-4 digit
+from -2 to 2: shifts are fixed as those of any other radix-4 digits. As each string of digits -2 to
+2 is one of binary signed digits with as many nonzero ones, pairs of canonical digits have minimal
+weight among radix-4 digits too. (Of digit sets in general: B. Phillips and N. Burgess, "Minimal
+weight digit set conversions", IEEE Trans. Computers 53(6), 2004.)
 """
 
 from dataclasses import dataclass
