@@ -70,9 +70,7 @@ class CsdRecoder(wiring.Component):
         chain = CARRIES[self.recoding.carry](m, generate[:-1], propagate[:-1])
         for digit, carry in enumerate([Const(0, 1), *chain]):
             one = low[digit] ^ carry
-            # Reitwiesner's carry in the middle of the slice.
-            middle = low[digit] & carry
-            two = ~one & (high[digit] ^ middle)
+            two = ~one & (high[digit] ^ low[digit])
             neg = (one & high[digit]) | (two & above[digit])
             m.d.comb += self.o[3 * digit : 3 * digit + 3].eq(Cat(one, two, neg))
         return m
