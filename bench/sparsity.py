@@ -172,16 +172,13 @@ def bars(rows: list[dict]) -> list[common.Bar]:
 
 def others(rows: list[dict]) -> list[str]:
     """What the bars would say of the other digits, in Markdown."""
-    lines = ["", f"The bars are judged with `{JUDGED}`. With other digits:"]
-    for digits in DIGITS:
+    lines = ["", f"The bars are judged with `{JUDGED}`. Sigma by sigma, bold if over the bar:"]
+    for digits, pe in itertools.product(DIGITS, BARRED):
         if digits != JUDGED:
-            found = [bar for bar in against_bars(rows, digits) if "sigma" in bar.name]
-            missed = [f"{bar.name}: {bar.value:.4g}, not {bar.relation} {bar.bound}"
-                      for bar in found if not bar.met]  # fmt: skip
-            text = "; ".join(
-                [f"`{digits}` meets {len(found) - len(missed)} of {len(found)}", *missed]
-            )
-            lines += ["", f"- {text}"]
+            wanted = f" {pe}, {digits}, sigma"
+            found = [bar for bar in against_bars(rows, digits) if wanted in bar.name]
+            cells = [f"{bar.value:.4g}" if bar.met else f"**{bar.value:.4g}**" for bar in found]
+            lines += ["", f"- {pe}, `{digits}`: {', '.join(cells)}"]
     return lines
 
 
