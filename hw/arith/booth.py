@@ -4,11 +4,11 @@ Digits in {-2, -1, 0, 1, 2}, each from three neighbouring bits and so without a 
 lines per digit travel.
 """
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value
+from amaranth.hdl import Cat, Const, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .recoding import Digit, Recoding
+from .recoding import LinesRecoding
 
 __all__ = ["BoothRecoder", "BoothRecoding"]
 
@@ -48,28 +48,7 @@ class BoothRecoder(wiring.Component):
         return m
 
 
-class BoothRecoding(Recoding):
+class BoothRecoding(LinesRecoding):
     """Half as many digits as bits, and for unsigned operands the one that holds the final carry."""
 
     recoder_class = BoothRecoder
-
-    @property
-    def n_digits(self) -> int:
-        width = self.format.width
-        return (width + 1) // 2 if self.format.signed else width // 2 + 1
-
-    @property
-    def code_width(self) -> int:
-        return 3 * self.n_digits
-
-    def digits(self, m, code: Value, name: str) -> list[Digit]:
-        result = []
-        for index in range(self.n_digits):
-            one, two, neg = (code[3 * index + bit] for bit in range(3))
-            top = index == self.n_digits - 1
-            # What the top digit cannot be is not built: unsigned ones are 0, 1 (or 2, odd widths),
-            # signed ones of odd widths -1, 0, 1.
-            doubles = not top or self.format.signed == (self.format.width % 2 == 0)
-            negative = not top or self.format.signed
-            result.append(Digit(one, two if doubles else None, neg if negative else None))
-        return result

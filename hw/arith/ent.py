@@ -11,12 +11,12 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .carry import CARRIES, check_carry
 from .recoding import Digit, Recoding
 
-__all__ = ["CARRIES", "FORMS", "EntRecoder", "EntRecoding"]
+__all__ = ["FORMS", "EntRecoder", "EntRecoding"]
 
 FORMS = ("signed", "sign_magnitude")
-CARRIES = ("ripple", "prefix")
 
 
 class EntRecoder(wiring.Component):
@@ -66,7 +66,8 @@ class EntRecoder(wiring.Component):
             bits = Signal(len(self.i), name="magnitude")
             m.d.comb += bits.eq((self.i ^ sign[0].replicate(len(self.i))) + sign[0])
         n_low = self.recoding.n_digits - 1
-        carries = [None, *_CARRIES[self.recoding.carry](m, bits[: 2 * n_low])]
+        low, high = bits[0 : 2 * n_low : 2], bits[1 : 2 * n_low : 2]
+        carries = [None, *CARRIES[self.recoding.carry](m, low & high, high)]
         code = []
         for digit in range(n_low):
             code += _incremented(bits[2 * digit : 2 * digit + 2], carries[digit])
@@ -82,37 +83,6 @@ def _incremented(bits, carry):
     for bit in bits:
         yield bit if carry is None else bit ^ carry
         carry = None if carry is None else bit & carry
-
-
-def _ripple(m, bits):
-    """The carry out of each slice of ``bits``, from the one before it."""
-    carries = []
-    for index in range(len(bits) // 2):
-        low, high = bits[2 * index : 2 * index + 2]
-        carries.append(Signal(name=f"carry_{index + 1}"))
-        m.d.comb += carries[-1].eq(high & (low | carries[-2] if index else low))
-    return carries
-
-
-def _prefix(m, bits):
-    """The same by P. Kogge and H. Stone's parallel prefix: a slice generates a carry if it is 3,
-    propagates one if it is 2 (or 3), and ``ceil(log2(slices))`` levels double the groups' reach."""
-    count, reach = len(bits) // 2, 1
-    generate, propagate = bits[0::2] & bits[1::2], bits[1::2]
-    while reach < count:
-        pair = Signal(count, name=f"generate_{reach}"), Signal(count, name=f"propagate_{reach}")
-        m.d.comb += [pair[0].eq(generate), pair[1].eq(propagate)]
-        generate, propagate = (
-            pair[0] | (pair[1] & pair[0].shift_left(reach)[:count]),
-            pair[1] & pair[1].shift_left(reach)[:count],
-        )
-        reach *= 2
-    carries = Signal(count, name="carries")
-    m.d.comb += carries.eq(generate)
-    return list(carries)
-
-
-_CARRIES = dict(zip(CARRIES, (_ripple, _prefix), strict=True))
 
 
 @dataclass(frozen=True)
@@ -142,11 +112,9 @@ class EntRecoding(Recoding):
 
     def __post_init__(self):
         super().__post_init__()
-        for name, allowed in (("form", FORMS), ("carry", CARRIES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} must be {' or '.join(allowed)}, not {getattr(self, name)!r}"
-                )
+        if self.form not in FORMS:
+            raise ValueError(f"form must be {' or '.join(FORMS)}, not {self.form!r}")
+        check_carry(self.carry)
 
     @property
     def sign_magnitude(self) -> bool:

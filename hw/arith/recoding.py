@@ -74,6 +74,33 @@ class Recoding:
         return operands
 
 
+class LinesRecoding(Recoding):
+    """Base of recodings whose code is the digits' own select lines: *one*, *two*, *neg* of digit 0,
+    and so on. ``ceil(n / 2)`` digits of ``n`` bits, unsigned ``n // 2 + 1``: of an even ``n`` the
+    final carry is a digit of its own."""
+
+    @property
+    def n_digits(self) -> int:
+        width = self.format.width
+        return (width + 1) // 2 if self.format.signed else width // 2 + 1
+
+    @property
+    def code_width(self) -> int:
+        return 3 * self.n_digits
+
+    def digits(self, m, code: Value, name: str) -> list[Digit]:
+        result = []
+        for index in range(self.n_digits):
+            one, two, neg = (code[3 * index + bit] for bit in range(3))
+            top = index == self.n_digits - 1
+            # What the top digit cannot be is not built: unsigned ones are 0, 1 (or 2, odd widths),
+            # signed ones of odd widths -1, 0, 1.
+            doubles = not top or self.format.signed == (self.format.width % 2 == 0)
+            negative = not top or self.format.signed
+            result.append(Digit(one, two if doubles else None, neg if negative else None))
+        return result
+
+
 def multiple(
     m, digit: Digit, other: Value, format: Format, *, shift: int = 0, name: str = "multiple"
 ) -> list[Operand]:

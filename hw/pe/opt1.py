@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from amaranth.hdl import Module
 
 from ..arith.booth import BoothRecoding
+from ..arith.csd import CsdRecoding
 from ..arith.ent import EntRecoding
 from ..arith.redundant import accumulate
 from .recoded import RecodedDot, RecodedPe
@@ -25,12 +26,15 @@ FACTS = {
             "description": "Which operand is recoded at the array's edge.",
         },
         "digits": {
-            "allowed": ["ent", "booth"],
+            "allowed": ["ent", "csd", "booth"],
             "default": "ent",
-            "description": "-1 to 2 in n+1 bits (EN-T), or -2 to 2 in 3n/2 (modified Booth).",
+            "description": "-1 to 2 in n+1 bits (EN-T); or -2 to 2 in 3n/2: the fewest nonzero "
+            "(canonical signed digits, csd), or without a carry (modified Booth).",
         },
     },
 }
+
+RECODINGS = {"ent": EntRecoding, "csd": CsdRecoding, "booth": BoothRecoding}
 
 
 class Opt1Dot(RecodedDot):
@@ -56,4 +60,4 @@ class Opt1Pe(RecodedPe):
 
     @property
     def recoding(self):
-        return (EntRecoding if self.digits == "ent" else BoothRecoding)(self.recoded)
+        return RECODINGS[self.digits](self.recoded)

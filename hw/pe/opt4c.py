@@ -14,10 +14,10 @@ FACTS = {
     "resolve_latency": 1,
     "options": {
         "digits": {
-            "allowed": ["ent", "booth"],
-            "default": "ent",
-            "description": "-1 to 2 and a sign (EN-T), fewer of them nonzero; or -2 to 2 (modified "
-            "Booth).",
+            "allowed": ["csd", "ent", "booth"],
+            "default": "csd",
+            "description": "-2 to 2, the fewest nonzero (canonical signed digits, csd); -1 to 2 "
+            "and a sign (EN-T), some more; or -2 to 2, most of all (modified Booth).",
         },
     },
 }

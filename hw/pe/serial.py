@@ -5,14 +5,23 @@ other for the whole of K, and the sum of all is shifted where the next lower wei
 array ``digit_serial`` (:mod:`..array.serial`) is built for them.
 """
 
+import functools
 from dataclasses import dataclass
 
 from ..arith.booth import BoothRecoding
+from ..arith.csd import CsdRecoding
 from ..arith.ent import EntRecoding
 from .base import Pe
 
 LINES = 3
 """Select lines per digit: one, two, neg."""
+
+RECODINGS = {
+    "csd": CsdRecoding,
+    "ent": functools.partial(EntRecoding, form="sign_magnitude"),
+    "booth": BoothRecoding,
+}
+"""How ``digits`` are made; of EN-T's forms the one with fewer nonzero digits."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class SerialPe(Pe):
     or place ``k % group`` of group ``k // group`` holds it.
     """
 
-    digits: str = "ent"
+    digits: str = "csd"
 
     lanes = 1
     sparse = True
@@ -36,9 +45,7 @@ class SerialPe(Pe):
 
     @property
     def recoding(self):
-        if self.digits == "booth":
-            return BoothRecoding(self.a)
-        return EntRecoding(self.a, form="sign_magnitude")
+        return RECODINGS[self.digits](self.a)
 
     @property
     def weight_bits(self) -> int:

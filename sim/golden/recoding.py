@@ -3,6 +3,8 @@
 Each function takes integers of ``format`` and appends an axis of digits, least significant first.
 """
 
+import functools
+
 import numpy as np
 
 from matweave.hw.formats import Format
@@ -34,12 +36,20 @@ def ent(values, format: Format, form: str = "signed") -> np.ndarray:
 
 def csd(values, format: Format) -> np.ndarray:
     """Canonical signed digits: radix 2, {-1, 0, 1}, no two neighbours nonzero; the fewest there
-    are. The yardstick: no recoder here makes them, their shifts vary."""
+    are."""
     rest, digits = np.asarray(values), []
     for _ in range(format.width + (not format.signed)):
         digits.append(np.where(rest % 2, 2 - rest % 4, 0))
         rest = (rest - digits[-1]) // 2
     return np.stack(digits, -1)
+
+
+def csd_pairs(values, format: Format) -> np.ndarray:
+    """Canonical signed digits in pairs, each one radix-4 digit from -2 to 2: as few nonzero."""
+    digits = csd(values, format)
+    odd = digits.shape[-1] % 2
+    digits = np.pad(digits, [*[(0, 0)] * (digits.ndim - 1), (0, odd)])
+    return digits[..., 0::2] + 2 * digits[..., 1::2]
 
 
 def bit_serial(values, format: Format, form: str = "signed") -> np.ndarray:
@@ -53,6 +63,14 @@ def bit_serial(values, format: Format, form: str = "signed") -> np.ndarray:
     bits = values[..., None] >> np.arange(format.width) & 1
     bits[..., -1] *= -1 if format.signed else 1
     return bits
+
+
+SERIAL = {
+    "csd": csd_pairs,
+    "ent": functools.partial(ent, form="sign_magnitude"),
+    "booth": booth,
+}
+"""The digits that serial PEs work through, by their option ``digits``."""
 
 
 def mean_nonzero(digits: np.ndarray, weights=None) -> float:

@@ -34,9 +34,7 @@ def result_latency(config: GemmConfig) -> int:
 
 def digits_of(config: GemmConfig, values: np.ndarray) -> np.ndarray:
     """Radix-4 digits of every value as the engine recodes it, lowest first, in a last axis."""
-    if config.pe.digits == "booth":
-        return recoding.booth(values, config.a)
-    return recoding.ent(values, config.a, "sign_magnitude")
+    return recoding.SERIAL[config.pe.digits](values, config.a)
 
 
 def passes(config: GemmConfig, a: np.ndarray) -> list[list[list[int]]]:

@@ -3,14 +3,17 @@
 The digits sum to the operand; a partial product is digit times operand; the tree is the sum.
 """
 
+import itertools
 import random
 
 import pytest
 from amaranth.hdl import Assert, Cat, Const, Mux, Signal, Value, signed
 
-from matweave.hw.arith import compress, ent
+from matweave.hw.arith import compress
 from matweave.hw.arith.booth import BoothRecoding
+from matweave.hw.arith.carry import CARRIES
 from matweave.hw.arith.compress import Operand
+from matweave.hw.arith.csd import CsdRecoding
 from matweave.hw.arith.ent import EntRecoding
 from matweave.hw.arith.recoding import Digit
 from matweave.hw.formats import Format
@@ -22,6 +25,8 @@ SIGNED = [format for format in FORMATS if format.signed]
 
 RECODINGS = {
     "booth": [BoothRecoding(format) for format in FORMATS],
+    "csd": [CsdRecoding(format) for format in FORMATS],
+    "csd-prefix": [CsdRecoding(format, carry="prefix") for format in FORMATS],
     "ent": [EntRecoding(format) for format in FORMATS],
     "ent-prefix": [EntRecoding(format, carry="prefix") for format in FORMATS],
     "ent-sm": [EntRecoding(format, form="sign_magnitude") for format in SIGNED],
@@ -63,7 +68,8 @@ def recoder(m, recoding, operand, name):
 def recoded(recodings, wrong=None):
     """The digits sum to the operand and are legal ones. Of EN-T codes so restricted there is just
     one, so that they are the golden model's: all but the top digit in {-1, 0, 1, 2}, or for a
-    negative operand in {1, 0, -1, -2}."""
+    negative operand in {1, 0, -1, -2}. Of canonical signed digits too: of two neighbours (within a
+    pair at most one counts) no 2 with a 1 above it."""
 
     def body(m, ports):
         for recoding in recodings:
@@ -84,6 +90,9 @@ def recoded(recodings, wrong=None):
                 flipped = recoding.sign_magnitude & operand[-1]
                 for value in values[:-1]:
                     m.d.comb += Assert(value != Mux(flipped, 2, -2))
+            if isinstance(recoding, CsdRecoding):
+                for value, above in itertools.pairwise(values):
+                    m.d.comb += Assert(~((abs(value) == 2) & (abs(above) == 1)))
 
     return {str(recoding.format): recoding.format.width for recoding in recodings}, body
 
@@ -115,17 +124,18 @@ def test_a_negative_zero_is_found(name):
     refute(*recoded(planted(name)[0], wrong))
 
 
-@pytest.mark.parametrize("carry", ["ripple", "prefix"])
-def test_a_carry_that_does_not_reach_far_is_found(carry, monkeypatch):
-    right = ent._CARRIES[carry]
+@pytest.mark.parametrize("kind", [CsdRecoding, EntRecoding])
+@pytest.mark.parametrize("carry", CARRIES)
+def test_a_carry_that_does_not_reach_far_is_found(carry, kind, monkeypatch):
+    right = CARRIES[carry]
 
-    def near(m, bits):  # through four slices at most, of the seven in 16 bits
-        ends = range(2, len(bits) + 2, 2)
-        return [right(m, bits[max(0, end - 8) : end])[-1] for end in ends]
+    def near(m, generate, propagate):  # through four slices at most, of the seven in 16 bits
+        reach = [slice(max(0, end - 4), end) for end in range(1, len(generate) + 1)]
+        return [right(m, generate[group], propagate[group])[-1] for group in reach]
 
-    monkeypatch.setitem(ent._CARRIES, carry, near)
-    check(*recoded([EntRecoding(Format(10), carry=carry)]))
-    refute(*recoded([EntRecoding(Format(16), carry=carry)]))
+    monkeypatch.setitem(CARRIES, carry, near)
+    check(*recoded([kind(Format(10), carry=carry)]))
+    refute(*recoded([kind(Format(16), carry=carry)]))
 
 
 def multiples(pairs, wrong=None):
@@ -154,14 +164,14 @@ def multiples(pairs, wrong=None):
 WIDTHS = [2, 3, 8, 16]
 
 
-@pytest.mark.parametrize("name", ["booth", "ent", "ent-sm"])
+@pytest.mark.parametrize("name", ["booth", "csd", "ent", "ent-sm"])
 def test_a_partial_product_is_digit_times_operand(name):
     recodings = [recoding for recoding in RECODINGS[name] if recoding.format.width in WIDTHS]
     formats = [format for format in FORMATS if format.width in WIDTHS]
     check(*multiples([(recoding, b) for recoding in recodings for b in formats]))
 
 
-@pytest.mark.parametrize("name", ["booth", "ent", "ent-sm"])
+@pytest.mark.parametrize("name", ["booth", "csd", "ent", "ent-sm"])
 def test_a_missing_injection_is_found(name):
     def wrong(rows):
         return [row for row in rows if len(row.value) > 1 or row.shift]

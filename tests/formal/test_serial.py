@@ -103,10 +103,20 @@ def test_a_wrong_multiple_or_shift_is_found(fault):
 # Groups.
 
 
-def digit(pe, operand, weight: int):
+def canonical_digit(pe, operand, weight: int):
+    """Digit ``weight`` of an operand x in canonical signed digits, in pairs: as x is (3x - x) / 2,
+    digit k is bit k + 1 of 3x less that of x."""
+    value = operand.as_signed() if pe.a.signed else operand
+    triple, number = value + (value << 1), 0
+    for place in range(2):
+        bit = 2 * weight + place + 1
+        number = number + (((triple >> bit)[0] - (value >> bit)[0]) << place)
+    return number
+
+
+def ent_digit(pe, operand, weight: int):
     """Digit ``weight`` of an EN-T recoded operand as a number, from what lies below it: the digits
     there reach up to 2 * (1 + 4 + ...), and a rest above that is carried."""
-    assert pe.digits == "ent"
     value = operand.as_signed() if pe.a.signed else operand
     size = Mux(value < 0, -value, value)[: pe.a.width]
     below = size[: 2 * weight]
@@ -114,6 +124,9 @@ def digit(pe, operand, weight: int):
     last = weight == pe.recoding.n_digits - 1
     number = slice_ if last else Mux(slice_ > 2, slice_ - 4, slice_)
     return Mux(value < 0, -number, number)
+
+
+DIGITS = {"csd": canonical_digit, "ent": ent_digit}
 
 
 def times(number, operand, b_format):
@@ -131,11 +144,11 @@ def product(lines, operand, b_format):
     return Mux(neg, -size, size)
 
 
-def groups(a_format, b_format, *, terms, fault=None):
+def groups(a_format, b_format, *, terms, digits="csd", fault=None):
     """At any time: what the PE within was told to add (as the proof above has it), what it is about
     to be told, and what is left of the group make up what was sent. ``done``: at most one digit is
     left, so that a group takes a cycle per digit."""
-    pe = REGISTRY["opt3"](a_format, b_format)
+    pe = REGISTRY["opt3"](a_format, b_format, digits=digits)
     width, b_width = pe.state_width(terms, 32), b_format.width
 
     def body(m, ports):
@@ -158,7 +171,7 @@ def groups(a_format, b_format, *, terms, fault=None):
                 for weight in range(pe.recoding.n_digits):
                     with m.Case(weight):
                         value = ports.a.word_select(place, a_format.width)
-                        m.d.comb += number.eq(digit(pe, value, weight))
+                        m.d.comb += number.eq(DIGITS[digits](pe, value, weight))
             other = ports.b.word_select(place, b_width)
             held = signals["group_b"].word_select(place, b_width)
             new = new + times(number, other, b_format)
@@ -195,13 +208,16 @@ def groups(a_format, b_format, *, terms, fault=None):
     ],
     ids=str,
 )
-def test_groups_lose_no_digit_and_add_none_twice(a_format, b_format):
-    check(*groups(a_format, b_format, terms=16), mode="induction")
+@pytest.mark.parametrize("digits", DIGITS)
+def test_groups_lose_no_digit_and_add_none_twice(digits, a_format, b_format):
+    check(*groups(a_format, b_format, terms=16, digits=digits), mode="induction")
 
 
 @pytest.mark.parametrize("fault", ["late", "sign"])
-def test_a_wrong_group_is_found(fault):
-    refute(*groups(Format(4), Format(3), terms=8, fault=fault), mode="bmc", depth=4)
+@pytest.mark.parametrize("digits", DIGITS)
+def test_a_wrong_group_is_found(digits, fault):
+    wrong = groups(Format(4), Format(3), terms=8, digits=digits, fault=fault)
+    refute(*wrong, mode="bmc", depth=4)
 
 
 # The drain.

@@ -12,6 +12,7 @@ import pytest
 from matweave.hw import config
 from matweave.hw.emit import verilog
 from matweave.hw.engine import array_choice
+from matweave.hw.pe.serial import RECODINGS
 
 
 def instances(text: str, top: str) -> Counter:
@@ -50,11 +51,11 @@ ARRAYS = {  # array -> (table, multipliers' cells, recoders of A, of B)
 }
 
 
-@pytest.mark.parametrize("pe", ["booth", "ent", "opt1"])
+@pytest.mark.parametrize("pe", ["booth", "ent", "opt1", "opt1 pe.digits=csd"])
 @pytest.mark.parametrize("array", ARRAYS)
 def test_one_recoder_per_lane_of_the_recoded_operand(array, pe):
     table, cells, of_a, of_b = ARRAYS[array]
-    kind = [f"array={{{table}}}", f"pe.kind={pe}"]
+    kind = [f"array={{{table}}}", *f"pe.kind={pe}".split()]
     assert recoders_and_multipliers(*kind) == (of_a, cells)
     assert recoders_and_multipliers(*kind, "pe.encode=b") == (of_b, cells)
 
@@ -67,5 +68,7 @@ def test_the_plain_multiplier_has_none():
 def test_serial_pes_have_recoders_of_their_own_or_none(pe, own):
     """The row's edge has the others'."""
     array = "array={kind='digit_serial', rows=6, columns=5}"
-    found = recoders_and_multipliers(array, f"pe.kind={pe}", preset="tiny_opt4c")
-    assert found == (own * 30, 30)
+    for digits in RECODINGS:
+        changes = [array, f"pe.kind={pe}", f"pe.digits={digits}"]
+        found = recoders_and_multipliers(*changes, preset="tiny_opt4c")
+        assert found == (own * 30, 30)

@@ -9,6 +9,7 @@ from amaranth.sim import Simulator
 
 from matweave.hw.arith import compress
 from matweave.hw.arith.booth import BoothRecoding
+from matweave.hw.arith.csd import CsdRecoding
 from matweave.hw.arith.ent import EntRecoding
 from matweave.hw.arith.recoding import Digit
 from matweave.hw.formats import Format
@@ -18,6 +19,8 @@ INT8, UINT8 = Format(8), Format(8, False)
 
 RECODINGS = {
     "booth": BoothRecoding,
+    "csd": CsdRecoding,
+    "csd-prefix": lambda format: CsdRecoding(format, carry="prefix"),
     "ent": EntRecoding,
     "ent-prefix": lambda format: EntRecoding(format, carry="prefix"),
     "ent-sm": lambda format: EntRecoding(format, form="sign_magnitude"),
@@ -42,6 +45,8 @@ def number(bits, format):
 def golden_digits(recoding, value):
     if isinstance(recoding, BoothRecoding):
         return golden.booth(value, recoding.format).tolist()
+    if isinstance(recoding, CsdRecoding):
+        return golden.csd_pairs(value, recoding.format).tolist()
     form = "sign_magnitude" if recoding.sign_magnitude else "signed"
     return golden.ent(value, recoding.format, form).tolist()
 
@@ -104,7 +109,7 @@ def test_digits_are_the_golden_model_s(name, format):
 
 
 def test_number_of_digits():
-    for recoding in (BoothRecoding, EntRecoding):
+    for recoding in (BoothRecoding, CsdRecoding, EntRecoding):
         assert [recoding(Format(w)).n_digits for w in (2, 3, 8, 15, 16)] == [1, 2, 4, 8, 8]
         assert [recoding(Format(w, False)).n_digits for w in (2, 3, 8, 15, 16)] == [2, 2, 5, 8, 9]
 
@@ -114,7 +119,7 @@ def test_code_widths(format):
     for name, make in RECODINGS.items():
         recoding = make(format)
         recoder = recoding.recoder_class(recoding=recoding)
-        expected = 3 * recoding.n_digits if name == "booth" else format.width + 1
+        expected = format.width + 1 if name.startswith("ent") else 3 * recoding.n_digits
         assert recoding.code_width == len(recoder.o) == expected
 
 
@@ -128,7 +133,7 @@ def test_the_code_of_zero_is_zero(name):
 def test_published_examples():
     """arXiv 2404.11887; most significant digit first there."""
     for name in RECODINGS:
-        if name != "booth":
+        if name.startswith("ent"):
             (_, signed), (_, other) = recoded(RECODINGS[name](INT8), [91, 124])
             assert (signed, other) == ([-1, -1, 2, 1], [0, -1, 0, 2])
             (code, unsigned), _ = recoded(RECODINGS[name](UINT8), [91, 124])
@@ -137,14 +142,15 @@ def test_published_examples():
 
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_bad_values():
-    for recoding in (BoothRecoding, EntRecoding):
+    for recoding in (BoothRecoding, CsdRecoding, EntRecoding):
         for width in (1, 17):
             with pytest.raises(ValueError, match="2 to 16 bits"):
                 recoding(format=Format(width))
     with pytest.raises(ValueError, match="form must be signed or sign_magnitude, not 'plain'"):
         EntRecoding(INT8, form="plain")
-    with pytest.raises(ValueError, match="carry must be ripple or prefix, not 'select'"):
-        EntRecoding(INT8, carry="select")
+    for recoding in (CsdRecoding, EntRecoding):
+        with pytest.raises(ValueError, match="carry must be ripple or prefix, not 'select'"):
+            recoding(INT8, carry="select")
     gc.collect()  # the warning comes when the refused component is collected
 
 
@@ -221,6 +227,15 @@ def test_pitfall_4_final_carry_dropped_is_found(name):
     assert wrong(dropped) == carried
 
 
+def test_canonical_digits_of_examples():
+    """Most significant first: 7 is 8 - 1, 6 is 8 - 2, 10 is 8 + 2, 171 is 256 - 85."""
+    expected = {7: [0, 0, 2, -1], 6: [0, 0, 2, -2], 10: [0, 0, 2, 2], -128: [-2, 0, 0, 0]}
+    for value, (_, digits) in zip(expected, recoded(CsdRecoding(INT8), expected), strict=True):
+        assert digits[::-1] == expected[value]
+    (_, digits), (_, most) = recoded(CsdRecoding(UINT8), [171, 255])
+    assert digits[::-1] == [1, -1, -1, -1, -1] and most[::-1] == [1, 0, 0, 0, -1]
+
+
 def test_pitfall_5_booth_s_lowest_digit_has_a_0_below_it():
     assert recoded(BoothRecoding(INT8), [0b10]) == [(0b001_110, [-2, 1, 0, 0])]
 
@@ -231,7 +246,23 @@ def test_pitfall_5_the_lowest_digit_10_as_plus_two_is_found():
     assert wrong(planted) == [v for v in numbers(INT8) if v % 4 == 2]
 
 
+@pytest.mark.parametrize("format", formats([7, 8]), ids=str)
+def test_a_two_of_the_wrong_sign_is_found(format):
+    """Of canonical digits the bit above a slice decides whether it is 2 or -2."""
+    for digit in range(CsdRecoding(format).n_digits - 1):
+        two, neg = 3 * digit + 1, 3 * digit + 2
+        planted = faulty(
+            CsdRecoding(format),
+            code=lambda operand, code: code ^ (code[two] << neg),  # noqa: B023
+        )
+        twos = [v for v in numbers(format) if abs(golden_digits(planted, v)[digit]) == 2]
+        assert twos and wrong(planted) == twos
+
+
 # Products
+
+READERS = ["booth", "csd", "ent", "ent-sm"]
+"""Of the two ways to carry one will do: codes are the same."""
 
 
 def check_products(recoding, b_format, width, pairs):
@@ -254,14 +285,14 @@ def check_products(recoding, b_format, width, pairs):
 
 
 @pytest.mark.parametrize("b_format", formats(range(2, 5)), ids=str)
-@pytest.mark.parametrize("name, a_format", cases(["booth", "ent", "ent-sm"], range(2, 5)), ids=str)
+@pytest.mark.parametrize("name, a_format", cases(READERS, range(2, 5)), ids=str)
 def test_products_exhaustively(name, a_format, b_format):
     pairs = [(x, y) for x in range(1 << a_format.width) for y in range(1 << b_format.width)]
     check_products(RECODINGS[name](a_format), b_format, a_format.width + b_format.width, pairs)
 
 
 @pytest.mark.parametrize("b_format", formats([8, 16]), ids=str)
-@pytest.mark.parametrize("name, a_format", cases(["booth", "ent", "ent-sm"], [8, 15]), ids=str)
+@pytest.mark.parametrize("name, a_format", cases(READERS, [8, 15]), ids=str)
 def test_products_at_corners(name, a_format, b_format):
     def corners(format):
         low, high = format.min, format.max

@@ -18,6 +18,7 @@ from matweave.hw.array.serial_cell import SerialCell, carry_places
 from matweave.hw.array.serial_drain import SerialDrain
 from matweave.hw.formats import Format
 from matweave.hw.pe import REGISTRY
+from matweave.hw.pe.serial import RECODINGS
 from matweave.sim.cases import case, values
 from matweave.sim.driver import Pause
 from matweave.sim.golden import gemm, recoding
@@ -228,13 +229,11 @@ def opt3(formats=FORMATS[0], **options):
 
 
 def digits_at(pe, weight, operands):
-    if pe.digits == "booth":
-        return recoding.booth(operands, pe.a)[..., weight]
-    return recoding.ent(operands, pe.a, "sign_magnitude")[..., weight]
+    return recoding.SERIAL[pe.digits](operands, pe.a)[..., weight]
 
 
 @pytest.mark.parametrize("formats", FORMATS, ids=str)
-@pytest.mark.parametrize("digits", ["ent", "booth"])
+@pytest.mark.parametrize("digits", RECODINGS)
 @pytest.mark.parametrize("paused", [False, True], ids=["free", "paused"])
 def test_groups_take_a_cycle_per_nonzero_digit(formats, digits, paused, seed):
     """Random groups of any weight, one after another without a gap, some of them behind a shift; a
@@ -326,6 +325,7 @@ LONG = {
     for name, pe, changes in (
         ("opt4c", "opt4c", []),
         ("opt4e", "opt4e", ["array.rows=5", "array.share=2"]),
+        ("ent", "opt4e", ["pe.digits=ent", "array.rows=3", "array.share=1", "b=uint8"]),
         ("opt2", "opt2", []),
         ("opt3", "opt3", ["array.share=2", "array.rows=5"]),
         ("groups", "opt3", ["array.synchronise=barrier", "a=uint7", "b=int12", "pe.digits=booth"]),

@@ -1,5 +1,7 @@
 """Rung 1: recoded operands are what they were, and as sparse as published."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ CODES = {  # digits, radix, digit set
         {-2, -1, 0, 1, 2},
     ),
     "csd": (recoding.csd, 2, {-1, 0, 1}),
+    "csd pairs": (recoding.csd_pairs, 4, {-2, -1, 0, 1, 2}),
     "bits": (recoding.bit_serial, 2, {0, 1}),
     "bits sign-magnitude": (
         lambda values, format: recoding.bit_serial(values, format, "sign_magnitude"),
@@ -52,6 +55,44 @@ def test_canonical_digits_have_no_nonzero_neighbours(format):
     assert not (digits[..., 1:] * digits[..., :-1]).any()
 
 
+@functools.cache
+def fewest(count: int, digits: tuple, radix: int) -> dict:
+    """By dynamic programming: the fewest nonzero digits of every number that has ``count``."""
+    found = {0: 0}
+    for _ in range(count):  # another digit below those there are
+        longer = {}
+        for number, weight in found.items():
+            for digit in digits:
+                value, now = radix * number + digit, weight + (digit != 0)
+                longer[value] = min(now, longer.get(value, now))
+        found = longer
+    return found
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=str)
+def test_pairs_of_canonical_digits_have_minimal_weight(format):
+    """Of all strings of radix-4 digits -2 to 2, longer ones too, none has fewer nonzero digits; nor
+    of binary signed digits."""
+    digits = recoding.csd_pairs(numbers(format), format)
+    weights = np.count_nonzero(digits, axis=-1).tolist()
+    n_digits = digits.shape[-1]
+    for count in (n_digits, n_digits + 1):
+        least = fewest(count, (-2, -1, 0, 1, 2), 4)
+        assert weights == [least[value] for value in numbers(format).tolist()]
+    least = fewest(2 * n_digits, (-1, 0, 1), 2)
+    assert weights == [least[value] for value in numbers(format).tolist()]
+
+
+def test_other_digits_are_more():
+    """What the test above would say of them."""
+    format = Format(8)
+    least = fewest(4, (-2, -1, 0, 1, 2), 4)
+    for digits_of in (recoding.booth, recoding.SERIAL["ent"]):
+        weights = np.count_nonzero(digits_of(numbers(format), format), axis=-1)
+        more = weights - [least[value] for value in numbers(format).tolist()]
+        assert more.min() == 0 < more.max()
+
+
 def test_published_examples():
     for value, digits in ((91, [1, 2, -1, -1]), (124, [2, 0, -1, 0])):  # arXiv 2404.11887
         assert recoding.ent(value, Format(8)).tolist() == digits[::-1]
@@ -77,6 +118,7 @@ def gaussian(sigma, format):
         ("ent", [3.000, 1.953, 2.344, 2.559, 2.778]),
         ("booth", [3.000, 1.925, 2.294, 2.530, 2.769]),
         ("csd", [2.777, 1.731, 2.063, 2.259, 2.500]),
+        ("csd pairs", [2.777, 1.731, 2.063, 2.259, 2.500]),
         ("bits", [4.00, 3.93, 3.98, 3.99, 4.00]),
         ("bits sign-magnitude", [3.50, 1.89, 2.34, 2.62, 2.97]),
     ],
@@ -87,3 +129,16 @@ def test_average_nonzero_digits_of_int8(code, published):
     means = [recoding.mean_nonzero(digits)]
     means += [recoding.mean_nonzero(digits, gaussian(sigma, format)) for sigma in (10, 20, 30, 50)]
     assert means == pytest.approx(published, abs=0.005)
+
+
+def test_densities_that_serial_engines_are_asked_for():
+    """At most these nonzero digits per int8 operand at sigma 10 to 50: EN-T has more at 40."""
+    format, most = Format(8), {10: 1.77, 20: 2.12, 30: 2.34, 40: 2.48, 50: 2.61}
+    missed = {
+        (name, sigma)
+        for name, digits_of in recoding.SERIAL.items()
+        for sigma, bound in most.items()
+        if recoding.mean_nonzero(digits_of(numbers(format), format), gaussian(sigma, format))
+        > bound
+    }
+    assert missed == {("ent", 40), *(("booth", sigma) for sigma in most)}

@@ -22,6 +22,8 @@ PIPELINES = {
     "opt4c_barrier": ("tiny_opt4c", ["array.synchronise=barrier", "a=int7"]),
     "opt2": ("tiny_opt2", ["a=uint5"]),
     "opt3_barrier": ("tiny_opt3", ["array.synchronise=barrier", "array.rows=5", "a=uint7"]),
+    "opt3_ent": ("tiny_opt3", ["pe.digits=ent", "array.rows=2"]),
+    "opt4c_ent": ("tiny_opt4c", ["pe.digits=ent", "a=int9"]),
     "opt3_booth": ("tiny_opt3", ["pe.digits=booth", "array.share=1", "a=int5"]),
     "ws_wide": ("tiny_ws", ["array.columns=5", "array.tile_columns=2", "array.tile_rows=1"]),
 }

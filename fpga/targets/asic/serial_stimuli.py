@@ -62,7 +62,7 @@ class _Timeline:
         self.b_numbers = gaussian(rng, pe.b, (PASSES, STREAMS, k, columns))
         plan = [
             [[_steps(pe, digits) for digits in row] for row in stream]
-            for stream in _digits(pe, self.a)
+            for stream in recoding.SERIAL[pe.digits](self.a, pe.a)
         ]
         lengths = np.array([[max(len(r.shift) for r in s) for s in p] for p in plan])
         # A row ends in every cycle, and its last digits are not its first: due comes before them.
@@ -118,12 +118,6 @@ def check(pe) -> None:
     """A :class:`UserError` if there is no stimulus for the PE."""
     if pe.group:
         raise UserError("power is not estimated of PEs that search groups of operands themselves")
-
-
-def _digits(pe, a: np.ndarray) -> np.ndarray:
-    if pe.digits == "booth":
-        return recoding.booth(a, pe.a)
-    return recoding.ent(a, pe.a, "sign_magnitude")
 
 
 def _later(values: np.ndarray, cycles: int) -> np.ndarray:
