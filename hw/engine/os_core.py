@@ -14,6 +14,7 @@ of a tile is issued only when the row queue has room for the tile.
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
+from amaranth.utils import exact_log2
 
 from ..cells import shared
 from ..cost import power_of_two
@@ -80,7 +81,7 @@ class OutputStationaryCore(wiring.Component):
         a_here = Signal()
         b_here = Signal()
         a_free = Signal()
-        room = self._room(m, queue, rows.size)
+        room = self._room(m, queue, rows)
         m.d.comb += [
             a_head.eq(a_base + blocks.index),
             a_buffer.r_addr.eq(a_head),
@@ -133,14 +134,15 @@ class OutputStationaryCore(wiring.Component):
         ]
         return m
 
-    def _room(self, m, queue, size):
-        """Whether a tile of ``size`` rows may end now: the queue has room for it beside what is
-        reserved, and the array has given the tile before."""
+    def _room(self, m, queue, tile):
+        """Whether the ``tile`` (a step of the rows) may end now: the queue has room for it beside
+        what is reserved, and the array has given the tile before."""
         rows = self.shape.geometry.m
         reserved = Signal(range(self.queue_depth + 1), name="reserved")
         popped = queue.o_valid & queue.o_ready
-        m.d.sync += reserved.eq(reserved + Mux(self.tile, size, 0) - popped)
-        room = reserved + size <= self.queue_depth
+        m.d.sync += reserved.eq(reserved + Mux(self.tile, tile.size, 0) - popped)
+        # Its last row has a place below the depth, a power of two: that bit alone says so.
+        room = ~(reserved + tile.top)[exact_log2(self.queue_depth)]
         if rows == 1:
             return room
         # The array gives a tile in as many cycles as it has rows.
@@ -170,7 +172,8 @@ class OutputStationaryCore(wiring.Component):
         ready = expecting(m, name, self.start, push, blocks, outer)
         tail, taken = level, level + push
         if freed is not None:
-            ready, taken = ready & (level != depth), level + push - freed
+            # ``depth`` is a power of two: full is the top bit alone.
+            ready, taken = ready & ~level[-1], level + push - freed
             tail = Signal(range(depth), name=f"{name}_tail", reset_less=True)
             m.d.sync += tail.eq(Mux(self.start, 0, tail + push))
         m.d.sync += level.eq(Mux(self.start, 0, taken))

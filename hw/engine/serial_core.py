@@ -153,7 +153,7 @@ class DigitSerialCore(wiring.Component):
             array.take_slot.eq(slot),
             array.take.eq(
                 Array(Mux(slot, late, early) for early, late in zip(*ready, strict=True))[row]
-                & (waiting != self.queue_depth)
+                & ~waiting[-1]  # the depth is a power of two
             ),
             last.eq(row == panels.top),
             self.tile.eq(array.take & last),

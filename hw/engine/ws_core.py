@@ -91,7 +91,8 @@ class WeightStationaryCore(wiring.Component):
             # Never more were used than are there.
             a_here.eq((a_level != a_head) | a_push),
             b_here.eq((loaded != 0) | filled),
-            room.eq(~blocks.last | (reserved != self.queue_depth)),
+            # The depth is a power of two: full is the top bit alone.
+            room.eq(~blocks.last | ~reserved[-1]),
             issue.eq(running & a_here & b_here & room),
             self.tile.eq(issue & rows.last),
             self.stall_a.eq(running & ~a_here),
