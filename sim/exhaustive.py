@@ -17,7 +17,7 @@ from matweave.hw.emit import verilog
 from matweave.hw.formats import Format
 from matweave.hw.pe.base import recode
 
-from . import cache, toolchain, verilate
+from . import cache, sliced, toolchain, verilate
 
 TIMEOUT = 3600
 
@@ -113,6 +113,14 @@ def check(
     output = toolchain.run([program], timeout=TIMEOUT, what="exhaustive simulation")
     count, wrong = map(int, output.split())
     return count, wrong
+
+
+def check_wide(
+    kind: str, a: Format, b: Format, progress: Callable[[str], None] = lambda _: None
+) -> tuple[int, int]:
+    """The same for one pair of formats, ``b`` of at least 10 bits, through the synthesised gates."""
+    progress(f"all products of {kind}, {a} × {b}")
+    return sliced.check(verilog(Products(kind, [(a, b)]), "products"), "products", a, b, "o_0")
 
 
 def _program(text: str, main: str) -> Path:

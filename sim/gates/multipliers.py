@@ -1,26 +1,60 @@
 """All products of all formats."""
 
+import numpy as np
+
+from matweave.hw import config as configuration
 from matweave.hw.catalog import pes
 from matweave.hw.formats import Format
 
 from .registry import Context, Measured, gate
 
+SIGNS = [(True, True), (True, False), (False, True), (False, False)]
 
-@gate("multipliers", "multipliers and PEs exhaustive", "all formats to 8 bits, and 16 × 16 bits")
+
+@gate(
+    "multipliers",
+    "multipliers and PEs exhaustive",
+    "all formats to 8 bits, and 16 × 16 bits; digit-serial: 8 × 8 bits, through the engine",
+)
 def multipliers(context: Context) -> Measured:
-    """Every PE: all values of all pairs of formats of 2 to 8 bits, then of 16 × 16 bits."""
-    from .. import exhaustive
-
+    """All values of both operands, signed and unsigned."""
     total = wrong = 0
     parts = []
-    for kind in pes():
-        work = [exhaustive.narrow(context.of(8, 3))]
-        if not context.quick:
-            work.append([(Format(16, signed), Format(16, signed)) for signed in (True, False)])
-        for pairs in work:
-            count, bad = exhaustive.check(kind, pairs, context.say)
-            total += count
-            wrong += bad
-            parts.append(f"{kind}: {len(pairs)} pairs of formats")
+    for kind, facts in pes().items():
+        work = _serial(kind, context) if facts.arrays else _parallel(kind, context)
+        tried = 0
+        for pairs, count, bad in work:
+            tried, total, wrong = tried + pairs, total + count, wrong + bad
+        parts.append(f"{kind}: {tried} pairs of formats")
     figure = f"{total:,} products, {wrong} wrong"
     return Measured(figure, wrong == 0, "; ".join(parts))
+
+
+def _parallel(kind: str, context: Context):
+    """(Pairs of formats, products, wrong ones): the PE's own encoder, product and resolver."""
+    from .. import exhaustive
+
+    narrow = exhaustive.narrow(context.of(8, 3))
+    yield len(narrow), *exhaustive.check(kind, narrow, context.say)
+    for a, b in SIGNS if not context.quick else []:
+        yield 1, *exhaustive.check_wide(kind, Format(16, a), Format(16, b), context.say)
+
+
+def _serial(kind: str, context: Context):
+    """The same for PEs that take digits: every operand of A times every one of B, as one outer
+    product on an engine."""
+    from ..native import Engine
+
+    width = context.of(8, 3)
+    for signs in SIGNS:
+        a, b = (Format(width, signed) for signed in signs)
+        size = 1 << width
+        config = configuration.load(
+            f"tiny_{kind}",
+            [f"a={a}", f"b={b}", f"limits={{m={size},n={size},k=1}}", "output.mode=raw"],
+        )
+        context.say(f"all products of {kind}, {a} × {b}")
+        values = [np.arange(format.min, format.max + 1) for format in (a, b)]
+        with Engine(config) as engine:
+            c = engine.gemm(values[0][:, None], values[1][None, :]).c
+        yield 1, c.size, int(np.count_nonzero(c != np.multiply.outer(*values)))
