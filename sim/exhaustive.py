@@ -118,7 +118,7 @@ def check(
 def check_wide(
     kind: str, a: Format, b: Format, progress: Callable[[str], None] = lambda _: None
 ) -> tuple[int, int]:
-    """The same for one pair of formats, ``b`` of at least 10 bits, through the synthesised gates."""
+    """The same for one pair of formats (``b`` of at least 10 bits), by the synthesised gates."""
     progress(f"all products of {kind}, {a} × {b}")
     return sliced.check(verilog(Products(kind, [(a, b)]), "products"), "products", a, b, "o_0")
 
