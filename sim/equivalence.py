@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from matweave.hw.config import GemmConfig
 
 from .harness import payload
-from .mutation import Mutation, Report
+from .mutation import Mutation, Report, stopped
 from .nets import GATES, OUTPUTS, ROM_PORTS, Nets, gate, next_state
 from .toolchain import ToolError
 
@@ -52,11 +52,6 @@ class Verdict:
     equivalent: bool
     how: str
     killed: bool = False
-
-
-def stopped(mutation: Mutation) -> bool:
-    """Whether the fault is a flip-flop without a clock, which keeps its state."""
-    return mutation.port == "C" and mutation.mode.startswith("const")
 
 
 def classify(

@@ -61,6 +61,11 @@ class Mutation:
         return f"{self.number}: {self.mode} at {self.cell}.{self.port}[{self.bit}] ({self.where})"
 
 
+def stopped(mutation: Mutation) -> bool:
+    """Whether the fault is a flip-flop without a clock, which keeps its state."""
+    return mutation.port == "C" and mutation.mode.startswith("const")
+
+
 @dataclass(frozen=True)
 class Mutants:
     """A netlist with all its mutants."""

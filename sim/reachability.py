@@ -87,7 +87,7 @@ class Checker:
         """Whether it is proved, within about ``seconds``, that states may differ and nobody sees
         it: that tags (:mod:`.taint`) of the fault never get to an output or a memory. Flip-flops
         have none until a trace to one is found."""
-        if not self.model.modelled(mutation) or self.model.early(mutation):
+        if not self.model.modelled(mutation):
             return False
         mutation, tags = self.model.at_buffer(mutation), {}
         until = time.monotonic() + seconds

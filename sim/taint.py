@@ -9,7 +9,7 @@ ASPLOS 2009.
 """
 
 from .harness import payload
-from .mutation import Mutation
+from .mutation import Mutation, stopped
 from .nets import GATES, OUTPUTS, gate, next_state
 
 
@@ -58,6 +58,7 @@ class Taint:
         self._model, self._nets, self._t = model, model.nets, model.terms
         self._mutation = mutation
         self._tagged = Tagged(self._t)
+        self._lost = False
         self._tags = {self._nets.output(name): tag for name, tag in tags.items()}
         self._spread()
 
@@ -72,9 +73,9 @@ class Taint:
             ):
                 continue
             bit = self._nets.output(name)
-            state = self._model.values[bit], self._state_tag(name)
+            state = self._model.values[bit], self._own.get(name, self._t.false)
             tag = next_state(self._tagged, cell["type"], ports, state)[1]
-            if name == self._mutation.cell and self._mutation.port == "C":  # it keeps its state
+            if name == self._mutation.cell and stopped(self._mutation):
                 moved = self._t.differ(self._model.following(name), state[0])
                 tag = self._t.either(moved, state[1])
             if tag != self._t.false:
@@ -83,6 +84,8 @@ class Taint:
 
     def seen(self):
         """Whether outputs (payload while it is valid) or what memories get may differ."""
+        if self._lost:
+            return self._t.true
         found = []
         for name, bits in self._nets.outputs.items():
             valid = payload(name)
@@ -102,10 +105,6 @@ class Taint:
 
     def _pair(self, bit):
         return self._model.values[bit], self._tags.get(bit, self._t.false)
-
-    def _state_tag(self, name):
-        """Of what a flip-flop has, not of what others see of it."""
-        return self._own.get(name, self._t.false)
 
     def _ports(self, name) -> dict:
         """Pairs at the input ports, the fault's included."""
@@ -139,16 +138,38 @@ class Taint:
             for name in self._nets.flops
             if self._nets.output(name) in self._tags
         }
-        behind = self._mutation.port in OUTPUTS
-        if behind and cells[at]["type"] not in GATES:  # of a flip-flop or a memory
+        if self._model.early(self._mutation):
+            self._fall()
+            return
+        if self._mutation.port in OUTPUTS and cells[at]["type"] not in GATES:
             bit = cells[at]["connections"][self._mutation.port][self._mutation.bit]
             self._tags[bit] = self._faulty(self._pair(bit))[1]
+        self._settle()
+
+    def _settle(self) -> None:
+        cells, at = self._nets.cells, self._mutation.cell
         for name in self._nets.order:
             bits = cells[name]["connections"].values()
             if name != at and not any(self._tags.get(bit[0]) for bit in bits):
                 continue
             pair = gate(self._tagged, cells[name]["type"], self._ports(name))
-            if name == at and behind:
+            if name == at and self._mutation.port in OUTPUTS:
                 pair = self._faulty(pair)
             if pair[1] != self._t.false:
                 self._tags[self._nets.output(name)] = pair[1]
+
+    def _fall(self) -> None:
+        """Others see a flip-flop's next state, which it takes half a cycle before them."""
+        name = self._mutation.cell
+        bit = self._nets.output(name)
+        self._tags.pop(bit, None)
+        self._settle()
+        kind = self._nets.cells[name]["type"]
+        state = self._model.state(name), self._own.get(name, self._t.false)
+        moved = self._t.differ(self._model.following(name), state[0])
+        before = next_state(self._tagged, kind, self._ports(name), state)[1]
+        self._tags[bit] = self._t.either(before, moved)
+        self._settle()
+        # What it takes must not depend on what is seen of it.
+        after = next_state(self._tagged, kind, self._ports(name), state)[1]
+        self._lost = after != before

@@ -36,6 +36,7 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from jobs.beyond(config, seed)
     yield from jobs.busy(config, seed)
     yield from register_port.bounds(config)
+    yield from register_port.late_data(config)
     yield from register_port.storms(config, seed)
     yield from jobs.watched(config, seed)
     yield from jobs.full(config, seed)

@@ -124,6 +124,23 @@ def errors(config: GemmConfig) -> Iterator[Step]:
         )
 
 
+def late_data(config: GemmConfig) -> Iterator[Step]:
+    """Writes that are to clear no error, after data that would; addresses come before data."""
+    base = tables(config.limits.n)
+    mode = 0 if config.output.mode == "requantized" else 4
+    ones = [write(Register[name], 1) for name in "MNK"]
+    start = write(Register.CONTROL, Control.START)
+    errors = [
+        *[write(Register.M, 0), start, *ones, write(Register.MODE, mode), start],
+        *[write(Register.MODE, 4 - mode), start, start, write(base["shift"], 63)],
+        write(Register.SHIFT, 63),
+    ]
+    for seed in range(24):
+        nothing = [write(Register.ZERO_POINT, 15), write(Register.ERROR, 0), *state()] * 4
+        yield access(*errors, *nothing, setting=Setting(delays=True, seed=seed))
+        yield access(flush(Register.CONTROL, Control.SOFT_RESET), write(Register.ERROR, 15))
+
+
 def bounds(config: GemmConfig) -> Iterator[Step]:
     """Every bit of what makes a register's value legal."""
     base = tables(config.limits.n)
