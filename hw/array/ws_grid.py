@@ -54,7 +54,7 @@ class WeightColumn(wiring.Component):
 
     def __init__(self, *, pe: Pe, depth: int, width: int):
         self.pe, self.depth, self.width = pe, depth, width
-        state = pe.words * width
+        state = pe.state_bits(width)
         super().__init__(
             {
                 "a": In(depth * pe.inner_width("a")),
@@ -106,7 +106,7 @@ class WsGrid(wiring.Component):
             ("a", rows * pe.inner_width("a")),
             ("control", 2 * tiles(rows, tile_rows) + rows),
             ("w", columns * pe.inner_width("b")),
-            ("sum", columns * pe.words * width),
+            ("sum", columns * pe.state_bits(width)),
         ):
             ports |= {f"{name}_i": In(bits), f"{name}_o": Out(bits)}
         super().__init__(ports)
@@ -118,7 +118,7 @@ class WsGrid(wiring.Component):
 
     def _tile(self):
         m = Module()
-        pe, state = self.pe, self.pe.words * self.width
+        pe, state = self.pe, self.pe.state_bits(self.width)
         sums = []
         for column in range(self.columns):
             m.submodules[f"column_{column}"] = part = shared(
@@ -147,7 +147,7 @@ class WsGrid(wiring.Component):
 
     def _blocks(self):
         m = Module()
-        pe, state = self.pe, self.pe.words * self.width
+        pe, state = self.pe, self.pe.state_bits(self.width)
         row_chunks = chunks(self.rows, self.tile_rows)
         column_chunks = chunks(self.columns, self.tile_columns)
         blocks = {}

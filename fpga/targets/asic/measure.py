@@ -33,13 +33,14 @@ class OnePe(wiring.Component):
     enable: as in the arrays, operands are zero where there are none."""
 
     def __init__(self, *, pe, depth: int = 1, width: int = 32):
-        self.pe, self.depth, self.width = pe, depth, width
+        self.pe = pe = pe.summing(depth)
+        self.depth, self.width = depth, width
         super().__init__(
             {
                 "a": In(depth * pe.inner_width("a")),
                 "b": In(depth * pe.inner_width("b")),
                 "first": In(1),
-                "o": Out(pe.words * width),
+                "o": Out(pe.state_bits(width)),
             }
         )
 
