@@ -2,7 +2,8 @@
 
 Every figure is a ratio to the plain multiplier in the same array: the best of Yosys's default and
 Booth multipliers and of its carry-save sums, same flows, same run. int8 x int8, accumulators of 32
-bits where the PE holds them. With ``--markdown`` the table goes into a page, at its marks.
+bits where the PE holds them. With ``--markdown`` the table goes into a page, at its marks, or at
+those of a ``--section``, so that one page holds several sides and libraries.
 """
 
 import datetime
@@ -42,7 +43,11 @@ ENT = {16: 1.087, 32: 1.122, 64: 1.110}
 OPT = {"os": 1.27, "ws": 1.27, "cube": 1.28, "tree": 1.56, "matrix": 1.44}
 """OPT1 and OPT2 against plain, by array."""
 
-MARKS = ("<!-- area: made by the command below -->", "<!-- end of area -->")
+
+def marks(section: str) -> tuple[str, str]:
+    """Begin and end of a run's place in the page, which may have one for each of several runs."""
+    name = f"area {section}".strip()
+    return f"<!-- {name}: made by the command below -->", f"<!-- end of {name} -->"
 
 
 def sizes(pattern: str, side: int) -> list[str]:
@@ -209,6 +214,7 @@ def main() -> int:
     parser.add_argument("--power", action="store_true", help="energy per MAC too")
     parser.add_argument("--flat", action="store_true", help="no blocks: for cross-checking")
     parser.add_argument("--markdown", type=Path, help="put the table into this page")
+    parser.add_argument("--section", default="", help="which of the page's marks, for several runs")
     options = parser.parse_args()
     if options.side < 4 or options.side % 2:
         parser.error("--side must be even and at least 4")
@@ -221,7 +227,8 @@ def main() -> int:
     rows = measure(options, progress)
     if options.markdown and rows:
         lines = markdown(rows, single, common.provenance(), common.command("area"))
-        common.insert(options.markdown, "Area", MARKS, lines)
+        heading = f"Area {options.section}".strip()
+        common.insert(options.markdown, heading, marks(options.section), lines)
     judged = [*bars(rows), *one_pe.bars(single)]
     return common.report("area", [*single, *rows], judged, as_json=options.json)
 
