@@ -7,10 +7,12 @@ those of a ``--section``, so that one page holds several sides and libraries.
 """
 
 import datetime
+import itertools
 import sys
 from pathlib import Path
 
 import common
+import extrapolate
 import one_pe
 import power_tables
 
@@ -66,18 +68,19 @@ def measure(options, progress) -> list[dict]:
 
     library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
     rows = []
-    for array in options.arrays:
+    for array, side in itertools.product(options.arrays, options.side):
         preset, pattern, registers = ARRAYS[array]
-        own = [*sizes(pattern, options.side), "accumulator.width=32"]
+        own = [*sizes(pattern, side), "accumulator.width=32"]
         own += options.set if array in ("os", "ws") else []
         plain = [config.load(preset, [*own, *each.split()]) for each in registers]
+        known = {}
         for pe in options.pes:
             kind, *settings = pe.split(",")
             wanted = [f"pe.kind={kind}", *(f"pe.{each}" for each in settings)]
             if kind in one_pe.SERIAL:
                 if array != "os":
                     continue
-                sides = f"{{kind='digit_serial',rows={options.side},columns={options.side}}}"
+                sides = f"{{kind='digit_serial',rows={side},columns={side}}}"
                 wanted += [f"array={sides}", "limits.n=64"]
             try:
                 chosen = [
@@ -94,37 +97,45 @@ def measure(options, progress) -> list[dict]:
                 library,
                 points=options.points,
                 flat=options.flat,
+                plain_flows=options.plain_flows,
+                known=known,
                 with_power=options.power and power_tables.known(kind),
                 progress=progress,
             )
-            rows.append(
-                common.row(
-                    {"array": array, "pe": pe, "side": options.side, "hash": found["hash"]},
-                    registers_at=_placed(found["array_table"]),
-                    plain_registers_at=_placed(found["baseline_array_table"]),
-                    cycles_per_mac=found["cycles_per_mac"],
-                    flow=found["flow"],
-                    area=found["area_um2"],
-                    **found["parts_um2"],
-                    ns=found["critical_ns"],
-                    gmac_s_mm2=found["gmac_s_mm2"],
-                    area_ratio=found["ratio"]["area"],
-                    ns_ratio=found["ratio"]["critical"],
-                    per_area=found["ratio"]["gmac_s_mm2"],
-                    plain_flow=found["baseline"]["flow"],
-                    default=found["baselines"]["default"]["gmac_s_mm2"],
-                    booth=found["baselines"]["booth"]["gmac_s_mm2"],
-                    adder_tree=found["baselines"]["default-adder-tree"]["gmac_s_mm2"],
-                    library=library.name,
-                    timing=found["timing"],
-                    own_ns=found["own_critical_ns"],
-                    **power_tables.of_array(found),
-                )
-            )
+            rows.append(_row(array, pe, side, found, library))
             row = rows[-1]
-            print(f"area: {array} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
+            print(f"area: {array} {side} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
                   f"x {row['per_area']:.3f}", file=sys.stderr, flush=True)  # fmt: skip
     return rows
+
+
+def _row(array: str, pe: str, side: int, found: dict, library) -> dict:
+    ratio, plain = found["ratio"], found["baseline"]
+    multipliers = {key: each["gmac_s_mm2"] for key, each in found["baselines"].items()}
+    return common.row(
+        {"array": array, "pe": pe, "side": side, "hash": found["hash"]},
+        registers_at=_placed(found["array_table"]),
+        plain_registers_at=_placed(found["baseline_array_table"]),
+        cycles_per_mac=found["cycles_per_mac"],
+        flow=found["flow"],
+        area=found["area_um2"],
+        **found["parts_um2"],
+        ns=found["critical_ns"],
+        gmac_s_mm2=found["gmac_s_mm2"],
+        area_ratio=ratio["area"],
+        ns_ratio=ratio["critical"],
+        per_area=ratio["gmac_s_mm2"],
+        plain_flow=plain["flow"],
+        plain_area=plain["area_um2"],
+        plain_ns=plain["critical_ns"],
+        default=multipliers.get("default"),
+        booth=multipliers.get("booth"),
+        adder_tree=multipliers.get("default-adder-tree"),
+        library=library.name,
+        timing=found["timing"],
+        own_ns=found["own_critical_ns"],
+        **power_tables.of_array(found),
+    )
 
 
 def _placed(table: dict) -> str:
@@ -145,16 +156,18 @@ def bars(rows: list[dict]) -> list[common.Bar]:
         # The published figures are averages over all five.
         if set(ent) == set(ARRAYS) and side in ENT:
             mean = sum(ent.values()) / len(ent)
-            name = f"EN-T, mean of {len(ent)} arrays, {side} x {side}"
+            name = f"EN-T, mean of {len(ent)} arrays, {_size(rows, side)}"
             found.append(common.Bar(name, mean, ">=", ENT[side]))
-    for array, bound in OPT.items():
-        opt = [
-            row["per_area"]
-            for row in rows
-            if row["config"]["array"] == array and row["config"]["pe"].split(",")[0] == "opt1"
-        ]
-        if opt:
-            found.append(common.Bar(f"OPT1, {array}", max(opt), ">=", bound))
+        for array, bound in OPT.items():
+            opt = [
+                row["per_area"]
+                for row in rows
+                if (row["config"]["array"], row["config"]["side"]) == (array, side)
+                and row["config"]["pe"].split(",")[0] == "opt1"
+            ]
+            if opt:
+                name = f"OPT1, {array}, {_size(rows, side)}"
+                found.append(common.Bar(name, max(opt), ">=", bound))
     for pe, bound in SERIAL_BARS.items():
         serial = [row["per_area"] for row in rows if row["config"]["pe"].split(",")[0] == pe]
         if serial:
@@ -163,10 +176,17 @@ def bars(rows: list[dict]) -> list[common.Bar]:
     return found
 
 
+def _size(rows: list[dict], side: int) -> str:
+    guessed = any(
+        row["config"]["side"] == side and "extrapolated_from" in row["config"] for row in rows
+    )
+    return f"{side} x {side}" + " (extrapolated)" * guessed
+
+
 def markdown(rows: list[dict], single: list[dict], about: dict, command: str) -> list[str]:
     """Lines of the section for docs/benchmarks.md."""
     heads = (
-        "array", "PE", "registers at", "cycles/MAC", "flow", "area µm²", "recoders", "PEs",
+        "array", "PE", "side", "registers at", "cycles/MAC", "flow", "area µm²", "recoders", "PEs",
         "registers", "drain", "ns", "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**",
         "plain: default", "booth", "adder tree",
     )  # fmt: skip
@@ -174,22 +194,26 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
         f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
         f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, timing by "
         f"{rows[0]['timing']}, "
-        f"Amaranth {about['tools']['amaranth']}; {rows[0]['config']['side']} × "
-        f"{rows[0]['config']['side']} int8 multipliers. Ratios (×) are to the best plain "
-        "multiplier of the same array, whose GMAC/s/mm² by each of Yosys's multipliers stand last.",
+        f"Amaranth {about['tools']['amaranth']}; side × side int8 multipliers. Ratios (×) are to "
+        "the best plain multiplier of the same array, whose GMAC/s/mm² by each of Yosys's "
+        "multipliers stand last.",
         "",
         "| " + " | ".join(heads) + " |",
-        "|---|---|---|--:|---|" + "--:|" * (len(heads) - 5),
+        "|---|---|--:|---|--:|---|" + "--:|" * (len(heads) - 6),
     ]
     for row in rows:
         ratios = [f"{row[key]:.3f}" for key in ("area_ratio", "ns_ratio", "per_area")]
-        cells = [row["config"]["array"], f"`{row['config']['pe']}`", row["registers_at"]]
+        guessed = " (extrapolated)" * ("extrapolated_from" in row["config"])
+        cells = [row["config"]["array"], f"`{row['config']['pe']}`"]
+        cells += [f"{row['config']['side']}{guessed}", row["registers_at"]]
         cells += [f"{row['cycles_per_mac']:.3g}", row["flow"]]
         cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
         cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
         cells += [*ratios[:2], f"**{ratios[2]}**"]
-        cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
+        plain = (row.get(key) for key in ("default", "booth", "adder_tree"))
+        cells += ["" if each is None else f"{each:.1f}" for each in plain]
         lines.append("| " + " | ".join(cells) + " |")
+    lines += extrapolate.checks(rows)
     lines += ["", *one_pe.markdown(single), *power_tables.markdown(rows, single)]
     return [*lines, *common.verdicts([*bars(rows), *one_pe.bars(single)])]
 
@@ -204,7 +228,13 @@ def variants() -> list[str]:
 def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--liberty", type=Path, help="standard cells; without: generic gates")
-    parser.add_argument("--side", type=int, default=8, help="side * side multipliers, 4 or more")
+    parser.add_argument("--side", type=int, nargs="+", default=[8], help="side * side multipliers")
+    parser.add_argument(
+        "--extrapolate", type=int, nargs="+", default=[], help="further sides, from those measured"
+    )
+    parser.add_argument(
+        "--plain-flows", nargs="+", default=[], help="of the plain multiplier; default: all"
+    )
     parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=list(ARRAYS))
     parser.add_argument(
         "--pes", nargs="+", default=None, help="as booth or booth,encode=b; default: all"
@@ -216,7 +246,7 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, help="put the table into this page")
     parser.add_argument("--section", default="", help="which of the page's marks, for several runs")
     options = parser.parse_args()
-    if options.side < 4 or options.side % 2:
+    if any(side < 4 or side % 2 for side in options.side):
         parser.error("--side must be even and at least 4")
     options.pes = options.pes or variants()
 
@@ -225,6 +255,7 @@ def main() -> int:
 
     single = one_pe.measure(options)
     rows = measure(options, progress)
+    rows += extrapolate.beyond(rows, options.extrapolate)
     if options.markdown and rows:
         lines = markdown(rows, single, common.provenance(), common.command("area"))
         heading = f"Area {options.section}".strip()

@@ -70,7 +70,7 @@ def test_steps_go_up_and_down_through_all_bits(digits):
     carries = pe.carries(width)
     assert carries < width - GUARD and pe.state_bits(width) == width + carries
     m = Module()
-    products, state = Signal(signed(16)), Signal(pe.state_bits(width))
+    state = Signal(pe.state_bits(width))
     m.submodules.add = add = AddRedundant(width=width, carries=carries, i_width=carries + GUARD)
     pair = Signal(2 * (carries + GUARD))
     m.d.comb += [add.i.eq(pair), add.c.eq(state)]
