@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 from ..pe.base import Pe
 from .grid import chain, chunks, tiles
+from .skew import delayed
 
 
 class WeightRegisters(wiring.Component):
@@ -49,11 +50,12 @@ class WeightColumn(wiring.Component):
     but for the weights, all products and ``c`` in one sum.
 
     Ports: ``a`` (depth operands or codes), ``bank``; ``w`` (one weight or code), ``en`` (which of
-    the depth takes it), ``write_bank``; ``c`` and ``o`` (states).
+    the depth takes it), ``write_bank``; ``c`` and ``o`` (states). ``early``: both banks come a
+    cycle before the rest, to registers of the column's own: one for all columns would choose late.
     """
 
-    def __init__(self, *, pe: Pe, depth: int, width: int):
-        self.pe, self.depth, self.width = pe, depth, width
+    def __init__(self, *, pe: Pe, depth: int, width: int, early: bool = False):
+        self.pe, self.depth, self.width, self.early = pe, depth, width, early
         state = pe.state_bits(width)
         super().__init__(
             {
@@ -75,11 +77,12 @@ class WeightColumn(wiring.Component):
         m.submodules.dot = dot = shared(
             self.pe.dot_class, pe=self.pe, depth=self.depth, width=self.width
         )
+        banks = Cat(self.bank, self.write_bank)
+        banks = delayed(m, "bank_stage", banks, int(self.early), resettable=True)
         m.d.comb += [
             weights.w.eq(Cat(self.w for _ in range(self.depth))),
             weights.en.eq(self.en),
-            weights.write_bank.eq(self.write_bank),
-            weights.bank.eq(self.bank),
+            Cat(weights.bank, weights.write_bank).eq(banks),
             dot.a.eq(self.a),
             dot.b.eq(weights.o),
             dot.c.eq(self.c),
