@@ -7,6 +7,7 @@ those of a ``--section``, so that one page holds several sides and libraries.
 """
 
 import datetime
+import functools
 import itertools
 import sys
 from pathlib import Path
@@ -37,6 +38,10 @@ ARRAYS = {
 }
 """Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
 PE, the plain one too, is tried with each and counts with its best."""
+
+MATCHED = dict.fromkeys(("matrix", "cube", "tree"), "array.pipeline=2")
+"""What gives the plain multiplier as many registers between operands and sums as PEs have that
+recode at the edge, where an array can have them."""
 
 SERIAL_BARS = {"opt4c": 2.7, "opt4e": 3.6}
 
@@ -91,18 +96,21 @@ def measure(options, progress) -> list[dict]:
             except ConfigError as error:
                 print(f"area: {array} {pe}: {error}", file=sys.stderr, flush=True)
                 continue
-            found = report.against_baseline(
-                chosen,
-                plain,
-                library,
+            compare = functools.partial(
+                report.against_baseline,
                 points=options.points,
                 flat=options.flat,
                 plain_flows=options.plain_flows,
                 known=known,
-                with_power=options.power and power_tables.known(kind),
                 progress=progress,
             )
+            power = options.power and power_tables.known(kind)
+            found = compare(chosen, plain, library, with_power=power)
             rows.append(_row(array, pe, side, found, library))
+            if options.matched and array in MATCHED and kind not in one_pe.SERIAL:
+                deeper = config.load(preset, [*own, MATCHED[array]])
+                ratio = compare(chosen, [*plain, deeper], library)["ratio"]
+                rows[-1]["matched"] = ratio["gmac_s_mm2"]
             row = rows[-1]
             print(f"area: {array} {side} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
                   f"x {row['per_area']:.3f}", file=sys.stderr, flush=True)  # fmt: skip
@@ -188,7 +196,7 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
     heads = (
         "array", "PE", "side", "registers at", "cycles/MAC", "flow", "area µm²", "recoders", "PEs",
         "registers", "drain", "ns", "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**",
-        "plain: default", "booth", "adder tree",
+        "matched ×", "plain: default", "booth", "adder tree",
     )  # fmt: skip
     lines = [
         f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
@@ -196,7 +204,7 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
         f"{rows[0]['timing']}, "
         f"Amaranth {about['tools']['amaranth']}; side × side int8 multipliers. Ratios (×) are to "
         "the best plain multiplier of the same array, whose GMAC/s/mm² by each of Yosys's "
-        "multipliers stand last.",
+        "multipliers stand last; matched: to the best if it may have `pipeline = 2` too.",
         "",
         "| " + " | ".join(heads) + " |",
         "|---|---|--:|---|--:|---|" + "--:|" * (len(heads) - 6),
@@ -210,6 +218,7 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
         cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
         cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
         cells += [*ratios[:2], f"**{ratios[2]}**"]
+        cells.append(f"{row['matched']:.3f}" if "matched" in row else "")
         plain = (row.get(key) for key in ("default", "booth", "adder_tree"))
         cells += ["" if each is None else f"{each:.1f}" for each in plain]
         lines.append("| " + " | ".join(cells) + " |")
@@ -231,6 +240,9 @@ def main() -> int:
     parser.add_argument("--side", type=int, nargs="+", default=[8], help="side * side multipliers")
     parser.add_argument(
         "--extrapolate", type=int, nargs="+", default=[], help="further sides, from those measured"
+    )
+    parser.add_argument(
+        "--matched", action="store_true", help="plain ones with as many registers, too"
     )
     parser.add_argument(
         "--plain-flows", nargs="+", default=[], help="of the plain multiplier; default: all"

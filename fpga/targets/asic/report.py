@@ -28,19 +28,16 @@ def against_baseline(
     caller compares with), and their ratios. The baseline is the best of all that Yosys offers
     (of ``plain_flows``, by their labels, if any are given); each is in ``baselines``.
     ``with_power``: of the two that are compared, as :mod:`.power` estimates it. ``known``: where
-    plain results are kept for further calls with the same baseline.
+    results are kept for further calls with some of the same configurations.
     """
     config = configs[0]
     own = config.pe.kind
     if with_power:
         power.check(config)
-    known = {} if known is None else known
     jobs = [(own, each) for each in configs]
-    if own != "mac" and "mac" not in known:
-        jobs += [("mac", each) for each in baseline_configs]
-    results, failed = _tried(jobs, library, points, flat, plain_flows, progress)
-    known.setdefault("mac", results.get("mac"))
-    results["mac"] = known["mac"]
+    jobs += [("mac", each) for each in baseline_configs] if own != "mac" else []
+    known = {} if known is None else known
+    results, failed = _tried(jobs, library, points, flat, plain_flows, known, progress)
     plain = results["mac"]
     multipliers: dict[str, list[Result]] = {}
     for result in plain:
@@ -85,16 +82,20 @@ def against_baseline(
 
 
 def _tried(
-    jobs, library: Library, points: int, flat: bool, plain_flows, progress: Callable[..., None]
+    jobs, library: Library, points: int, flat: bool, plain_flows, known: dict, progress
 ) -> tuple[dict[str, list[Result]], list[str]]:
     """What every flow gives for every (kind of PE, configuration), by kind; and which failed."""
     results: dict[str, list[Result]] = {}
     failed: list[tuple[str, ToolFailed]] = []
     for kind, settings in jobs:
+        if settings.hash in known:
+            results.setdefault(kind, []).extend(known[settings.hash])
+            continue
         array = Array(settings, flat=flat)
         tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
         if kind == "mac" and plain_flows:
             tried = [flow for flow in tried if flow.label in plain_flows]
+        of_this = known.setdefault(settings.hash, [])
         for index, flow in enumerate(tried):
             progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
             try:
@@ -104,7 +105,8 @@ def _tried(
                 continue
             for each in found:
                 each.config = settings
-            results.setdefault(kind, []).extend(found)
-        if kind not in results:
+            of_this += found
+        results.setdefault(kind, []).extend(of_this)
+        if not results[kind]:
             raise failed[-1][1] if failed else UserError(f"no such flow: {', '.join(plain_flows)}")
     return results, [name for name, _ in failed]
