@@ -39,9 +39,8 @@ ARRAYS = {
 """Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
 PE, the plain one too, is tried with each and counts with its best."""
 
-MATCHED = dict.fromkeys(("matrix", "cube", "tree"), "array.pipeline=2")
-"""What gives the plain multiplier as many registers between operands and sums as PEs have that
-recode at the edge, where an array can have them."""
+MATCHED = "pe.kind=mac_edge"
+"""The plain multiplier with the register at the edge that PEs have which recode there."""
 
 SERIAL_BARS = {"opt4c": 2.7, "opt4e": 3.6}
 
@@ -107,9 +106,9 @@ def measure(options, progress) -> list[dict]:
             power = options.power and power_tables.known(kind)
             found = compare(chosen, plain, library, with_power=power)
             rows.append(_row(array, pe, side, found, library))
-            if options.matched and array in MATCHED and kind not in one_pe.SERIAL:
-                deeper = config.load(preset, [*own, MATCHED[array]])
-                ratio = compare(chosen, [*plain, deeper], library)["ratio"]
+            if options.matched and kind not in one_pe.SERIAL:
+                edge = [config.load(preset, [*own, *each.split(), MATCHED]) for each in registers]
+                ratio = compare(chosen, [*plain, *edge], library)["ratio"]
                 rows[-1]["matched"] = ratio["gmac_s_mm2"]
             row = rows[-1]
             print(f"area: {array} {side} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
@@ -204,7 +203,8 @@ def markdown(rows: list[dict], single: list[dict], about: dict, command: str) ->
         f"{rows[0]['timing']}, "
         f"Amaranth {about['tools']['amaranth']}; side × side int8 multipliers. Ratios (×) are to "
         "the best plain multiplier of the same array, whose GMAC/s/mm² by each of Yosys's "
-        "multipliers stand last; matched: to the best if it may have `pipeline = 2` too.",
+        "multipliers stand last; matched: to the best if it may "
+        "have a register at the array's edge as well (`mac_edge`).",
         "",
         "| " + " | ".join(heads) + " |",
         "|---|---|--:|---|--:|---|" + "--:|" * (len(heads) - 6),
@@ -231,7 +231,7 @@ def variants() -> list[str]:
     """Every PE with the default of every option."""
     from matweave.hw import catalog
 
-    return [name for name in catalog.pes() if name != "mac"]
+    return [name for name in catalog.pes() if not name.startswith("mac")]
 
 
 def main() -> int:
@@ -242,7 +242,7 @@ def main() -> int:
         "--extrapolate", type=int, nargs="+", default=[], help="further sides, from those measured"
     )
     parser.add_argument(
-        "--matched", action="store_true", help="plain ones with as many registers, too"
+        "--matched", action="store_true", help="plain ones with a register at the edge, too"
     )
     parser.add_argument(
         "--plain-flows", nargs="+", default=[], help="of the plain multiplier; default: all"
