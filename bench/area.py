@@ -6,12 +6,12 @@ bits where the PE holds them. With ``--markdown`` the table goes into a page, at
 those of a ``--section``, so that one page holds several sides and libraries.
 """
 
-import datetime
 import functools
 import itertools
 import sys
 from pathlib import Path
 
+import area_page
 import common
 import extrapolate
 import one_pe
@@ -48,12 +48,6 @@ ENT = {16: 1.087, 32: 1.122, 64: 1.110}
 """EN-T against plain, on average over the arrays, by side."""
 OPT = {"os": 1.27, "ws": 1.27, "cube": 1.28, "tree": 1.56, "matrix": 1.44}
 """OPT1 and OPT2 against plain, by array."""
-
-
-def marks(section: str) -> tuple[str, str]:
-    """Begin and end of a run's place in the page, which may have one for each of several runs."""
-    name = f"area {section}".strip()
-    return f"<!-- {name}: made by the command below -->", f"<!-- end of {name} -->"
 
 
 def sizes(pattern: str, side: int) -> list[str]:
@@ -190,43 +184,6 @@ def _size(rows: list[dict], side: int) -> str:
     return f"{side} x {side}" + " (extrapolated)" * guessed
 
 
-def markdown(rows: list[dict], single: list[dict], about: dict, command: str) -> list[str]:
-    """Lines of the section for docs/benchmarks.md."""
-    heads = (
-        "array", "PE", "side", "registers at", "cycles/MAC", "flow", "area µm²", "recoders", "PEs",
-        "registers", "drain", "ns", "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**",
-        "matched ×", "plain: default", "booth", "adder tree",
-    )  # fmt: skip
-    lines = [
-        f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
-        f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, timing by "
-        f"{rows[0]['timing']}, "
-        f"Amaranth {about['tools']['amaranth']}; side × side int8 multipliers. Ratios (×) are to "
-        "the best plain multiplier of the same array, whose GMAC/s/mm² by each of Yosys's "
-        "multipliers stand last; matched: to the best if it may "
-        "have a register at the array's edge as well (`mac_edge`).",
-        "",
-        "| " + " | ".join(heads) + " |",
-        "|---|---|--:|---|--:|---|" + "--:|" * (len(heads) - 6),
-    ]
-    for row in rows:
-        ratios = [f"{row[key]:.3f}" for key in ("area_ratio", "ns_ratio", "per_area")]
-        guessed = " (extrapolated)" * ("extrapolated_from" in row["config"])
-        cells = [row["config"]["array"], f"`{row['config']['pe']}`"]
-        cells += [f"{row['config']['side']}{guessed}", row["registers_at"]]
-        cells += [f"{row['cycles_per_mac']:.3g}", row["flow"]]
-        cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
-        cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
-        cells += [*ratios[:2], f"**{ratios[2]}**"]
-        cells.append(f"{row['matched']:.3f}" if "matched" in row else "")
-        plain = (row.get(key) for key in ("default", "booth", "adder_tree"))
-        cells += ["" if each is None else f"{each:.1f}" for each in plain]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += extrapolate.checks(rows)
-    lines += ["", *one_pe.markdown(single), *power_tables.markdown(rows, single)]
-    return [*lines, *common.verdicts([*bars(rows), *one_pe.bars(single)])]
-
-
 def variants() -> list[str]:
     """Every PE with the default of every option."""
     from matweave.hw import catalog
@@ -237,6 +194,9 @@ def variants() -> list[str]:
 def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--liberty", type=Path, help="standard cells; without: generic gates")
+    parser.add_argument(
+        "--from", dest="earlier", type=Path, nargs="+", help="JSON of earlier runs; measure nothing"
+    )
     parser.add_argument("--side", type=int, nargs="+", default=[8], help="side * side multipliers")
     parser.add_argument(
         "--extrapolate", type=int, nargs="+", default=[], help="further sides, from those measured"
@@ -265,14 +225,18 @@ def main() -> int:
     def progress(step, done=0, total=None):
         print(f"  {step} {done}/{total}", file=sys.stderr, flush=True)
 
-    single = one_pe.measure(options)
-    rows = measure(options, progress)
+    runs = f"this at commit {common.commit()}"
+    if options.earlier:
+        rows, single, runs = area_page.earlier(options.earlier, list(ARRAYS))
+    else:
+        single = one_pe.measure(options)
+        rows = measure(options, progress)
     rows += extrapolate.beyond(rows, options.extrapolate)
-    if options.markdown and rows:
-        lines = markdown(rows, single, common.provenance(), common.command("area"))
-        heading = f"Area {options.section}".strip()
-        common.insert(options.markdown, heading, marks(options.section), lines)
     judged = [*bars(rows), *one_pe.bars(single)]
+    if options.markdown and rows:
+        lines = area_page.markdown(rows, single, judged, runs)
+        heading = f"Area {options.section}".strip()
+        common.insert(options.markdown, heading, area_page.marks(options.section), lines)
     return common.report("area", [*single, *rows], judged, as_json=options.json)
 
 
