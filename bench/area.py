@@ -2,14 +2,18 @@
 
 Every figure is a ratio to the plain multiplier in the same array: the best of Yosys's default and
 Booth multipliers and of its carry-save sums, same flows, same run. int8 x int8, accumulators of 32
-bits where the PE holds them. With ``--markdown`` the table goes into a page, at its marks.
+bits where the PE holds them. With ``--markdown`` the table goes into a page, at its marks, or at
+those of a ``--section``, so that one page holds several sides and libraries.
 """
 
-import datetime
+import functools
+import itertools
 import sys
 from pathlib import Path
 
+import area_page
 import common
+import extrapolate
 import one_pe
 import power_tables
 
@@ -35,14 +39,15 @@ ARRAYS = {
 """Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
 PE, the plain one too, is tried with each and counts with its best."""
 
+MATCHED = "pe.kind=mac_edge"
+"""The plain multiplier with the register at the edge that PEs have which recode there."""
+
 SERIAL_BARS = {"opt4c": 2.7, "opt4e": 3.6}
 
 ENT = {16: 1.087, 32: 1.122, 64: 1.110}
 """EN-T against plain, on average over the arrays, by side."""
 OPT = {"os": 1.27, "ws": 1.27, "cube": 1.28, "tree": 1.56, "matrix": 1.44}
 """OPT1 and OPT2 against plain, by array."""
-
-MARKS = ("<!-- area: made by the command below -->", "<!-- end of area -->")
 
 
 def sizes(pattern: str, side: int) -> list[str]:
@@ -61,18 +66,19 @@ def measure(options, progress) -> list[dict]:
 
     library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
     rows = []
-    for array in options.arrays:
+    for array, side in itertools.product(options.arrays, options.side):
         preset, pattern, registers = ARRAYS[array]
-        own = [*sizes(pattern, options.side), "accumulator.width=32"]
+        own = [*sizes(pattern, side), "accumulator.width=32"]
         own += options.set if array in ("os", "ws") else []
         plain = [config.load(preset, [*own, *each.split()]) for each in registers]
+        known = {}
         for pe in options.pes:
             kind, *settings = pe.split(",")
             wanted = [f"pe.kind={kind}", *(f"pe.{each}" for each in settings)]
             if kind in one_pe.SERIAL:
                 if array != "os":
                     continue
-                sides = f"{{kind='digit_serial',rows={options.side},columns={options.side}}}"
+                sides = f"{{kind='digit_serial',rows={side},columns={side}}}"
                 wanted += [f"array={sides}", "limits.n=64"]
             try:
                 chosen = [
@@ -83,43 +89,54 @@ def measure(options, progress) -> list[dict]:
             except ConfigError as error:
                 print(f"area: {array} {pe}: {error}", file=sys.stderr, flush=True)
                 continue
-            found = report.against_baseline(
-                chosen,
-                plain,
-                library,
+            compare = functools.partial(
+                report.against_baseline,
                 points=options.points,
                 flat=options.flat,
-                with_power=options.power and power_tables.known(kind),
+                plain_flows=options.plain_flows,
+                known=known,
                 progress=progress,
             )
-            rows.append(
-                common.row(
-                    {"array": array, "pe": pe, "side": options.side, "hash": found["hash"]},
-                    registers_at=_placed(found["array_table"]),
-                    plain_registers_at=_placed(found["baseline_array_table"]),
-                    cycles_per_mac=found["cycles_per_mac"],
-                    flow=found["flow"],
-                    area=found["area_um2"],
-                    **found["parts_um2"],
-                    ns=found["critical_ns"],
-                    gmac_s_mm2=found["gmac_s_mm2"],
-                    area_ratio=found["ratio"]["area"],
-                    ns_ratio=found["ratio"]["critical"],
-                    per_area=found["ratio"]["gmac_s_mm2"],
-                    plain_flow=found["baseline"]["flow"],
-                    default=found["baselines"]["default"]["gmac_s_mm2"],
-                    booth=found["baselines"]["booth"]["gmac_s_mm2"],
-                    adder_tree=found["baselines"]["default-adder-tree"]["gmac_s_mm2"],
-                    library=library.name,
-                    timing=found["timing"],
-                    own_ns=found["own_critical_ns"],
-                    **power_tables.of_array(found),
-                )
-            )
+            power = options.power and power_tables.known(kind)
+            found = compare(chosen, plain, library, with_power=power)
+            rows.append(_row(array, pe, side, found, library))
+            if options.matched and kind not in one_pe.SERIAL:
+                edge = [config.load(preset, [*own, *each.split(), MATCHED]) for each in registers]
+                ratio = compare(chosen, [*plain, *edge], library)["ratio"]
+                rows[-1]["matched"] = ratio["gmac_s_mm2"]
             row = rows[-1]
-            print(f"area: {array} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
+            print(f"area: {array} {side} {pe}: {row['area']:,.0f} um2, {row['ns']:.2f} ns, "
                   f"x {row['per_area']:.3f}", file=sys.stderr, flush=True)  # fmt: skip
     return rows
+
+
+def _row(array: str, pe: str, side: int, found: dict, library) -> dict:
+    ratio, plain = found["ratio"], found["baseline"]
+    multipliers = {key: each["gmac_s_mm2"] for key, each in found["baselines"].items()}
+    return common.row(
+        {"array": array, "pe": pe, "side": side, "hash": found["hash"]},
+        registers_at=_placed(found["array_table"]),
+        plain_registers_at=_placed(found["baseline_array_table"]),
+        cycles_per_mac=found["cycles_per_mac"],
+        flow=found["flow"],
+        area=found["area_um2"],
+        **found["parts_um2"],
+        ns=found["critical_ns"],
+        gmac_s_mm2=found["gmac_s_mm2"],
+        area_ratio=ratio["area"],
+        ns_ratio=ratio["critical"],
+        per_area=ratio["gmac_s_mm2"],
+        plain_flow=plain["flow"],
+        plain_area=plain["area_um2"],
+        plain_ns=plain["critical_ns"],
+        default=multipliers.get("default"),
+        booth=multipliers.get("booth"),
+        adder_tree=multipliers.get("default-adder-tree"),
+        library=library.name,
+        timing=found["timing"],
+        own_ns=found["own_critical_ns"],
+        **power_tables.of_array(found),
+    )
 
 
 def _placed(table: dict) -> str:
@@ -140,16 +157,18 @@ def bars(rows: list[dict]) -> list[common.Bar]:
         # The published figures are averages over all five.
         if set(ent) == set(ARRAYS) and side in ENT:
             mean = sum(ent.values()) / len(ent)
-            name = f"EN-T, mean of {len(ent)} arrays, {side} x {side}"
+            name = f"EN-T, mean of {len(ent)} arrays, {_size(rows, side)}"
             found.append(common.Bar(name, mean, ">=", ENT[side]))
-    for array, bound in OPT.items():
-        opt = [
-            row["per_area"]
-            for row in rows
-            if row["config"]["array"] == array and row["config"]["pe"].split(",")[0] == "opt1"
-        ]
-        if opt:
-            found.append(common.Bar(f"OPT1, {array}", max(opt), ">=", bound))
+        for array, bound in OPT.items():
+            opt = [
+                row["per_area"]
+                for row in rows
+                if (row["config"]["array"], row["config"]["side"]) == (array, side)
+                and row["config"]["pe"].split(",")[0] == "opt1"
+            ]
+            if opt:
+                name = f"OPT1, {array}, {_size(rows, side)}"
+                found.append(common.Bar(name, max(opt), ">=", bound))
     for pe, bound in SERIAL_BARS.items():
         serial = [row["per_area"] for row in rows if row["config"]["pe"].split(",")[0] == pe]
         if serial:
@@ -158,48 +177,36 @@ def bars(rows: list[dict]) -> list[common.Bar]:
     return found
 
 
-def markdown(rows: list[dict], single: list[dict], about: dict, command: str) -> list[str]:
-    """Lines of the section for docs/benchmarks.md."""
-    heads = (
-        "array", "PE", "registers at", "cycles/MAC", "flow", "area µm²", "recoders", "PEs",
-        "registers", "drain", "ns", "GMAC/s/mm²", "area ×", "ns ×", "**GMAC/s/mm² ×**",
-        "plain: default", "booth", "adder tree",
-    )  # fmt: skip
-    lines = [
-        f"Measured {datetime.datetime.now(datetime.UTC).date()} by `{command}` at commit "
-        f"{about['commit']}, {rows[0]['library']}, Yosys {about['tools']['yosys']}, timing by "
-        f"{rows[0]['timing']}, "
-        f"Amaranth {about['tools']['amaranth']}; {rows[0]['config']['side']} × "
-        f"{rows[0]['config']['side']} int8 multipliers. Ratios (×) are to the best plain "
-        "multiplier of the same array, whose GMAC/s/mm² by each of Yosys's multipliers stand last.",
-        "",
-        "| " + " | ".join(heads) + " |",
-        "|---|---|---|--:|---|" + "--:|" * (len(heads) - 5),
-    ]
-    for row in rows:
-        ratios = [f"{row[key]:.3f}" for key in ("area_ratio", "ns_ratio", "per_area")]
-        cells = [row["config"]["array"], f"`{row['config']['pe']}`", row["registers_at"]]
-        cells += [f"{row['cycles_per_mac']:.3g}", row["flow"]]
-        cells += [f"{row[key]:,.0f}" for key in ("area", "recoders", "pes", "registers", "drain")]
-        cells += [f"{row['ns']:.2f}", f"{row['gmac_s_mm2']:.1f}"]
-        cells += [*ratios[:2], f"**{ratios[2]}**"]
-        cells += [f"{row[key]:.1f}" for key in ("default", "booth", "adder_tree")]
-        lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *one_pe.markdown(single), *power_tables.markdown(rows, single)]
-    return [*lines, *common.verdicts([*bars(rows), *one_pe.bars(single)])]
+def _size(rows: list[dict], side: int) -> str:
+    guessed = any(
+        row["config"]["side"] == side and "extrapolated_from" in row["config"] for row in rows
+    )
+    return f"{side} x {side}" + " (extrapolated)" * guessed
 
 
 def variants() -> list[str]:
     """Every PE with the default of every option."""
     from matweave.hw import catalog
 
-    return [name for name in catalog.pes() if name != "mac"]
+    return [name for name in catalog.pes() if not name.startswith("mac")]
 
 
 def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--liberty", type=Path, help="standard cells; without: generic gates")
-    parser.add_argument("--side", type=int, default=8, help="side * side multipliers, 4 or more")
+    parser.add_argument(
+        "--from", dest="earlier", type=Path, nargs="+", help="JSON of earlier runs; measure nothing"
+    )
+    parser.add_argument("--side", type=int, nargs="+", default=[8], help="side * side multipliers")
+    parser.add_argument(
+        "--extrapolate", type=int, nargs="+", default=[], help="further sides, from those measured"
+    )
+    parser.add_argument(
+        "--matched", action="store_true", help="plain ones with a register at the edge, too"
+    )
+    parser.add_argument(
+        "--plain-flows", nargs="+", default=[], help="of the plain multiplier; default: all"
+    )
     parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=list(ARRAYS))
     parser.add_argument(
         "--pes", nargs="+", default=None, help="as booth or booth,encode=b; default: all"
@@ -209,20 +216,27 @@ def main() -> int:
     parser.add_argument("--power", action="store_true", help="energy per MAC too")
     parser.add_argument("--flat", action="store_true", help="no blocks: for cross-checking")
     parser.add_argument("--markdown", type=Path, help="put the table into this page")
+    parser.add_argument("--section", default="", help="which of the page's marks, for several runs")
     options = parser.parse_args()
-    if options.side < 4 or options.side % 2:
+    if any(side < 4 or side % 2 for side in options.side):
         parser.error("--side must be even and at least 4")
     options.pes = options.pes or variants()
 
     def progress(step, done=0, total=None):
         print(f"  {step} {done}/{total}", file=sys.stderr, flush=True)
 
-    single = one_pe.measure(options)
-    rows = measure(options, progress)
-    if options.markdown and rows:
-        lines = markdown(rows, single, common.provenance(), common.command("area"))
-        common.insert(options.markdown, "Area", MARKS, lines)
+    runs = f"this at commit {common.commit()}"
+    if options.earlier:
+        rows, single, runs = area_page.earlier(options.earlier, list(ARRAYS))
+    else:
+        single = one_pe.measure(options)
+        rows = measure(options, progress)
+    rows += extrapolate.beyond(rows, options.extrapolate)
     judged = [*bars(rows), *one_pe.bars(single)]
+    if options.markdown and rows:
+        lines = area_page.markdown(rows, single, judged, runs)
+        heading = f"Area {options.section}".strip()
+        common.insert(options.markdown, heading, area_page.marks(options.section), lines)
     return common.report("area", [*single, *rows], judged, as_json=options.json)
 
 

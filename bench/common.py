@@ -124,7 +124,8 @@ def report(title: str, rows: list[dict], bars: list[Bar], *, as_json: bool) -> i
     about = provenance()
     if as_json:
         judged = [{**asdict(bar), "met": bar.met} for bar in bars]
-        print(json.dumps({"benchmark": title, **about, "rows": rows, "bars": judged}, indent=2))
+        about = {"benchmark": title, "command": command(title), **about}
+        print(json.dumps({**about, "rows": rows, "bars": judged}, indent=2))
     else:
         _print(title, about, rows, bars)
     return 0 if all(bar.met for bar in bars) else 1

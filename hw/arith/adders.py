@@ -4,11 +4,9 @@
 knowing the range of each term narrower still.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-
-from .compress import reduce
 
 
 def tree(values) -> Value:
@@ -53,26 +51,4 @@ class Add(wiring.Component):
             m.d.comb += exact.eq(total)
             total = clamp(exact, self.width)
         m.d.comb += self.o.eq(total)
-        return m
-
-
-class AddRedundant(wiring.Component):
-    """Carry-save state plus carry-save state, combinational, modulo ``2**width``: no carry chain.
-
-    ``i``, ``c`` and ``o`` are {sum, carry} pairs of ``width`` bits each. Never saturates: a pair
-    has no sign before it is added up.
-    """
-
-    sequential = False
-
-    def __init__(self, *, width: int, i_width: int, saturate: bool):
-        if i_width != width or saturate:
-            raise ValueError("a redundant sum has one width and cannot saturate")
-        self.width = width
-        super().__init__({"i": In(2 * width), "c": In(2 * width), "o": Out(2 * width)})
-
-    def elaborate(self, platform):
-        m = Module()
-        rows = [value.word_select(n, self.width) for value in (self.i, self.c) for n in range(2)]
-        m.d.comb += self.o.eq(Cat(*reduce(m, rows, self.width)))
         return m

@@ -3,6 +3,8 @@ register between products and accumulator."""
 
 from amaranth.hdl import Signal
 
+from ..arith.adders import Add
+from ..arith.redundant import GUARD, AddRedundant
 from ..cells import shared
 from ..formats import accumulator_width
 from ..pe.base import Pe
@@ -25,17 +27,20 @@ def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, pa
         return dot.o
     if saturate and pe.words != 1:
         raise ValueError(f"{type(pe).__name__} keeps a redundant sum and cannot saturate")
-    # The products' own sum, exact, apart from the accumulator.
-    own = product_width(pe, depth)
-    if partial and pe.words != 1:
-        own = width
+    # The products' own sum apart from the accumulator: exact, or as much of it as a state needs.
+    redundant = pe.words != 1
+    own = min(pe.carries(width) + GUARD, width) if redundant else product_width(pe, depth)
     m.submodules.dot = dot = shared(pe.dot_class, pe=pe, depth=depth, width=own)
     m.d.comb += [dot.a.eq(a), dot.b.eq(b), dot.c.eq(0)]
     products = dot.o
     if partial:
         products = Signal.like(dot.o, name="products", reset_less=True)
         m.d.sync += products.eq(dot.o)
-    m.submodules.add = add = shared(pe.adder_class, width=width, i_width=own, saturate=saturate)
+    if redundant:
+        add = shared(AddRedundant, width=width, carries=pe.carries(width), i_width=own)
+    else:
+        add = shared(Add, width=width, i_width=own, saturate=saturate)
+    m.submodules.add = add
     # Amaranth would cut or extend a state of the wrong form without a word.
     assert len(add.i) == len(products) and len(add.c) == len(c) == len(add.o)
     m.d.comb += [add.i.eq(products), add.c.eq(c)]

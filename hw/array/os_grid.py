@@ -35,7 +35,7 @@ class OsCell(wiring.Component):
                 "first": In(1),
                 **({"capture": In(1)} if hold else {}),
                 "read": In(1),
-                "o": Out(pe.words * width),
+                "o": Out(pe.state_bits(width)),
             }
         )
 
@@ -73,7 +73,7 @@ class OsTile(wiring.Component):
                 "b": In(columns * depth * pe.inner_width("b")),
                 "control": In(control_width(cell["hold"])),
                 "read": In(rows),
-                "o": Out(columns * pe.words * cell["width"]),
+                "o": Out(columns * pe.state_bits(cell["width"])),
             }
         )
 
@@ -81,7 +81,7 @@ class OsTile(wiring.Component):
         m = Module()
         pe, depth = self.cell["pe"], self.cell["depth"]
         a_width, b_width = (depth * pe.inner_width(operand) for operand in "ab")
-        word = pe.words * self.cell["width"]
+        word = pe.state_bits(self.cell["width"])
         bus = []
         for column, columns in chunks(self.columns):
             driven = None
@@ -127,7 +127,7 @@ class OsGrid(wiring.Component):
             ("token", tiles(columns, tile_columns)),
         ):
             ports |= {f"{name}_i": In(width), f"{name}_o": Out(width)}
-        super().__init__(ports | {"o": Out(columns * pe.words * cell["width"])})
+        super().__init__(ports | {"o": Out(columns * pe.state_bits(cell["width"]))})
 
     def elaborate(self, platform):
         if self.rows <= self.tile_rows and self.columns <= self.tile_columns:
@@ -168,7 +168,7 @@ class OsGrid(wiring.Component):
         pe, depth = self.cell["pe"], self.cell["depth"]
         a_width, b_width = (depth * pe.inner_width(operand) for operand in "ab")
         c_width = control_width(self.cell["hold"])
-        word = pe.words * self.cell["width"]
+        word = pe.state_bits(self.cell["width"])
         row_chunks = chunks(self.rows, self.tile_rows)
         column_chunks = chunks(self.columns, self.tile_columns)
         blocks = {}

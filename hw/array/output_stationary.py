@@ -66,7 +66,8 @@ class OutputStationaryArray(wiring.Component):
                 raise ValueError(f"{name} must be a positive integer, not {value}")
         if not 0 <= pipeline <= 2:
             raise ValueError(f"pipeline must be 0, 1 or 2 stages, not {pipeline}")
-        self.pe, self.rows, self.columns, self.depth, self.width = pe, rows, columns, depth, width
+        self.pe = pe = pe.summing(depth)
+        self.rows, self.columns, self.depth, self.width = rows, columns, depth, width
         self.tile_rows, self.tile_columns = min(tile_rows, rows), min(tile_columns, columns)
         self.pipeline, self.saturate = pipeline, saturate
         self.hold = self.tile_rows > 1
@@ -89,6 +90,10 @@ class OutputStationaryArray(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         pe, depth = self.pe, self.depth
+        row_groups = tiles(self.rows, self.tile_rows)
+        column_groups = tiles(self.columns, self.tile_columns)
+        operands = pe.edge_latency + int(self.pipeline == 2)
+        control_stages = pe.edge_latency + self.pipeline
         m.submodules.grid = grid = shared(
             OsGrid,
             rows=self.rows,
@@ -102,8 +107,6 @@ class OutputStationaryArray(wiring.Component):
             hold=self.hold,
             partial=self.pipeline >= 1,
         )
-        row_groups = tiles(self.rows, self.tile_rows)
-        column_groups = tiles(self.columns, self.tile_columns)
 
         # Without a block, zeros: accumulators have no enable. Both operands, because in Verilog
         # zero times unknown is unknown.
@@ -116,8 +119,6 @@ class OutputStationaryArray(wiring.Component):
             for column in range(self.columns)
             for d in range(depth)
         )
-        operands = pe.edge_latency + int(self.pipeline == 2)
-        control_stages = pe.edge_latency + self.pipeline
 
         # Left edge: operands and control of tile row g, g cycles late; then any recoders.
         a_group = self.tile_rows * depth * pe.a.width
@@ -149,7 +150,7 @@ class OutputStationaryArray(wiring.Component):
 
         # Bottom edge: register, resolve to two's complement, and line the columns up again.
         # A register per column, in a cell of its own: simulators slice a wide one every cycle.
-        word = pe.words * self.width
+        word = pe.state_bits(self.width)
         bus = Signal.like(grid.o, name="bus")
         m.d.comb += bus.eq(
             Cat(

@@ -49,11 +49,14 @@ class TreeArray(wiring.Component):
         operands = delayed(m, "a_stage", operands, edge)
         enables = delayed(m, "en_stage", enables, edge, resettable=True)
         w = delayed(m, "w_stage", weights, edge)
-        banks = delayed(m, "bank_stage", Cat(self.bank, self.w_bank), edge, resettable=True)
+        # The last of the banks' registers is in every column.
+        early = edge > 0
+        banks = Cat(self.bank, self.w_bank)
+        banks = delayed(m, "bank_stage", banks, edge - early, resettable=True)
         results = []
         for column in range(self.columns):
             m.submodules[f"column_{column}"] = part = shared(
-                WeightColumn, pe=pe, depth=self.rows, width=self.width
+                WeightColumn, pe=pe, depth=self.rows, width=self.width, early=early
             )
             m.d.comb += [
                 part.a.eq(operands),

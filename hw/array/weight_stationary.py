@@ -61,8 +61,9 @@ class WeightStationaryArray(wiring.Component):
         for name, value in (("rows", rows), ("columns", columns)):
             if value < 1:
                 raise ValueError(f"{name} must be a positive integer, not {value}")
-        self.pe, self.rows, self.columns = pe, rows, columns
+        self.rows, self.columns = rows, columns
         self.tile_rows, self.tile_columns = min(tile_rows, rows), min(tile_columns, columns)
+        self.pe = pe = pe.summing(self.tile_rows)
         self.width = product_width(pe, rows)
         #: Cycles from ``a`` to ``o``: tile rows, and the column skew.
         skew = tiles(columns, self.tile_columns) - 1

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 from ..pe.base import Pe
 from .grid import chain, chunks, tiles
+from .skew import delayed
 
 
 class WeightRegisters(wiring.Component):
@@ -49,12 +50,13 @@ class WeightColumn(wiring.Component):
     but for the weights, all products and ``c`` in one sum.
 
     Ports: ``a`` (depth operands or codes), ``bank``; ``w`` (one weight or code), ``en`` (which of
-    the depth takes it), ``write_bank``; ``c`` and ``o`` (states).
+    the depth takes it), ``write_bank``; ``c`` and ``o`` (states). ``early``: both banks come a
+    cycle before the rest, to registers of the column's own: one for all columns would choose late.
     """
 
-    def __init__(self, *, pe: Pe, depth: int, width: int):
-        self.pe, self.depth, self.width = pe, depth, width
-        state = pe.words * width
+    def __init__(self, *, pe: Pe, depth: int, width: int, early: bool = False):
+        self.pe, self.depth, self.width, self.early = pe, depth, width, early
+        state = pe.state_bits(width)
         super().__init__(
             {
                 "a": In(depth * pe.inner_width("a")),
@@ -75,11 +77,12 @@ class WeightColumn(wiring.Component):
         m.submodules.dot = dot = shared(
             self.pe.dot_class, pe=self.pe, depth=self.depth, width=self.width
         )
+        banks = Cat(self.bank, self.write_bank)
+        banks = delayed(m, "bank_stage", banks, int(self.early), resettable=True)
         m.d.comb += [
             weights.w.eq(Cat(self.w for _ in range(self.depth))),
             weights.en.eq(self.en),
-            weights.write_bank.eq(self.write_bank),
-            weights.bank.eq(self.bank),
+            Cat(weights.bank, weights.write_bank).eq(banks),
             dot.a.eq(self.a),
             dot.b.eq(weights.o),
             dot.c.eq(self.c),
@@ -106,7 +109,7 @@ class WsGrid(wiring.Component):
             ("a", rows * pe.inner_width("a")),
             ("control", 2 * tiles(rows, tile_rows) + rows),
             ("w", columns * pe.inner_width("b")),
-            ("sum", columns * pe.words * width),
+            ("sum", columns * pe.state_bits(width)),
         ):
             ports |= {f"{name}_i": In(bits), f"{name}_o": Out(bits)}
         super().__init__(ports)
@@ -118,7 +121,7 @@ class WsGrid(wiring.Component):
 
     def _tile(self):
         m = Module()
-        pe, state = self.pe, self.pe.words * self.width
+        pe, state = self.pe, self.pe.state_bits(self.width)
         sums = []
         for column in range(self.columns):
             m.submodules[f"column_{column}"] = part = shared(
@@ -147,7 +150,7 @@ class WsGrid(wiring.Component):
 
     def _blocks(self):
         m = Module()
-        pe, state = self.pe, self.pe.words * self.width
+        pe, state = self.pe, self.pe.state_bits(self.width)
         row_chunks = chunks(self.rows, self.tile_rows)
         column_chunks = chunks(self.columns, self.tile_columns)
         blocks = {}

@@ -22,7 +22,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arith.adders import Add, AddRedundant
+from ..arith import redundant
 from ..arith.recoding import Recoding
 from ..cells import shared
 from ..formats import Format
@@ -32,7 +32,7 @@ class Dot(wiring.Component):
     """Base of a PE's arithmetic, combinational: ``o = c + sum(a[d] * b[d] for d in range(depth))``.
 
     Ports: ``a`` and ``b`` (depth operands or codes, ``pe.inner_width(…)`` bits each, element 0
-    lowest), ``c`` and ``o`` (state, ``pe.words * width`` bits).
+    lowest), ``c`` and ``o`` (state, ``pe.state_bits(width)``).
     The sum is modulo ``2**width``: exact whenever the true sum fits ``width`` signed bits.
     """
 
@@ -42,7 +42,7 @@ class Dot(wiring.Component):
         if depth < 1 or width < 1:
             raise ValueError(f"depth and width must be positive, not {depth} and {width}")
         self.pe, self.depth, self.width = pe, depth, width
-        state = pe.words * width
+        state = pe.state_bits(width)
         super().__init__(
             {
                 "a": In(depth * pe.inner_width("a")),
@@ -71,11 +71,11 @@ class Resolve(wiring.Component):
 
     def __init__(self, *, pe: "Pe", width: int):
         self.pe, self.width = pe, width
-        super().__init__({"i": In(pe.words * width), "o": Out(width)})
+        super().__init__({"i": In(pe.state_bits(width)), "o": Out(width)})
 
     def elaborate(self, platform):
         m = Module()
-        words = [self.i.word_select(n, self.width) for n in range(self.pe.words)]
+        words = self.pe.rows(self.i, self.width)
         total = words[0]
         for word in words[1:]:
             total = (total + word)[: self.width]
@@ -114,11 +114,21 @@ class Pe:
         """How operand :attr:`encode` is recoded; None: not at all."""
         return None
 
-    @property
-    def adder_class(self):
-        """Component with keywords ``width``, ``i_width``, ``saturate``: state ``i`` (``i_width``
-        bits a word) plus state ``c`` (``width`` bits a word)."""
-        return Add if self.words == 1 else AddRedundant
+    def summing(self, depth: int) -> "Pe":
+        """This PE for arrays whose PEs add ``depth`` products at a time: what a state needs."""
+        return self
+
+    def carries(self, width: int) -> int:
+        """Carry bits of a redundant state of ``width`` bits: see :mod:`..arith.redundant`."""
+        return width
+
+    def state_bits(self, width: int) -> int:
+        """Bits of an accumulator's state."""
+        return width if self.words == 1 else width + self.carries(width)
+
+    def rows(self, state, width: int) -> list:
+        """The ``words`` vectors of ``width`` bits whose sum a state is, modulo ``2**width``."""
+        return [state] if self.words == 1 else redundant.rows(state, width, self.carries(width))
 
     def inner_width(self, operand: str) -> int:
         """Bits of an operand (``"a"`` or ``"b"``) inside the array: its own, or its code's."""

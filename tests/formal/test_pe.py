@@ -23,7 +23,7 @@ def number(bits, format):
 
 def accumulation(name, a_format, b_format, *, depth=1, width=18, from_zero=False, fault=False):
     """One step: the resolved state grows by the products, modulo ``2**width``."""
-    pe = PES[name](a=a_format, b=b_format)
+    pe = PES[name](a=a_format, b=b_format).summing(depth)
 
     def body(m, ports):
         m.submodules.dot = dot = pe.dot_class(pe=pe, depth=depth, width=width)
@@ -34,7 +34,7 @@ def accumulation(name, a_format, b_format, *, depth=1, width=18, from_zero=False
             for operand, value in (("a", a), ("b", b)):
                 inner[operand] += recode(m, pe, operand, [value], f"{operand}_recoder_{k}")
             products.append(number(a, a_format) * number(b, b_format))
-        c = Const(0, pe.words * width) if from_zero else ports.c
+        c = Const(0, pe.state_bits(width)) if from_zero else ports.c
         m.d.comb += [dot.a.eq(Cat(*inner["a"])), dot.b.eq(Cat(*inner["b"])), dot.c.eq(c)]
         state = dot.o
         if fault:  # the smallest one: one bit of one product of all
@@ -49,7 +49,7 @@ def accumulation(name, a_format, b_format, *, depth=1, width=18, from_zero=False
         m.d.comb += Assert(values[1] == expected)
 
     inputs = {"a": depth * a_format.width, "b": depth * b_format.width}
-    return (inputs if from_zero else inputs | {"c": pe.words * width}), body
+    return (inputs if from_zero else inputs | {"c": pe.state_bits(width)}), body
 
 
 @pytest.mark.parametrize("name", PES)

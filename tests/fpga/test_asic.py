@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from matweave.fpga.targets.asic import boolean, fanout, generic, liberty, measure, timing
+from matweave.fpga.targets.asic import boolean, fanout, generic, liberty, measure, report, timing
 from matweave.fpga.targets.asic.flow import Flow
 from matweave.fpga.targets.asic.liberty_text import pruned
 from matweave.fpga.targets.asic.netlist import Instance, Netlist
@@ -199,6 +199,27 @@ def test_blocks_and_flat_agree():
     # Of six PEs alone, what blocks cannot share counts for more than in a real array.
     assert flat.area == pytest.approx(blocks.area, rel=0.1)
     assert flat.critical == pytest.approx(blocks.critical, rel=0.15)
+
+
+def test_the_plain_multiplier_by_fewer_flows_and_only_once():
+    own, plain, edge = (
+        [config.load("tiny_os", [f"pe.kind={kind}"])] for kind in ("booth", "mac", "mac_edge")
+    )
+    library, known, steps = generic.library(), {}, []
+    found = report.against_baseline(
+        own, plain, library, plain_flows=["booth-amap"], known=known,
+        progress=lambda step, *_: steps.append(step),
+    )  # fmt: skip
+    assert set(found["baselines"]) == {"booth"} and found["baseline"]["flow"] == "booth-amap"
+    seen = len(steps)
+    deeper = report.against_baseline(
+        own, [*plain, *edge], library, plain_flows=["booth-amap"], known=known,
+        progress=lambda step, *_: steps.append(step),
+    )  # fmt: skip
+    assert len(steps) == seen + 1  # the register at the edge
+    assert deeper["ratio"]["gmac_s_mm2"] <= found["ratio"]["gmac_s_mm2"]
+    with pytest.raises(UserError, match="no such flow: quick"):
+        report.against_baseline(own, plain, library, plain_flows=["quick"])
 
 
 @pytest.mark.requires_tool("sky130")

@@ -26,7 +26,8 @@ class Chain:
     """Encoders, ``dot`` blocks one after another from the zero state, and the resolver."""
 
     def __init__(self, pe: Pe, *, depth: int, width: int, blocks: int = 1):
-        self.pe, self.width = pe, width
+        self.pe = pe = pe.summing(depth)
+        self.width = width
         self.terms = blocks * depth
         self.module = m = Module()
         self.a = Signal(self.terms * pe.a.width)
@@ -41,7 +42,7 @@ class Chain:
         for block in range(blocks):
             dot = pe.dot_class(pe=pe, depth=depth, width=width)
             m.submodules[f"dot_{block}"] = dot
-            assert len(dot.o) == pe.words * width
+            assert len(dot.o) == pe.state_bits(width)
             m.d.comb += dot.c.eq(state)
             for d in range(depth):
                 lane = block * depth + d

@@ -9,6 +9,8 @@ known. Registers or broadcast nets are at every such boundary.
 import re
 from dataclasses import dataclass
 
+from ....hw.array.resolve import Resolver
+
 BLOCK = 16
 """PEs that are synthesised together. Yosys shares the Booth recoders of a broadcast operand among
 them: in a 4 x 4 x 4 cube cut into single PEs the plain multipliers came out 16 % too large."""
@@ -82,7 +84,8 @@ def kept(hierarchy: Hierarchy, pe, cell: type, block: int) -> dict[str, str]:
     """Modules to synthesise apart, and the part that they are. ``cell``: class of a PE's core."""
     found = {}
     dot = snake(cell)
-    apart = {snake(pe.resolve_class): "drain"} if pe.words > 1 or pe.resolve_latency else {}
+    resolvers = (pe.resolve_class, Resolver) if pe.words > 1 or pe.resolve_latency else ()
+    apart = {snake(each): "drain" for each in resolvers}
     if pe.recoding is not None:
         apart[snake(pe.recoding.recoder_class)] = "recoders"
 

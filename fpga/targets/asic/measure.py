@@ -24,6 +24,9 @@ adder, the second in carry-save logic."""
 GENERIC_SCRIPTS = ("amap-if", "amap")
 """With the generic library, on which ABC's ``map`` ends in a trap."""
 
+PLAIN = ("mac", "mac_edge")
+"""Kinds of PE that leave the multiplier to Yosys."""
+
 BASELINES = (Flow(), Flow(booth=True), Flow(adder_tree=True))
 """How the plain multiplier is synthesised: Yosys's default, Booth, and sums in carry-save."""
 
@@ -33,13 +36,14 @@ class OnePe(wiring.Component):
     enable: as in the arrays, operands are zero where there are none."""
 
     def __init__(self, *, pe, depth: int = 1, width: int = 32):
-        self.pe, self.depth, self.width = pe, depth, width
+        self.pe = pe = pe.summing(depth)
+        self.depth, self.width = depth, width
         super().__init__(
             {
                 "a": In(depth * pe.inner_width("a")),
                 "b": In(depth * pe.inner_width("b")),
                 "first": In(1),
-                "o": Out(pe.words * width),
+                "o": Out(pe.state_bits(width)),
             }
         )
 
@@ -109,7 +113,7 @@ class Result:
 
 def flows(pe_kind: str, scripts: Iterable[str] = SCRIPTS) -> list[Flow]:
     """What a PE is tried with: the plain multiplier with all of Yosys's multipliers."""
-    bases = BASELINES if pe_kind == "mac" else BASELINES[:1]
+    bases = BASELINES if pe_kind in PLAIN else BASELINES[:1]
     return [replace(base, script=script) for base in bases for script in scripts]
 
 

@@ -1,7 +1,8 @@
 """A configuration against the plain multiplier in the same array: every flow, the best of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from ....hw.errors import UserError
 from ....sim.toolchain import ToolFailed
 from . import flow as flows
 from . import power
@@ -17,14 +18,17 @@ def against_baseline(
     *,
     points: int = 0,
     flat: bool = False,
+    plain_flows: Sequence[str] = (),
     with_power: bool = False,
+    known: dict | None = None,
     progress: Callable[..., None] = lambda *_: None,
 ) -> dict:
     """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
     the best of ``baseline_configs`` (plain multipliers, in the same array or in the one that the
-    caller compares with), and their ratios. The baseline is the best of all that Yosys offers;
-    each is in ``baselines``. ``with_power``: of the two that are compared, as :mod:`.power`
-    estimates it.
+    caller compares with), and their ratios. The baseline is the best of all that Yosys offers
+    (of ``plain_flows``, by their labels, if any are given); each is in ``baselines``.
+    ``with_power``: of the two that are compared, as :mod:`.power` estimates it. ``known``: where
+    results are kept for further calls with some of the same configurations.
     """
     config = configs[0]
     own = config.pe.kind
@@ -32,7 +36,8 @@ def against_baseline(
         power.check(config)
     jobs = [(own, each) for each in configs]
     jobs += [("mac", each) for each in baseline_configs] if own != "mac" else []
-    results, failed = _tried(jobs, library, points, flat, progress)
+    known = {} if known is None else known
+    results, failed = _tried(jobs, library, points, flat, plain_flows, known, progress)
     plain = results["mac"]
     multipliers: dict[str, list[Result]] = {}
     for result in plain:
@@ -77,14 +82,20 @@ def against_baseline(
 
 
 def _tried(
-    jobs, library: Library, points: int, flat: bool, progress: Callable[..., None]
+    jobs, library: Library, points: int, flat: bool, plain_flows, known: dict, progress
 ) -> tuple[dict[str, list[Result]], list[str]]:
     """What every flow gives for every (kind of PE, configuration), by kind; and which failed."""
     results: dict[str, list[Result]] = {}
     failed: list[tuple[str, ToolFailed]] = []
     for kind, settings in jobs:
+        if settings.hash in known:
+            results.setdefault(kind, []).extend(known[settings.hash])
+            continue
         array = Array(settings, flat=flat)
         tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
+        if kind == "mac" and plain_flows:
+            tried = [flow for flow in tried if flow.label in plain_flows]
+        of_this = known.setdefault(settings.hash, [])
         for index, flow in enumerate(tried):
             progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
             try:
@@ -94,7 +105,8 @@ def _tried(
                 continue
             for each in found:
                 each.config = settings
-            results.setdefault(kind, []).extend(found)
-        if kind not in results:
-            raise failed[-1][1]
+            of_this += found
+        results.setdefault(kind, []).extend(of_this)
+        if not results[kind]:
+            raise failed[-1][1] if failed else UserError(f"no such flow: {', '.join(plain_flows)}")
     return results, [name for name, _ in failed]
