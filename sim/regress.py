@@ -228,7 +228,11 @@ def main(arguments: list[str] | None = None) -> int:
     with Reporter(line_every=10) as say:
         for gate in chosen:
             say(gate.name)
-            rows.append(measure(gate, Context(options.seed, options.quick, say), command))
+            rows.append(
+                measure(
+                    gate, Context(options.seed, options.quick, say, os.cpu_count() or 1), command
+                )
+            )
             row = rows[-1]
             verdict = "pass" if row.measured.ok else "FAIL"
             print(f"{verdict} {gate.name}: {row.measured.figure} ({row.seconds:.0f} s)",

@@ -18,16 +18,18 @@ SIGNS = [(True, True), (True, False), (False, True), (False, False)]
 )
 def multipliers(context: Context) -> Measured:
     """All values of both operands, signed and unsigned."""
-    total = wrong = 0
-    parts = []
-    for kind, facts in pes().items():
-        work = _serial(kind, context) if facts.arrays else _parallel(kind, context)
-        tried = 0
-        for pairs, count, bad in work:
-            tried, total, wrong = tried + pairs, total + count, wrong + bad
-        parts.append(f"{kind}: {tried} pairs of formats")
+    found = dict(zip(pes(), context.each(one_kind, pes()), strict=True))
+    _, total, wrong = map(sum, zip(*found.values(), strict=True))
     figure = f"{total:,} products, {wrong} wrong"
+    parts = [f"{kind}: {pairs} pairs of formats" for kind, (pairs, _, _) in found.items()]
     return Measured(figure, wrong == 0, "; ".join(parts))
+
+
+def one_kind(context: Context, kind: str) -> tuple[int, int, int]:
+    """Pairs of formats, products, wrong ones of a PE."""
+    work = _serial(kind, context) if pes()[kind].arrays else _parallel(kind, context)
+    pairs, count, wrong = map(sum, zip(*work, strict=True))
+    return pairs, count, wrong
 
 
 def _parallel(kind: str, context: Context):

@@ -32,10 +32,11 @@ class Kind:
         return [f"{self.name}: {line}" for line in [self.crash] * bool(self.crash) + self.not_shown]
 
 
-def look(context: Context, config, count: int) -> Kind:
+def look(context: Context, config) -> Kind:
     """Play the mutants of ``config`` and judge the survivors; a crash loses only what it stops."""
     from .. import equivalence, mutation
 
+    count = context.of(500, 20)
     kind, survivors = Kind(config.name), []
     try:
         report = mutation.run(config, count=count, seed=context.seed, progress=context.say)
@@ -59,10 +60,9 @@ def look(context: Context, config, count: int) -> Kind:
 
 @gate("mutants", "mutants, gate level", "at least 500 an engine, every survivor shown equivalent")
 def mutants(context: Context) -> Measured:
-    count = context.of(500, 20)
     kinds = []
-    for config in engines(context):
-        kinds.append(look(context, config, count))
+    for kind in context.each(look, engines(context)):
+        kinds.append(kind)
         context.say(str(kinds[-1]))
         for line in kinds[-1].findings():
             context.say(line)
