@@ -357,6 +357,10 @@ class GemmConfig(_Table):
             self.geometry, self.a, self.b, self.accumulator_format, self.result_format, limits
         )
 
+    def __reduce__(self):
+        # Classes of PEs are made when this module is read, and have no place to pickle them by.
+        return from_tables, (self.canonical(),)
+
     def canonical(self) -> dict:
         """Every key with its value, defaults included, as JSON types."""
         return self.model_dump(mode="json")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pickle
 import subprocess
 import sys
 import time
@@ -347,3 +348,9 @@ def test_an_option_is_one_of_its_values_and_of_their_type(value):
 
 def test_an_option_belongs_to_its_pe():
     assert "unknown key; allowed are kind" in refused("tiny_os", "pe.encode='a'")
+
+
+def test_a_configuration_goes_to_another_process():
+    for name in ("gemm_os_8x8", "gemm_opt4c_8x8"):
+        config = configuration.load(name)
+        assert pickle.loads(pickle.dumps(config)) == config
