@@ -352,5 +352,5 @@ def test_an_option_belongs_to_its_pe():
 
 def test_a_configuration_goes_to_another_process():
     for name in ("gemm_os_8x8", "gemm_opt4c_8x8"):
-        config = configuration.load(name)
-        assert pickle.loads(pickle.dumps(config)) == config
+        loaded = config.load(name)
+        assert pickle.loads(pickle.dumps(loaded)) == loaded
