@@ -77,7 +77,12 @@ def against_baseline(
             ),
         },
         "failed": failed,
-        "tried": [result.table() for results_ in results.values() for result in results_],
+        "tried": [
+            {"pe": result.config.pe.kind, "array": result.config.canonical()["array"]}
+            | result.table()
+            for results_ in results.values()
+            for result in results_
+        ],
     }
 
 
