@@ -25,12 +25,25 @@ def later(sides: tuple[int, int], delays: tuple[float, float], side: int) -> flo
     return delays[0] + slope * math.log2(side / sides[0])
 
 
+def _tried(row: dict) -> list[dict]:
+    """All that was synthesised for a row; of runs that did not keep it, what was chosen."""
+    own = {part: row[part] for part in PARTS}
+    whole = dict.fromkeys(PARTS, 0.0) | {"pes": row["plain_area"]}
+    return row.get("tried") or [
+        {"plain": plain, "flow": f"{row[flow]} {row[place]}", "parts": parts, "ns": row[ns]}
+        for plain, flow, place, parts, ns in (
+            (False, "flow", "registers_at", own, "ns"),
+            (True, "plain_flow", "plain_registers_at", whole, "plain_ns"),
+        )
+    ]
+
+
 def design(smaller: dict, larger: dict, side: int, plain: bool) -> dict | None:
     """Parts and path at ``side``, of the plain multiplier or of the row's own PE: the best of all
     that was synthesised in the same way at both sides. None: nothing was."""
     sides = smaller["config"]["side"], larger["config"]["side"]
     of = [
-        {each["flow"]: each for each in row.get("tried", ()) if each["plain"] == plain}
+        {each["flow"]: each for each in _tried(row) if each["plain"] == plain}
         for row in (smaller, larger)
     ]
     found = []
