@@ -94,6 +94,7 @@ def measure(options, progress) -> list[dict]:
                 points=options.points,
                 flat=options.flat,
                 plain_flows=options.plain_flows,
+                own_flows=options.own_flows,
                 known=known,
                 progress=progress,
             )
@@ -216,6 +217,7 @@ def main() -> int:
     parser.add_argument(
         "--plain-flows", nargs="+", default=[], help="of the plain multiplier; default: all"
     )
+    parser.add_argument("--own-flows", nargs="+", default=[], help="of the others; default: all")
     parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=list(ARRAYS))
     parser.add_argument(
         "--pes", nargs="+", default=None, help="as booth or booth,encode=b; default: all"
