@@ -27,9 +27,9 @@ def against_baseline(
     """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
     the best of ``baseline_configs`` (plain multipliers, in the same array or in the one that the
     caller compares with), and their ratios. The baseline is the best of all that Yosys offers
-    (of ``plain_flows``, by their labels, if any are given; ``own_flows`` likewise); each is in ``baselines``.
-    ``with_power``: of the two that are compared, as :mod:`.power` estimates it. ``known``: where
-    results are kept for further calls with some of the same configurations.
+    (of ``plain_flows``, by their labels, if any are given; ``own_flows`` likewise); each is in
+    ``baselines``. ``with_power``: of the two that are compared, as :mod:`.power` estimates it.
+    ``known``: where results are kept for further calls with some of the same configurations.
     """
     config = configs[0]
     own = config.pe.kind
