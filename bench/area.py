@@ -94,6 +94,7 @@ def measure(options, progress) -> list[dict]:
                 points=options.points,
                 flat=options.flat,
                 plain_flows=options.plain_flows,
+                own_flows=options.own_flows,
                 known=known,
                 progress=progress,
             )
@@ -135,6 +136,15 @@ def _row(array: str, pe: str, side: int, found: dict, library) -> dict:
         library=library.name,
         timing=found["timing"],
         own_ns=found["own_critical_ns"],
+        tried=[
+            {
+                "plain": each["pe"] != found["pe"],
+                "flow": f"{each['flow']} {_placed(each['array'])}",
+                "parts": each["parts_um2"],
+                "ns": each["own_critical_ns"],
+            }
+            for each in found["tried"]
+        ],
         **power_tables.of_array(found),
     )
 
@@ -207,6 +217,7 @@ def main() -> int:
     parser.add_argument(
         "--plain-flows", nargs="+", default=[], help="of the plain multiplier; default: all"
     )
+    parser.add_argument("--own-flows", nargs="+", default=[], help="of the others; default: all")
     parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=list(ARRAYS))
     parser.add_argument(
         "--pes", nargs="+", default=None, help="as booth or booth,encode=b; default: all"
@@ -227,11 +238,12 @@ def main() -> int:
 
     runs = f"this at commit {common.commit()}"
     if options.earlier:
-        rows, single, runs = area_page.earlier(options.earlier, list(ARRAYS))
+        rows, single, runs = area_page.earlier(options.earlier)
     else:
         single = one_pe.measure(options)
         rows = measure(options, progress)
     rows += extrapolate.beyond(rows, options.extrapolate)
+    rows.sort(key=lambda row: (list(ARRAYS).index(row["config"]["array"]), row["config"]["side"]))
     judged = [*bars(rows), *one_pe.bars(single)]
     if options.markdown and rows:
         lines = area_page.markdown(rows, single, judged, runs)

@@ -16,7 +16,7 @@ def marks(section: str) -> tuple[str, str]:
     return f"<!-- {name}: made by the command below -->", f"<!-- end of {name} -->"
 
 
-def earlier(paths: list[Path], order: list[str]) -> tuple[list[dict], list[dict], str]:
+def earlier(paths: list[Path]) -> tuple[list[dict], list[dict], str]:
     """Rows of earlier runs (what ``--json`` printed): arrays, single PEs; and what runs those
     were. Of a design that several have, the last one's."""
     arrays, single, told = {}, {}, []
@@ -27,10 +27,7 @@ def earlier(paths: list[Path], order: list[str]) -> tuple[list[dict], list[dict]
             key = [row["config"].get(name) for name in ("array", "side", "pe")]
             kept[*key, row["library"]] = row
         told.append(f"`{run['command']}` at commit {run['commit']}")
-    rows = sorted(
-        arrays.values(),
-        key=lambda row: (order.index(row["config"]["array"]), row["config"]["side"]),
-    )
+    rows = list(arrays.values())
     return rows, list(single.values()), "; ".join(told)
 
 

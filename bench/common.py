@@ -133,7 +133,10 @@ def report(title: str, rows: list[dict], bars: list[Bar], *, as_json: bool) -> i
 
 def _print(title: str, about: dict, rows: list[dict], bars: list[Bar]) -> None:
     console = Console(highlight=False, width=None if os.isatty(1) else 100)
-    flat = [{**each["config"], **{k: v for k, v in each.items() if k != "config"}} for each in rows]
+    flat = [
+        {k: v for k, v in (each["config"] | each).items() if not isinstance(v, dict | list)}
+        for each in rows
+    ]
     columns = list(dict.fromkeys(name for each in flat for name in each))
     table = Table(*columns, title=title)
     for each in flat:

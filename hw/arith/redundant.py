@@ -66,7 +66,9 @@ def _all_below(m, bits, name: str, span: int = 4):
     before = Const(1, 1)
     for start in range(0, len(bits), span):
         for index in range(start, min(start + span, len(bits))):
-            m.d.comb += result[index].eq(before & source[start:index].all())
+            # Never all() of nothing: true for Amaranth, false in the Verilog it writes.
+            within = source[start:index].all() if index > start else Const(1, 1)
+            m.d.comb += result[index].eq(before & within)
         group = Signal(name=f"{name}_{start}")
         m.d.comb += group.eq(before & source[start : start + span].all())
         before = group

@@ -19,6 +19,7 @@ def against_baseline(
     points: int = 0,
     flat: bool = False,
     plain_flows: Sequence[str] = (),
+    own_flows: Sequence[str] = (),
     with_power: bool = False,
     known: dict | None = None,
     progress: Callable[..., None] = lambda *_: None,
@@ -26,9 +27,9 @@ def against_baseline(
     """Figures of the best of ``configs`` (one PE, the array with more or fewer registers) and of
     the best of ``baseline_configs`` (plain multipliers, in the same array or in the one that the
     caller compares with), and their ratios. The baseline is the best of all that Yosys offers
-    (of ``plain_flows``, by their labels, if any are given); each is in ``baselines``.
-    ``with_power``: of the two that are compared, as :mod:`.power` estimates it. ``known``: where
-    results are kept for further calls with some of the same configurations.
+    (of ``plain_flows``, by their labels, if any are given; ``own_flows`` likewise); each is in
+    ``baselines``. ``with_power``: of the two that are compared, as :mod:`.power` estimates it.
+    ``known``: where results are kept for further calls with some of the same configurations.
     """
     config = configs[0]
     own = config.pe.kind
@@ -37,7 +38,8 @@ def against_baseline(
     jobs = [(own, each) for each in configs]
     jobs += [("mac", each) for each in baseline_configs] if own != "mac" else []
     known = {} if known is None else known
-    results, failed = _tried(jobs, library, points, flat, plain_flows, known, progress)
+    wanted = {own: own_flows, "mac": plain_flows}
+    results, failed = _tried(jobs, library, points, flat, wanted, known, progress)
     plain = results["mac"]
     multipliers: dict[str, list[Result]] = {}
     for result in plain:
@@ -77,12 +79,17 @@ def against_baseline(
             ),
         },
         "failed": failed,
-        "tried": [result.table() for results_ in results.values() for result in results_],
+        "tried": [
+            {"pe": result.config.pe.kind, "array": result.config.canonical()["array"]}
+            | result.table()
+            for results_ in results.values()
+            for result in results_
+        ],
     }
 
 
 def _tried(
-    jobs, library: Library, points: int, flat: bool, plain_flows, known: dict, progress
+    jobs, library: Library, points: int, flat: bool, wanted: dict, known: dict, progress
 ) -> tuple[dict[str, list[Result]], list[str]]:
     """What every flow gives for every (kind of PE, configuration), by kind; and which failed."""
     results: dict[str, list[Result]] = {}
@@ -93,8 +100,8 @@ def _tried(
             continue
         array = Array(settings, flat=flat)
         tried = candidates(kind, GENERIC_SCRIPTS if library.name == "generic" else SCRIPTS)
-        if kind == "mac" and plain_flows:
-            tried = [flow for flow in tried if flow.label in plain_flows]
+        if wanted[kind]:
+            tried = [flow for flow in tried if flow.label in wanted[kind]]
         of_this = known.setdefault(settings.hash, [])
         for index, flow in enumerate(tried):
             progress(f"{settings.name}: {kind}, {flow.label}", index + 1, len(tried))
@@ -108,5 +115,5 @@ def _tried(
             of_this += found
         results.setdefault(kind, []).extend(of_this)
         if not results[kind]:
-            raise failed[-1][1] if failed else UserError(f"no such flow: {', '.join(plain_flows)}")
+            raise failed[-1][1] if failed else UserError(f"no such flow: {', '.join(wanted[kind])}")
     return results, [name for name, _ in failed]
