@@ -48,6 +48,7 @@ class TreeArray(wiring.Component):
         edge = pe.edge_latency + int(self.pipeline == 2)
         operands = delayed(m, "a_stage", operands, edge)
         enables = delayed(m, "en_stage", enables, edge, resettable=True)
+        clear = enables[0]  # row 0 begins a block
         w = delayed(m, "w_stage", weights, edge)
         # The last of the banks' registers is in every column.
         early = edge > 0
@@ -63,6 +64,7 @@ class TreeArray(wiring.Component):
                 Cat(part.bank, part.write_bank).eq(banks),
                 part.w.eq(w.word_select(column, pe.inner_width("b"))),
                 part.en.eq(enables),
+                part.clear.eq(clear),
                 part.c.eq(0),
             ]
             state = delayed(m, f"sum_{column}", part.o, int(self.pipeline >= 1))

@@ -47,7 +47,8 @@ class WeightStationaryArray(wiring.Component):
     """``rows`` (along K) x ``columns`` (along N) PEs, weights staying where they are.
 
     Ports: ``w`` (columns operands), ``w_row``, ``w_valid``, ``w_bank``: load row ``w_row`` of a
-    block of B into bank ``w_bank``; usable by operands presented from the next cycle on. ``a``
+    block of B into bank ``w_bank``; usable by operands presented from the next cycle on. Row 0
+    begins a block: the bank's other rows become zero, so that a short block needs no mask. ``a``
     (rows operands), ``bank``, ``valid``: one row of A against the block in ``bank``. ``o``
     (columns sums of ``width`` bits) with ``o_valid``: that row's partial sums, :attr:`latency`
     cycles later. Initiation interval 1. ``width`` holds the sum of ``rows`` products exactly.
@@ -93,7 +94,7 @@ class WeightStationaryArray(wiring.Component):
 
         control = []
         for start in range(0, row_groups * self.tile_rows, self.tile_rows):
-            control += [self.bank, self.w_bank]
+            control += [self.bank, self.w_bank, self.w_valid & (self.w_row == 0)]
             control += [
                 # Rows that only fill up the last tile do not exist.
                 self.w_valid & (self.w_row == row) & (row < self.rows)

@@ -12,10 +12,14 @@ from ..pe.base import Pe
 from .grid import chain, chunks, tiles
 from .skew import delayed
 
+CONTROL = 3
+"""Control bits of a tile beside its rows' enables."""
+
 
 class WeightRegisters(wiring.Component):
     """``count`` pairs of weights: written by ``en`` (one bit per weight) into ``write_bank``,
-    read from ``bank``. ``w`` holds ``count`` operands; ``o`` the chosen ``count``.
+    read from ``bank``. ``w`` holds ``count`` operands; ``o`` the chosen ``count``. ``clear`` zeroes
+    those of ``write_bank`` that are not written.
     """
 
     def __init__(self, *, width: int, count: int):
@@ -24,6 +28,7 @@ class WeightRegisters(wiring.Component):
             {
                 "w": In(count * width),
                 "en": In(count),
+                "clear": In(1),
                 "write_bank": In(1),
                 "bank": In(1),
                 "o": Out(count * width),
@@ -32,15 +37,15 @@ class WeightRegisters(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # Reset to zero: a short last block leaves rows unloaded, and in Verilog 0 * unknown is
-        # unknown.
-        banks = [Signal(len(self.w), name=f"bank_{n}") for n in range(2)]
+        # No reset: the first row of a block clears the rest, with the same pin.
+        banks = [Signal(len(self.w), name=f"bank_{n}", reset_less=True) for n in range(2)]
         for n, weights in enumerate(banks):
             for index in range(self.count):
+                weight = weights.word_select(index, self.width)
                 with m.If(self.en[index] & (self.write_bank == n)):
-                    m.d.sync += weights.word_select(index, self.width).eq(
-                        self.w.word_select(index, self.width)
-                    )
+                    m.d.sync += weight.eq(self.w.word_select(index, self.width))
+                with m.Elif(self.clear & (self.write_bank == n)):
+                    m.d.sync += weight.eq(0)
         m.d.comb += self.o.eq(Mux(self.bank, banks[1], banks[0]))
         return m
 
@@ -50,8 +55,9 @@ class WeightColumn(wiring.Component):
     but for the weights, all products and ``c`` in one sum.
 
     Ports: ``a`` (depth operands or codes), ``bank``; ``w`` (one weight or code), ``en`` (which of
-    the depth takes it), ``write_bank``; ``c`` and ``o`` (states). ``early``: both banks come a
-    cycle before the rest, to registers of the column's own: one for all columns would choose late.
+    the depth takes it), ``clear`` (the others become zero), ``write_bank``; ``c`` and ``o``
+    (states). ``early``: both banks come a cycle before the rest, to registers of the column's own:
+    one for all columns would choose late.
     """
 
     def __init__(self, *, pe: Pe, depth: int, width: int, early: bool = False):
@@ -63,6 +69,7 @@ class WeightColumn(wiring.Component):
                 "bank": In(1),
                 "w": In(pe.inner_width("b")),
                 "en": In(depth),
+                "clear": In(1),
                 "write_bank": In(1),
                 "c": In(state),
                 "o": Out(state),
@@ -82,6 +89,7 @@ class WeightColumn(wiring.Component):
         m.d.comb += [
             weights.w.eq(Cat(self.w for _ in range(self.depth))),
             weights.en.eq(self.en),
+            weights.clear.eq(self.clear),
             Cat(weights.bank, weights.write_bank).eq(banks),
             dot.a.eq(self.a),
             dot.b.eq(weights.o),
@@ -95,8 +103,8 @@ class WsGrid(wiring.Component):
     """``rows`` x ``columns`` PEs in tiles of ``tile_rows`` x ``tile_columns``.
 
     Ports: ``a_i``/``a_o`` operands or codes, moving right; ``control_i``/``control_o`` per tile row
-    {bank, write_bank, one enable per PE row of the tile}; ``w_i``/``w_o`` weights (or codes) and
-    ``sum_i``/``sum_o`` states, moving down.
+    {bank, write_bank, clear, one enable per PE row of the tile}; ``w_i``/``w_o`` weights (or codes)
+    and ``sum_i``/``sum_o`` states, moving down.
     """
 
     def __init__(
@@ -107,7 +115,7 @@ class WsGrid(wiring.Component):
         ports = {}
         for name, bits in (
             ("a", rows * pe.inner_width("a")),
-            ("control", 2 * tiles(rows, tile_rows) + rows),
+            ("control", CONTROL * tiles(rows, tile_rows) + rows),
             ("w", columns * pe.inner_width("b")),
             ("sum", columns * pe.state_bits(width)),
         ):
@@ -129,8 +137,8 @@ class WsGrid(wiring.Component):
             )
             m.d.comb += [
                 part.a.eq(self.a_i),
-                Cat(part.bank, part.write_bank).eq(self.control_i[:2]),
-                part.en.eq(self.control_i[2:]),
+                Cat(part.bank, part.write_bank, part.clear).eq(self.control_i[:CONTROL]),
+                part.en.eq(self.control_i[CONTROL:]),
                 part.w.eq(self.w_i.word_select(column, pe.inner_width("b"))),
                 part.c.eq(self.sum_i.word_select(column, state)),
             ]
@@ -169,8 +177,8 @@ class WsGrid(wiring.Component):
             line = [blocks[row, column] for column, _ in column_chunks]
             width = pe.inner_width("a")
             chain(m, line, "a", self.a_i, self.a_o, row * width, rows * width)
-            start = 2 * (row // self.tile_rows) + row
-            length = 2 * tiles(rows, self.tile_rows) + rows
+            start = CONTROL * (row // self.tile_rows) + row
+            length = CONTROL * tiles(rows, self.tile_rows) + rows
             chain(m, line, "control", self.control_i, self.control_o, start, length)
         for column, columns in column_chunks:
             line = [blocks[row, column] for row, _ in row_chunks]

@@ -24,7 +24,6 @@ from .core import (
     connect_output,
     core_ports,
     elements,
-    mask_depth,
 )
 from .output import OutputStage
 from .walk import Steps, advance, expecting, finished
@@ -117,7 +116,8 @@ class WeightStationaryCore(wiring.Component):
         m.d.comb += [
             array.valid.eq(valid),
             array.bank.eq(row_bank),
-            array.a.eq(mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks, "k_mask")),
+            # Elements beyond K meet weights that are zero.
+            array.a.eq(a_buffer.r_data),
         ]
         self._accumulate(m, array, queue, issue)
 

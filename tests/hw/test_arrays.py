@@ -348,7 +348,7 @@ def test_output_stationary_reset(kind, seed):
 
 @pytest.mark.parametrize(("kind", "pe", "parameters"), combinations(WEIGHT_STATIONARY))
 def test_weight_stationary(kind, pe, parameters, seed):
-    """Random rows and gaps, loads in any row order while the other bank works."""
+    """Random rows and gaps, loads in any order behind the first while the other bank works."""
     rng = np.random.default_rng(seed)
     for formats in FORMATS.values():
         dut = array(kind, pe, formats, **parameters)
@@ -358,7 +358,9 @@ def test_weight_stationary(kind, pe, parameters, seed):
         bench.load(blocks[0], 0)
         for number, block in enumerate(blocks):
             bank = number % 2
-            pending = list(rng.permutation(dut.rows)) if number + 1 < len(blocks) else []
+            pending = []
+            if number + 1 < len(blocks):  # taken from the end
+                pending = [*(1 + rng.permutation(dut.rows - 1)), 0]
             while pending or rng.random() < 0.7:
                 loading = {}
                 if pending and rng.random() < 0.6:
@@ -399,7 +401,8 @@ def test_weights_change_at_the_last_moment(kind, pe, parameters, tight, seed):
 
 @pytest.mark.parametrize("kind", WEIGHT_STATIONARY)
 def test_a_bank_keeps_rows_that_are_not_loaded(kind, seed):
-    """Loading one row changes that row of that bank only, from the next cycle on."""
+    """Loading one row changes that row of that bank only, from the next cycle on, but the first
+    clears the bank's others."""
     rng = np.random.default_rng(seed)
     dut = array(kind, "mac", **WEIGHT_STATIONARY[kind][-2])
     bench = WeightStationary(dut, rng)
@@ -408,7 +411,7 @@ def test_a_bank_keeps_rows_that_are_not_loaded(kind, seed):
         bench.load(block, bank)
     for _ in range(20):
         row, bank = int(rng.integers(dut.rows)), int(rng.integers(2))
-        new = banks[bank].copy()
+        new = banks[bank].copy() if row else np.zeros_like(banks[bank])
         new[row] = bench.block()[row]
         bench.row(banks[bank], bank, **bench.load_port(new, row, bank))
         banks[bank] = new
@@ -434,10 +437,11 @@ def test_weight_stationary_reset(kind, seed):
         now = bench.schedule.add(rst=1, valid=1, w_valid=1)
         for cycle in [cycle for cycle in bench.schedule.rows if cycle > now]:
             del bench.schedule.rows[cycle]
-        # Weights are zero after reset, in both banks.
-        zeros = np.zeros_like(block)
-        bench.row(zeros, 0)
-        bench.row(zeros, 1)
+        # The first row clears what was there before.
+        first = np.zeros_like(block)
+        first[0] = block[0]
+        bench.load(block, bank, [0])
+        bench.row(first, bank)
         bench.load(block, 1 - bank)
         bench.row(block, 1 - bank)
         bench.schedule.idle(dut.latency + 1)
