@@ -43,6 +43,9 @@ UNCONNECTED, SPARE = ("RD_SRST", "RD_ARST"), 20
 of read-only memories; and how many more mutants are drawn, to replace those."""
 
 
+MEMORY_CLOCKS = ("RD_CLK", "WR_CLK")
+
+
 @dataclass(frozen=True)
 class Mutation:
     """One fault: ``mode`` (``inv``, ``const0``, ``const1``, ``cnot0``, ``cnot1``) at a cell's
@@ -104,8 +107,12 @@ def mutate(verilog: str, top: str, count: int, seed: int) -> Mutants:
 
 
 def _possible(mutation: Mutation, cells: dict) -> bool:
-    if is_rom(cells[mutation.cell]):
+    cell = cells[mutation.cell]
+    if is_rom(cell):
         return mutation.port in ROM_PORTS
+    if mutation.port in MEMORY_CLOCKS:  # of ports that see each other's data they must be the same
+        masks = ("RD_TRANSPARENCY_MASK", "RD_COLLISION_X_MASK")
+        return not any("1" in cell["parameters"].get(mask, "") for mask in masks)
     return mutation.port not in UNCONNECTED
 
 

@@ -33,6 +33,15 @@ def test_a_line_of_yosys_is_a_mutation():
     assert found == Mutation(7, "cnot0", "$abc$1", "Y", 3, 1, "core.x[5], design.v:12.3-12.9")
 
 
+def test_faults_that_yosys_cannot_have_are_not_drawn():
+    for transparent, possible in (("0", True), ("1", False)):
+        parameters = {"WR_PORTS": "1", "RD_CLK_ENABLE": "1", "RD_TRANSPARENCY_MASK": transparent}
+        cells = {"m": {"type": "$mem_v2", "parameters": parameters, "connections": {}}}
+        assert mutation._possible(fault("m", "WR_CLK", "inv"), cells) is possible
+        assert mutation._possible(fault("m", "WR_EN", "inv"), cells)
+        assert not mutation._possible(fault("m", "RD_SRST", "inv"), cells)
+
+
 @pytest.mark.requires_tool("verilator", "g++")
 def test_the_stimuli_are_right_repeatable_and_notice_a_fault(config, seed):
     text = generate(config).verilog
