@@ -105,6 +105,14 @@ def totals(config: GemmConfig, seed: int) -> Iterator[Step]:
                    multiplier=np.ones(size, int), shift=np.zeros(size, int),
                    relu=index % 4 == 3)  # fmt: skip
         yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
+    # Beyond what is kept of a scaled sum, with all that a zero point can bring back.
+    far = 1 << np.arange(17, 31)[:, None]
+    low = np.arange(4)
+    for zero_point, c0 in (((1 << 16) - 1, (1 << 15) - 1 - low - far), (-(1 << 16), low + far)):
+        job = sums(config, m, n, 1, rng, c0=np.resize(c0, (m, n)), requantize=True,
+                   zero_point=zero_point, multiplier=np.ones(size, int),
+                   shift=np.zeros(size, int))  # fmt: skip
+        yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
 
 
 def extremes(config: GemmConfig, seed: int) -> Iterator[Step]:
