@@ -99,6 +99,9 @@ class Taint:
                 for port, bits in self._nets.cells[name]["connections"].items()
                 if port not in OUTPUTS
             }
+            if name == self._mutation.cell and self._mutation.port in ports:
+                faulty = ports[self._mutation.port]
+                faulty[self._mutation.bit] = self._faulty(faulty[self._mutation.bit])
             self._model.while_enabled(name, ports, self._tagged)
             found += [tag for pairs in ports.values() for _, tag in pairs]
         return self._t.any(tag for tag in found if tag != self._t.false)

@@ -10,7 +10,7 @@ from matweave.sim.mutation import Mutation
 from matweave.sim.nets import Nets
 from matweave.sim.taint import Taint
 
-from .test_mutation import RING
+from .test_mutation import MEMORY, RING
 
 pytestmark = pytest.mark.requires_tool("abc")
 
@@ -87,6 +87,22 @@ def test_values_at_power_on_count():
 )
 def test_a_difference_that_nobody_sees(name, port, mode, unseen):
     assert reachability.Checker(Nets(RING)).unseen(fault(name, port, mode)) is unseen
+
+
+@pytest.mark.parametrize(
+    ("name", "port", "mode", "unseen"),
+    [
+        ("data", "B", "const1", True),  # other data, but only while nothing is written
+        ("data", "B", "const0", False),
+        ("memory", "WR_DATA", "inv", False),
+        ("memory", "WR_ADDR", "inv", False),
+        ("memory", "WR_EN", "const1", False),
+        ("memory", "RD_ADDR", "inv", False),
+        ("memory", "RD_DATA", "inv", False),
+    ],
+)
+def test_a_difference_at_a_memory(name, port, mode, unseen):
+    assert reachability.Checker(Nets(MEMORY)).unseen(fault(name, port, mode)) is unseen
 
 
 @pytest.mark.parametrize(
