@@ -25,8 +25,8 @@ VERILATOR_FLAGS = (
 COMPILER_FLAGS = ("-std=gnu++20", "-fPIC", "-DVERILATOR=1", "-DVM_TRACE=0", "-DVM_COVERAGE=0")
 # Rows of products are vectors, if the processor has them; the key of the cache says which it is.
 # What is switched off keeps more values alive in one function of thousands of lines than there are
-# registers. bench/simulate.py, 16 x 16: these flags 928,000 cycles/s, with symbols that others may
-# see 859,000, with -fgcse and all 851,000, -O1 with vectors (as it was) 820,000, -O2 730,000.
+# registers; symbols that others may see cost calls through tables. Whether a change here pays is
+# what bench/simulate.py tells.
 FAST = (
     *("-O3", "-march=native", "-fvisibility=hidden", "-fno-semantic-interposition"),
     *("-fno-tree-ter", "-fno-gcse", "-fno-tree-pre", "-fno-ivopts"),

@@ -122,11 +122,6 @@ class EntRecoding(Recoding):
         return self.format.signed and self.form == "sign_magnitude"
 
     @property
-    def n_digits(self) -> int:
-        width = self.format.width
-        return (width + 1) // 2 if self.format.signed else width // 2 + 1
-
-    @property
     def code_width(self) -> int:
         return self.format.width + 1
 

@@ -31,7 +31,7 @@ class Digit(NamedTuple):
 @dataclass(frozen=True)
 class Recoding:
     """A recoding of operands of ``format`` (2 to 16 bits, odd widths too); hashable, so that it can
-    name a shared cell. Subclasses set ``recoder_class`` and give the properties and ``digits``.
+    name a shared cell. Subclasses set ``recoder_class`` and give ``code_width`` and ``digits``.
 
     The all-zero code is the operand zero: registers that hold codes may be cleared.
     """
@@ -50,8 +50,10 @@ class Recoding:
 
     @property
     def n_digits(self) -> int:
-        """Digits of an operand; digit ``i`` has weight ``4**i``."""
-        raise NotImplementedError
+        """Digits of an operand; digit ``i`` has weight ``4**i``. ``ceil(n / 2)`` of ``n`` bits,
+        unsigned ``n // 2 + 1``: of an even ``n`` the final carry is a digit of its own."""
+        width = self.format.width
+        return (width + 1) // 2 if self.format.signed else width // 2 + 1
 
     @property
     def code_width(self) -> int:
@@ -76,13 +78,7 @@ class Recoding:
 
 class LinesRecoding(Recoding):
     """Base of recodings whose code is the digits' own select lines: *one*, *two*, *neg* of digit 0,
-    and so on. ``ceil(n / 2)`` digits of ``n`` bits, unsigned ``n // 2 + 1``: of an even ``n`` the
-    final carry is a digit of its own."""
-
-    @property
-    def n_digits(self) -> int:
-        width = self.format.width
-        return (width + 1) // 2 if self.format.signed else width // 2 + 1
+    and so on."""
 
     @property
     def code_width(self) -> int:
