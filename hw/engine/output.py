@@ -135,13 +135,12 @@ class OutputStage(wiring.Component):
                 loop.restart()
         with m.Elif(pop):
             advance(m, *loops)
-        # The bias is added in the cycle of the pop, so its table is read a cycle ahead.
+        # The bias is added in the cycle of the pop, so its table is read a cycle ahead. No array
+        # has a row in the cycle after a start, so what is read during that does not matter.
         next_panel = Signal.like(panel.index)
         moves = pop & finished(*loops[: loops.index(panel)])
         m.d.comb += next_panel.eq(panel.index)
-        with m.If(self.start):
-            m.d.comb += next_panel.eq(0)
-        with m.Elif(moves):
+        with m.If(moves):
             m.d.comb += next_panel.eq(panel.following(panel is not loops[-1]))
         bias = self._table(m, 0, 32, next_panel, 1)
 

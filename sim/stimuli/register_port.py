@@ -156,6 +156,17 @@ def bounds(config: GemmConfig) -> Iterator[Step]:
             yield access(write(address, 1), write(address, value), *seen)
 
 
+def raised(config: GemmConfig) -> Iterator[Step]:
+    """Errors that are raised and cleared while a storm of reads looks on."""
+    errors = [
+        *[write(Register.M, 0), write(Register.CONTROL, Control.START)],
+        *[write(Register.ERROR, 15), write(Register.SHIFT, 63), write(Register.ERROR, 15)],
+    ]
+    for seed in range(12):
+        yield access(*errors * 40, setting=Setting(delays=seed % 3 == 2, reads=True, seed=seed))
+        yield hard_reset()
+
+
 def storms(config: GemmConfig, seed: int) -> Iterator[Step]:
     """Reads and writes beyond what the driver does, beside jobs and beside each other."""
     rng = np.random.default_rng([seed, 5])

@@ -11,7 +11,7 @@ from ..cases import values
 from ..jobs import Job
 from .steps import Step, job_step, random_pauses, sums
 
-N_SCALES = 60
+N_SCALES, N_TIES = 60, 300
 
 
 def sizes(config: GemmConfig, seed: int) -> Iterator[Step]:
@@ -129,3 +129,27 @@ def extremes(config: GemmConfig, seed: int) -> Iterator[Step]:
             job = sums(config, m, n, 1, rng, c0=c0, requantize=True, zero_point=zero_point,
                        multiplier=np.full(size, factor), shift=np.full(size, shift))  # fmt: skip
             yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
+
+
+def ties(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Products of large and small factors, hardly more or less than half of a last place."""
+    rng = np.random.default_rng([seed, 16])
+    m, n = config.limits.m, config.limits.n
+    result, output = config.result_format, config.output.format
+    channel = config.output.scale == "channel"
+    size = (n,) if channel else ()
+    for index in range(N_TIES):
+        small = rng.integers(1, 1 << rng.integers(1, 11), size)
+        place = 2 * rng.integers(output.min, output.max, size) + 1
+        # The large factor is ``place * 2**(shift - 1) / small``, and has 27 to 31 bits.
+        bits = np.log2(small) - np.log2(np.abs(place)) + rng.integers(28, 32, size)
+        shift = np.clip(bits.astype(np.int64), 1, 62)
+        large = np.round(np.ldexp(np.abs(place) / small, shift - 1)).astype(np.int64)
+        large = np.minimum(large, result.max)
+        sign = np.sign(place) * np.ones((m, n), np.int64)
+        if index % 3:
+            factor, c0 = large, small * sign
+        else:
+            factor, c0 = small, large * sign - np.arange(m)[:, None] % 2
+        job = sums(config, m, n, 1, rng, c0=c0, requantize=True, multiplier=factor, shift=shift)
+        yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
