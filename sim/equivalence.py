@@ -28,7 +28,7 @@ from .mutation import Mutation, Report, stopped
 from .nets import GATES, OUTPUTS, ROM_PORTS, Nets, gate, next_state
 from .terms import LIMIT, Terms
 
-BUDGET, PROOF, STALLS = 20, 180, 120
+BUDGET, PROOF, STALLS = 60, 300, 600
 """Seconds that all questions about one survivor may take, about an engine's invariants, and about
 its stalls (the question that is being asked then is still answered). What is not answered by then
 is not shown."""

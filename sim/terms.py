@@ -6,7 +6,7 @@ import time
 
 from .toolchain import ToolError
 
-LIMIT = 20_000
+LIMIT = 60_000
 """Milliseconds that one question may take."""
 
 
