@@ -112,7 +112,7 @@ def make_plan(request: Request, core: Core) -> Plan:
         )
     files = {"core.v": core(request.config, float(clock.mhz * 1_000_000), baud)}
     files |= _pins(board, target, clock, f"{request.config.name}_linked")
-    design = flow.Design(request.config.name, board, target, files, request.dsp)
+    design = flow.Design(request.config.name, board, target, files, request.dsp, float(clock.mhz))
     return Plan(request, board, target, clock.mhz, baud, design)
 
 

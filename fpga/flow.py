@@ -21,12 +21,18 @@ from .targets.netlist import Netlist
 VERSION = "1"
 """Of what the steps leave behind; another one makes all cached results void."""
 
+# memory_dff while there is a hierarchy: a block RAM takes the register in front of it, which is in
+# its module; of the flat design it would rather take one behind it, such as that at the array's
+# edge, and the array would have to wait for the memory (5.6 ns on an ECP5) once more.
 SCRIPT = """\
 read_rtlil top.il
 proc
-memory_collect
 write_verilog -noattr board.v
 read_verilog core.v
+hierarchy -check -top top
+proc
+opt_clean
+memory_dff
 {synthesis}
 write_json {netlist}
 write_verilog -noattr netlist.v
@@ -35,13 +41,16 @@ write_verilog -noattr netlist.v
 
 @dataclass(frozen=True)
 class Design:
-    """What is to be built: files by name (``core.v``, ``top.il``, ``top.`` constraints)."""
+    """What is to be built: files by name (``core.v``, ``top.il``, ``top.`` constraints).
+
+    ``mhz``: the constraint of clocks that nextpnr does not derive from the board's."""
 
     name: str
     board: Board
     family: Family
     files: dict[str, str]
     dsp: bool
+    mhz: float
 
     @property
     def script(self) -> str:
@@ -95,7 +104,8 @@ def place(
     content = design.files[constraints]
     arguments = [
         *design.family.place(design.board), "--json", NETLIST, "--report", REPORT,
-        "--write", PLACED, "--log", "place.log", "--seed", str(seed), "--timing-allow-fail",
+        "--write", PLACED, "--log", "place.log", "--seed", str(seed), "--freq", f"{design.mhz:.6f}",
+        "--timing-allow-fail",
     ]  # fmt: skip
 
     def make(folder: Path) -> None:
