@@ -25,11 +25,8 @@ VERSION = "1"
 # its module; of the flat design it would rather take one behind it, such as that at the array's
 # edge, and the array would have to wait for the memory (5.6 ns on an ECP5) once more.
 SCRIPT = """\
-read_rtlil top.il
-proc
-write_verilog -noattr board.v
-read_verilog core.v
-hierarchy -check -top top
+read_verilog core.v top.v
+hierarchy -top top
 proc
 opt_clean
 memory_dff
@@ -41,7 +38,7 @@ write_verilog -noattr netlist.v
 
 @dataclass(frozen=True)
 class Design:
-    """What is to be built: files by name (``core.v``, ``top.il``, ``top.`` constraints).
+    """What is to be built: files by name (``core.v``, ``top.v``, ``top.`` constraints).
 
     ``mhz``: the constraint of clocks that nextpnr does not derive from the board's."""
 
@@ -71,9 +68,9 @@ Tell = Callable[[str], None]
 
 
 def synthesise(design: Design, tell: Tell = lambda phase: None) -> tuple[Step, Netlist]:
-    """``netlist.json``, ``netlist.v``, ``board.v``: the top as Yosys reads it, ``synthesis.log``."""
+    """``netlist.json``, ``netlist.v``, ``synthesis.log``."""
     yosys = tools.find(tools.YOSYS)
-    inputs = {"core.v": design.files["core.v"], "top.il": design.files["top.il"]}
+    inputs = {"core.v": design.files["core.v"], "top.v": design.files["top.v"]}
     inputs["synthesis.ys"] = design.script
     arguments = ["-l", "synthesis.log", "synthesis.ys"]
 
@@ -82,7 +79,7 @@ def synthesise(design: Design, tell: Tell = lambda phase: None) -> tuple[Step, N
             (folder / name).write_text(text, encoding="utf-8")
         seconds = _timed(
             [yosys.path, *arguments], folder, f"synthesis of {design.name}", tell, None,
-            [NETLIST, "netlist.v", "board.v", "synthesis.log"],
+            [NETLIST, "netlist.v", "synthesis.log"],
         )  # fmt: skip
         log = (folder / "synthesis.log").read_text(encoding="utf-8", errors="replace")
         summary = Netlist.read(folder / NETLIST, log).to_json()

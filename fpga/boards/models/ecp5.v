@@ -300,3 +300,21 @@ module MULT18X18D (
             P18, P17, P16, P15, P14, P13, P12, P11, P10, P9, P8, P7, P6, P5, P4, P3, P2, P1, P0
     } = wide_a * wide_b;
 endmodule
+
+// Buffers of Lattice ECP5. Verilator does not connect an input to an inout pin: a netlist's TRELLIS_IO
+// goes by its direction (fpga/simulation.py renames it). Outputs are always on.
+module TRELLIS_IO_INPUT (input B, output O);
+    assign O = B;
+endmodule
+
+module TRELLIS_IO_OUTPUT (output B, input I, T);
+    assign B = I;
+endmodule
+
+module IB (input I, output O);
+    assign O = I;
+endmodule
+
+module OBZ (input I, T, output O);
+    assign O = I;
+endmodule
