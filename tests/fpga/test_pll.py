@@ -118,8 +118,8 @@ def test_the_models_give_the_chosen_clock(tmp_path, family, wanted):
         crystal, setting = 25, pll_ecp5.choose(Fraction(25), wanted)
         instance = primitive("EHXPLLL", setting,
                              ".CLKI(clk), .CLKFB(fb), .CLKOP(fb), .CLKOS(o), .LOCK(locked), "
-                             ".RST(1'b0)").replace("#(", '#(.CLKOS_ENABLE("ENABLED"), ')  # fmt: skip
-        instance = f"wire fb; {instance}"
+                             ".RST(1'b0)")  # fmt: skip
+        instance = "wire fb; " + instance.replace("#(", '#(.CLKOS_ENABLE("ENABLED"), ')
     elif family == "ice40":
         crystal, setting = 12, pll_ice40.choose(Fraction(12), wanted)
         instance = primitive("SB_PLL40_CORE", setting,
@@ -133,7 +133,9 @@ def test_the_models_give_the_chosen_clock(tmp_path, family, wanted):
     model = (simulation.MODELS / f"pll_{family}.v").read_text()
     source.write_text(model + BENCH.format(half=500_000 / crystal, instance=instance))
     folder = {"cwd": tmp_path, "timeout": 60, "what": "simulating"}
-    toolchain.run([shutil.which("iverilog"), "-g2012", "-s", "bench", "-o", "bench", source], **folder)
+    toolchain.run(
+        [shutil.which("iverilog"), "-g2012", "-s", "bench", "-o", "bench", source], **folder
+    )
     words = toolchain.run([shutil.which("vvp"), "bench"], **folder).split()
     assert words[0] == "edges", words
     assert abs(int(words[1]) / 100 - setting.mhz) < setting.mhz * Fraction("0.003")
