@@ -1,11 +1,13 @@
 """The client at a pseudo-terminal: whole matrices on every kind of array, and what goes wrong."""
 
 import contextlib
+import fnmatch
 import functools
 import os
 import random
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from matweave.sim.golden.gemm import for_config
 from matweave.sim.jobs import Job
 from matweave.sim.native import EngineError
 from matweave.sim.registers import ID_VALUE, Control, Register
-from matweave.sim.serial_board import SerialBoard
+from matweave.sim.serial_board import SerialBoard, SerialModule
 
 pytestmark = pytest.mark.requires_tool("verilator", "g++", "perl")
 
@@ -270,3 +272,18 @@ def test_any_program_can_open_the_port(tiny):
     with board(tiny) as simulated, serial.Serial(simulated.port, timeout=0.2) as port:
         port.write(b"hello\r\n")
         assert port.read(10) == b""
+
+
+def test_the_bytes_on_the_protocols_page(tiny):
+    """Both sides as they are written there."""
+    page = Path(__file__).parents[2] / "docs" / "reference" / "host-link.md"
+    example = page.read_text().rpartition("```text\n")[2].partition("```")[0]
+    lines = example.splitlines()
+    assert [line[:2] for line in lines] == ["->", "<-", "->", "<-"]
+    with SerialModule(text(tiny), linked_name(tiny), cycles_per_bit=CYCLES) as simulated:
+        for request, response in zip(lines[::2], lines[1::2], strict=True):
+            simulated.send(bytes.fromhex(request[2:]))
+            while simulated.unsent or simulated.quiet < 2000:
+                simulated.run(500)
+            came = simulated.receive().hex(" ")
+            assert fnmatch.fnmatchcase(came, response[3:].replace("...", "*")), came
