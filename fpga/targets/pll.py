@@ -41,7 +41,8 @@ def nearest(wanted: Fraction, limits: Limits, settings: Iterable[Setting]) -> Se
     """The setting within ``limits`` whose output is nearest to ``wanted``.
 
     Of two as near the slower one; then the one that compares most often (highest PFD), which has
-    least jitter. Raises :class:`.errors.UserError` if ``wanted`` is out of the PLL's range.
+    least jitter; then the one whose oscillator is farthest from its limits.
+    Raises :class:`.errors.UserError` if ``wanted`` is out of the PLL's range.
     """
     least, most = limits.output
     if not Fraction(least) <= wanted <= Fraction(most):
@@ -49,12 +50,14 @@ def nearest(wanted: Fraction, limits: Limits, settings: Iterable[Setting]) -> Se
             f"--clock {float(wanted):g}: is not a clock that {limits.name} can make; allowed are "
             f"{least:g} to {most:g} MHz"
         )
+    middle = Fraction(sum(limits.vco)) / 2
     fitting = (each for each in settings if limits.admits(each.pfd, each.vco, each.mhz))
-    best = min(
-        fitting,
-        key=lambda each: (abs(each.mhz - wanted), each.mhz > wanted, -each.pfd, -each.vco),
-        default=None,
-    )
+
+    def preference(each: Setting) -> tuple:
+        late = each.mhz > wanted
+        return abs(each.mhz - wanted), late, -each.pfd, abs(each.vco - middle), each.vco
+
+    best = min(fitting, key=preference, default=None)
     if best is None:
         raise UserError(
             f"--clock {float(wanted):g}: no setting of {limits.name} makes such a clock"
