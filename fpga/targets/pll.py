@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from amaranth.hdl import Const, Elaboratable, Module, Signal
+from amaranth.lib import io
 
 from ...hw.errors import UserError
 
@@ -65,6 +66,12 @@ def nearest(wanted: Fraction, limits: Limits, settings: Iterable[Setting]) -> Se
     return best
 
 
+def clock_pin(m, platform):
+    """The board's clock from its pin, through a buffer in module ``m``."""
+    m.submodules.pin = pin = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
+    return pin.i
+
+
 class Crystal(Elaboratable):
     """No PLL: the board's own clock.
 
@@ -78,5 +85,5 @@ class Crystal(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += [self.o.eq(platform.request(platform.default_clk).i), self.locked.eq(Const(1))]
+        m.d.comb += [self.o.eq(clock_pin(m, platform)), self.locked.eq(Const(1))]
         return m
