@@ -1,6 +1,6 @@
 """The executor's states for WRITE and READ: an AXI4-Lite master, one access at a time."""
 
-from amaranth.hdl import Cat, Signal
+from amaranth.hdl import Signal
 
 from ..axi_lite import DECERR, OKAY
 from .commands import Command
@@ -38,9 +38,14 @@ class Accesses:
                 self._end()
             with m.Else():
                 m.next = "ADDRESS"
-        for state in ("ADDRESS", "DATA"):
-            with m.State(state):
-                self._fetch(state)
+        self._fetch("ADDRESS", "TAKE")
+        with m.State("TAKE"):
+            width = len(self.address)
+            m.d.sync += [self.address.eq(x.word), self.outside.eq(x.word[width:].any())]
+            m.next = "START"
+            with m.If(self.write):
+                m.next = "DATA"
+        self._fetch("DATA", "START")
         with m.State("START"):
             m.d.sync += x.index.eq(0)
             with m.If(self.outside):
@@ -54,18 +59,14 @@ class Accesses:
                 m.next = "READ"
         self._responses()
 
-    def _fetch(self, state):
+    def _fetch(self, state, following):
         """Four bytes of the request, low byte first."""
-        m, x, address = self.m, self.x, self.address
-        word = Cat(x.word, self.executor.r_data)[8:]
-        m.d.comb += x.fetch()
-        m.d.sync += [x.word.eq(word), x.index.eq(x.index + 1)]
-        with m.If(x.index[:2] == 3):
-            m.next = "START"
-            if state == "ADDRESS":
-                m.d.sync += [address.eq(word), self.outside.eq(word[len(address) :].any())]
-                with m.If(self.write):
-                    m.next = "DATA"
+        m, x = self.m, self.x
+        with m.State(state):
+            m.d.comb += x.fetch()
+            m.d.sync += [x.word.eq(x.shifted), x.index.eq(x.index + 1)]
+            with m.If(x.index[:2] == 3):
+                m.next = following
 
     def _responses(self):
         m, executor, x = self.m, self.executor, self.x

@@ -2,7 +2,7 @@
 
 import types
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -118,6 +118,8 @@ class Executor(wiring.Component):
         x.index = Signal(range(longest + 1))
         x.count = Signal(range(self.limit))
         x.word = Signal(32)
+        # What comes out of a memory comes late: it goes into a register before anything else.
+        x.shifted = Cat(x.word, self.r_data)[8:]
         x.trailer = Signal(2)
         x.status = Signal(Status)
         x.command = Signal(8)
@@ -182,8 +184,8 @@ class Executor(wiring.Component):
         rules = {
             Command.HELLO: (length == 2 + NONCE_BYTES, "NONCE"),
             Command.WRITE: (length[:3] == 2, "ACCESS"),
-            # The response is longer than the request by two bytes.
-            Command.READ: ((length[:2] == 2) & (length <= self.limit - 2), "ACCESS"),
+            # The response is two bytes longer; with such a length, there is room for it.
+            Command.READ: (length[:2] == 2, "ACCESS"),
             Command.PUSH: (length >= 3, "STREAM"),
             Command.PULL: (length == 5, "STREAM"),
             Command.RESET: (length == 2, "RESET"),
@@ -201,8 +203,13 @@ class Executor(wiring.Component):
 
     def _hello(self, m, x):
         with m.State("NONCE"):
-            m.d.comb += [x.fetch(), *x.emit(self.r_data)]
-            m.d.sync += [x.index.eq(x.index + 1), x.session.eq(1)]
+            m.d.comb += x.fetch()
+            m.d.sync += [x.word.eq(x.shifted), x.session.eq(1)]
+            m.next = "NONCE_COPY"
+        with m.State("NONCE_COPY"):
+            m.d.comb += x.emit(x.word[24:])
+            m.d.sync += x.index.eq(x.index + 1)
+            m.next = "NONCE"
             with m.If(x.index == NONCE_BYTES - 1):
                 m.d.sync += x.index.eq(0)
                 m.next = "FACTS"

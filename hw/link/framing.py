@@ -113,53 +113,59 @@ class FrameSender(wiring.Component):
         crc = _crc(m, restart)
         address = Signal(range(self.limit + 1))
         fcs_byte = Signal(range(FCS_BYTES))
+        # A register, for what comes out of a memory comes late.
         byte = Signal(8, name="unstuffed")
         flag = Signal()
         taken = self._stuff(m, byte, flag)
-        m.d.comb += [self.r_addr.eq(address), crc.data.eq(self.r_data)]
+        m.d.comb += [self.r_addr.eq(address), crc.data.eq(byte)]
         with m.FSM() as fsm:
             m.d.comb += self.busy.eq(~fsm.ongoing("IDLE"))
-            m.d.comb += self.o_valid.eq(self.busy & ~fsm.ongoing("FETCH"))
             with m.State("IDLE"):
                 m.d.sync += address.eq(0)
                 with m.If(self.start):
                     m.next = "OPEN"
             with m.State("OPEN"):
-                m.d.comb += [byte.eq(FLAG), flag.eq(1), restart.eq(1)]
+                m.d.comb += [self.o_valid.eq(1), flag.eq(1), restart.eq(1)]
                 with m.If(taken):
-                    m.next = "CONTENTS"
+                    m.next = "FETCH"
+            with m.State("FETCH"):
+                m.d.sync += byte.eq(self.r_data)
+                m.next = "CONTENTS"
             with m.State("CONTENTS"):
-                m.d.comb += byte.eq(self.r_data)
+                m.d.comb += self.o_valid.eq(1)
                 with m.If(taken):
                     m.d.comb += crc.valid.eq(1)
                     m.d.sync += address.eq(address + 1)
-                    m.next = "FETCH"
-            with m.State("FETCH"):  # the memory's latency
+                    m.next = "MORE"
+            with m.State("MORE"):  # the memory's latency
+                m.next = "FETCH"
                 with m.If(address == self.length):
-                    m.next = "FCS"
-                with m.Else():
-                    m.next = "CONTENTS"
+                    m.next = "CHECK"
+            with m.State("CHECK"):
+                m.d.sync += byte.eq(crc.crc.word_select(fcs_byte, 8))
+                m.next = "FCS"
             with m.State("FCS"):
-                m.d.comb += byte.eq(crc.crc.word_select(fcs_byte, 8))
+                m.d.comb += self.o_valid.eq(1)
                 with m.If(taken):
                     m.d.sync += fcs_byte.eq(fcs_byte + 1)
+                    m.next = "CHECK"
                     with m.If(fcs_byte == FCS_BYTES - 1):
                         m.next = "CLOSE"
             with m.State("CLOSE"):
-                m.d.comb += [byte.eq(FLAG), flag.eq(1)]
+                m.d.comb += [self.o_valid.eq(1), flag.eq(1)]
                 with m.If(taken):
                     m.next = "IDLE"
         return m
 
     def _stuff(self, m, byte, flag):
-        """Offer ``byte``, after an escape where it looks like a ``flag`` and is none, or like an
-        escape; returns whether it is being taken."""
+        """Offer ``byte``, after an escape where it needs one, or a flag; returns whether that is
+        being taken."""
         escaped = Signal()
         special = Signal()
         taken = Signal()
         m.d.comb += [
             special.eq(((byte == FLAG) | (byte == ESCAPE)) & ~escaped & ~flag),
-            self.o_data.eq(Mux(special, ESCAPE, Mux(escaped, byte ^ FLIP, byte))),
+            self.o_data.eq(Mux(flag, FLAG, Mux(special, ESCAPE, Mux(escaped, byte ^ FLIP, byte)))),
             taken.eq(self.o_valid & self.o_ready & ~special),
         ]
         with m.If(self.o_valid & self.o_ready):

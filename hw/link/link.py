@@ -87,7 +87,9 @@ class HostLink(wiring.Component):
                 memory.w_en.eq(writer.w_en),
                 memory.w_addr.eq(writer.w_addr),
                 memory.w_data.eq(writer.w_data),
-                memory.r_en.eq(1),
+                # Never both at once, which small devices' block RAMs could do with logic beside
+                # them only; nobody reads what is just being written.
+                memory.r_en.eq(~writer.w_en),
                 memory.r_addr.eq(reader.r_addr),
                 reader.r_data.eq(memory.r_data),
             ]

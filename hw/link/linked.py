@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..cells import describe, shared
 from ..emit import verilog
-from .commands import IDENTITY_BYTES
+from .commands import HEADER, IDENTITY_BYTES
 from .link import LIMIT, PATIENCE, HostLink
 
 
@@ -15,7 +15,8 @@ class LinkedEngine(wiring.Component):
 
     Parameters: ``engine`` (its class) and ``parameters`` (a mapping; what the class takes): any
     component with ``s_axil_*`` and some of ``s_axis_*`` and ``m_axis_*``; the link's streams are
-    numbered in the order of these ports. The rest are those of :class:`.HostLink`.
+    numbered in the order of these ports. The rest are those of :class:`.HostLink`; ``limit`` is
+    512 bytes unless given, or the power of two that holds a beat.
 
     Ports: ``rx``, ``tx`` (idle high), ``busy`` (high while a request is executed; for a LED).
     """
@@ -28,20 +29,22 @@ class LinkedEngine(wiring.Component):
         clock_frequency: float,
         baud: float,
         identity: bytes,
-        limit: int = LIMIT,
+        limit: int | None = None,
         patience: int = PATIENCE,
     ):
         self.engine, self.parameters = engine, dict(parameters)
         signature = describe(engine, **self.parameters).signature
         self._members = signature.members
+        sinks, sources = _streams(self._members, "s_axis_"), _streams(self._members, "m_axis_")
+        widest = max(n_bytes for _, n_bytes in (*sinks, *sources))
         self.link = HostLink(
             clock_frequency=clock_frequency,
             baud=baud,
             address_width=self._members["s_axil_awaddr"].shape,
-            sinks=_streams(self._members, "s_axis_"),
-            sources=_streams(self._members, "m_axis_"),
+            sinks=sinks,
+            sources=sources,
             identity=identity,
-            limit=limit,
+            limit=limit or max(LIMIT, 1 << (widest + HEADER).bit_length()),
             patience=patience,
         )
         super().__init__({"rx": In(1), "tx": Out(1), "busy": Out(1)})

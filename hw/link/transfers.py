@@ -51,14 +51,13 @@ class Pushes:
             with m.Else():
                 self._known(len(executor.sources), "MOST")
         with m.State("WHOLE"):  # number of beats?
+            m.d.comb += x.step.eq(self.n_bytes)
             with m.If(x.at_end):
                 m.d.comb += [x.rewind.eq(1), x.target.eq(3)]
                 m.next = "PUSH"
             with m.Elif(x.at > executor.length):
                 m.d.sync += x.status.eq(Status.WRONG_LENGTH)
                 m.next = "ANSWER"
-            with m.Else():
-                m.d.comb += x.step.eq(self.n_bytes)
         with m.State("PUSH"):
             m.d.sync += [x.index.eq(0), x.waited.eq(x.waited + 1)]
             with m.If(x.at_end | x.out_of_patience):
@@ -112,10 +111,10 @@ class Pulls:
                 ]
 
     def states(self):
-        m, executor, x = self.m, self.executor, self.x
+        m, x = self.m, self.x
         with m.State("MOST"):
             m.d.comb += x.fetch()
-            m.d.sync += [x.word.eq(Cat(x.word, executor.r_data)[8:]), x.index.eq(x.index + 1)]
+            m.d.sync += [x.word.eq(x.shifted), x.index.eq(x.index + 1)]
             with m.If(x.index[0]):
                 m.next = "PULL"
         with m.State("PULL"):

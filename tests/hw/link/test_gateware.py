@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matweave.fpga.host.protocol import Command, Status, frame
 from matweave.sim.serial_board import SerialModule
 
-from .toy import LIMIT, Golden, ask, linked_verilog
+from .toy import LIMIT, Golden, ask, endless_verilog, linked_verilog
 
 pytestmark = pytest.mark.requires_tool("verilator", "g++", "perl")
 
@@ -196,3 +196,47 @@ def test_a_line_that_is_held_low_is_no_byte(module):
         module.run(200)
         asked = bytes([number, Command.READ]) + bytes(4)
         assert ask(module, b"\x7e" + frame(asked)) == [golden.answer(asked)]
+
+
+@pytest.mark.parametrize("command", [*Command, 6])
+def test_every_length_of_every_command(module, command):
+    """Right ones, wrong ones, and none of them executed by halves."""
+    golden = Golden()
+    assert ask(module, frame(hello())) == [golden.answer(hello())]
+    for length in range(2, LIMIT + 1):
+        argument = (4).to_bytes(4, "little") + b"\x01\x02\x03\x04"  # also for WRITE
+        if command in (Command.PUSH, Command.PULL):
+            argument = bytes(8)
+        request = (bytes([length, command]) + 8 * argument)[:length]
+        assert ask(module, frame(request)) == [golden.answer(request)], length
+        probe = bytes([length ^ 0x80, Command.READ]) + b"\0\0\0\0\4\0\0\0\x08\0\0\0"
+        assert ask(module, frame(probe)) == [golden.answer(probe)], length
+        if command == Command.PUSH and length % 8 == 0:
+            drain = bytes([length ^ 0x40, Command.PULL, 0, 9, 0])
+            assert ask(module, frame(drain)) == [golden.answer(drain)]
+
+
+@pytest.mark.parametrize("size", [1, 4, 60])
+def test_a_response_is_filled_and_not_overfilled(size):
+    """With beats that there are always more of; none is lost between two PULLs."""
+    n = (LIMIT - 4) // size
+    with SerialModule(endless_verilog(size), "endless", cycles_per_bit=8) as endless:
+        ask(endless, frame(hello()))
+        count = 0
+        for number, most in enumerate((0, 1, n - 1, n, n + 1, 0xFF, 0x100, 0xFFFF), start=1):
+            request = bytes([number, Command.PULL, 0]) + most.to_bytes(2, "little")
+            beats = b"".join(bytes([(count + i) % 256]) * size for i in range(min(n, most)))
+            assert ask(endless, frame(request)) == [bytes([number, 0x84, 0]) + beats + b"\0"]
+            count += min(n, most)
+        total = 0
+        for number in range(20, 24):
+            data = random.Random(number).randbytes((LIMIT - 3) // size * size)
+            request = bytes([number, Command.PUSH, 0]) + data
+            taken = (len(data) // size).to_bytes(2, "little")
+            assert ask(endless, frame(request)) == [bytes([number, 0x83, 0]) + taken]
+            request = bytes([number + 100, Command.READ]) + bytes(4)
+            for at in range(0, len(data), size):
+                total += int.from_bytes(data[at : at + size], "little")
+            total %= 2**32
+            answer = bytes([number + 100, 0x82, 0]) + total.to_bytes(4, "little") + b"\0"
+            assert ask(endless, frame(request)) == [answer]

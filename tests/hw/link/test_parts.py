@@ -7,8 +7,9 @@ from matweave.fpga.host.protocol import FrameDecoder, frame
 from matweave.hw.link.beats import BeatSender
 from matweave.hw.link.executor import Executor
 from matweave.hw.link.link import HostLink
+from matweave.hw.link.linked import LinkedEngine
 
-from .toy import Golden, linked
+from .toy import Endless, Golden, linked
 
 RIGHT = {
     "limit": 64,
@@ -39,6 +40,18 @@ def test_numbers_that_a_link_cannot_have_are_refused(change, message):
     assert str(error.value) == message
     with pytest.raises(ValueError, match="must"):
         HostLink(clock_frequency=8, baud=1, **RIGHT | change)
+
+
+@pytest.mark.parametrize(("n_bytes", "limit"), [(60, 512), (508, 512), (509, 1024), (1020, 1024)])
+def test_a_linked_engine_has_room_for_its_beats(n_bytes, limit):
+    engine = LinkedEngine(
+        engine=Endless,
+        parameters={"n_bytes": n_bytes},
+        clock_frequency=8,
+        baud=1,
+        identity=bytes(16),
+    )
+    assert engine.link.limit == limit
 
 
 def test_a_beat_is_held_until_accepted_or_cleared():

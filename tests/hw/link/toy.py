@@ -76,6 +76,52 @@ class Toy(wiring.Component):
         return m
 
 
+class Endless(wiring.Component):
+    """A stream of beats 0, 1, 2, … (in every byte), and one whose beats are added up in the only
+    register."""
+
+    def __init__(self, n_bytes: int):
+        super().__init__(
+            {
+                **axi_lite_ports("s_axil", ADDRESS_WIDTH),
+                **sink_ports("s_axis_x", 8 * n_bytes),
+                **source_ports("m_axis_y", 8 * n_bytes),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.lite = lite = AxiLiteSlave(address_width=ADDRESS_WIDTH)
+        for name, member in axi_lite_ports("s_axil", ADDRESS_WIDTH).items():
+            inner, outer = getattr(lite, name), getattr(self, name)
+            m.d.comb += inner.eq(outer) if member.flow == wiring.In else outer.eq(inner)
+        count, total = Signal(8), Signal(32)
+        m.d.comb += [
+            lite.r_data.eq(total),
+            self.m_axis_y_tdata.eq(count.replicate(len(self.m_axis_y_tdata) // 8)),
+            self.m_axis_y_tvalid.eq(1),
+            self.s_axis_x_tready.eq(1),
+        ]
+        with m.If(self.m_axis_y_tready):
+            m.d.sync += count.eq(count + 1)
+        with m.If(self.s_axis_x_tvalid):
+            m.d.sync += total.eq(total + self.s_axis_x_tdata)
+        return m
+
+
+def endless_verilog(n_bytes: int) -> str:
+    component = LinkedEngine(
+        engine=Endless,
+        parameters={"n_bytes": n_bytes},
+        clock_frequency=8,
+        baud=1,
+        identity=IDENTITY,
+        limit=LIMIT,
+        patience=PATIENCE,
+    )
+    return verilog(component, "endless")
+
+
 def linked(*, cycles_per_bit: float = 8) -> LinkedEngine:
     return LinkedEngine(
         engine=Toy,
