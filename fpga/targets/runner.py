@@ -72,7 +72,8 @@ def run(
         toolchain.kill(process)
         process.stdout.close()
     missing = [name for name in outputs if not _written(cwd / name)]
-    if process.returncode or missing:
+    # Not every program notices that what it writes is cut off.
+    if process.returncode or missing or shutil.disk_usage(cwd).free == 0:
         _check_disk(cwd, output)
     if process.returncode:
         message = toolchain.failure(arguments[0], process.returncode, output)
