@@ -246,6 +246,27 @@ def area(
 
 
 @app.command()
+def package(
+    config: Config,
+    vendor: Annotated[str, typer.Option(help="vivado or quartus.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    part: Annotated[
+        str | None, typer.Option(metavar="PART", help="The device; by default a common board's.")
+    ] = None,
+    clock: Annotated[float, typer.Option(metavar="MHZ", help="The clock to reach.")] = 100.0,
+    overrides: Set = None,
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Write an engine as a project for a vendor's tool: RTL, constraints, Tcl, driver."""
+    from . import packaging
+
+    with Reporter() as progress:
+        result = packaging.package(config, vendor, part, clock, output, overrides or [], progress)
+    _print(result, packaging.text, as_json)
+
+
+@app.command()
 def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
