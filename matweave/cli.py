@@ -267,6 +267,21 @@ def package(
 
 
 @app.command()
+def report(
+    build: Annotated[
+        Path, typer.Argument(metavar="BUILD.json", help="What `matweave build` wrote.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="The page.")],
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Write a page about a build: resources, timing, throughput, power estimate, placement."""
+    from . import reporting
+
+    _print(reporting.report(build, output), reporting.text, as_json)
+
+
+@app.command()
 def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
