@@ -22,7 +22,7 @@ VARIANTS = {"mac": (("lut", {}), ("lut, Booth", {"booth": True}), ("DSP", {"dsp"
 
 def array(kind: str, pe: str, side: int):
     """Verilog of the array, and multiply-accumulates per cycle."""
-    from matweave.fpga.targets import ecp5
+    from matweave.fpga.targets import out_of_context
     from matweave.hw import config as configuration
     from matweave.hw import emit
     from matweave.hw.engine import array_choice
@@ -34,18 +34,18 @@ def array(kind: str, pe: str, side: int):
             overrides.append(f"array.{name}={min(getattr(preset.array, name), side)}")
     config = configuration.load(KINDS[kind], overrides)
     choice = array_choice(config)
-    component = ecp5.Registered(choice.cls(**dict(choice.parameters)))
+    component = out_of_context.Registered(choice.cls(**dict(choice.parameters)))
     return emit.verilog(component, "array"), config.geometry.macs
 
 
 def measure(kind: str, pe: str, side: int) -> list[dict]:
-    from matweave.fpga.targets import ecp5
+    from matweave.fpga.targets import out_of_context
 
     verilog, macs = array(kind, pe, side)
     rows = []
     for name, options in VARIANTS.get(pe, (("lut", {}),)):
         print(f"{kind} {side} x {side}, {pe} ({name})", file=sys.stderr, flush=True)
-        usage = ecp5.implement(verilog, "array", **({"dsp": False} | options))
+        usage = out_of_context.implement(verilog, "array", **({"dsp": False} | options))
         gmacs = macs * usage.fmax / 1e3
         config = {"array": kind, "side": side, "pe": pe, "multiplier": name}
         figures = {"LUT4": usage.luts, "carry": usage.carries, "FF": usage.flops}

@@ -50,12 +50,12 @@ def pytest_runtest_setup(item):
 
 def _missing(name: str) -> str:
     """What to tell if ``name`` is not there; searched for as the product does."""
-    from matweave.fpga.targets import ecp5
+    from matweave.fpga.targets import out_of_context
     from matweave.sim import formal, toolchain
 
     searches = {
         "abc": toolchain.abc,
-        "nextpnr-ecp5": ecp5.nextpnr,
+        "nextpnr-ecp5": out_of_context.nextpnr,
         "verilator": toolchain.verilator,
         "yosys": toolchain.yosys,
         "proofs": formal.check_tools,

@@ -1,0 +1,65 @@
+"""What is on a board: the engine with its link, the PLL that clocks it, the pins."""
+
+from amaranth.build import Attrs, Pins, Resource, Subsignal
+from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Module, Signal
+from amaranth.lib.cdc import ResetSynchronizer
+
+from . import Board
+
+HOLD = 255
+"""Cycles for which the engine's reset is held after the PLL has locked: more than the 3 µs that
+block RAM of an iCE40 needs after configuration, at any clock below 80 MHz."""
+
+
+class BoardTop(Elaboratable):
+    """Module ``module`` (ports ``clk``, ``rst``, ``rx``, ``tx``, ``busy``) as an instance named
+    ``core``, clocked by ``clock``, which has the signals ``o`` and ``locked``."""
+
+    def __init__(self, *, board: Board, clock, module: str):
+        self.board, self.clock, self.module = board, clock, module
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains.engine = ClockDomain("engine", local=True)
+        m.submodules.clock = clock = self.clock
+        m.d.comb += ClockSignal("engine").eq(clock.o)
+        m.submodules.locked = ResetSynchronizer(~clock.locked, domain="engine")
+        hold = Signal(range(HOLD + 1), init=HOLD)
+        reset = Signal(init=1)
+        m.d.engine += reset.eq(hold != 0)
+        with m.If(hold != 0):
+            m.d.engine += hold.eq(hold - 1)
+        rx, tx = self._uart(platform)
+        m.submodules.core = Instance(
+            self.module,
+            i_clk=ClockSignal("engine"),
+            i_rst=reset,
+            i_rx=rx,
+            o_tx=tx,
+            o_busy=self._led(platform),
+        )
+        return m
+
+    def _uart(self, platform):
+        uart = self.board.uart
+        if uart is not None:
+            platform.add_resources([_uart_resource(uart)])
+            pins = platform.request("link", 0)
+        else:
+            pins = platform.request("uart", 0)
+        return pins.rx.i, pins.tx.o
+
+    def _led(self, platform):
+        resource, _, pin = self.board.led.partition(".")
+        led = platform.request(resource, 0)
+        return (getattr(led, pin) if pin else led).o
+
+
+def _uart_resource(uart) -> Resource:
+    return Resource(
+        "link",
+        0,
+        Subsignal("rx", Pins(uart["rx"], dir="i", conn=uart.get("conn"))),
+        Subsignal("tx", Pins(uart["tx"], dir="o", conn=uart.get("conn"))),
+        Attrs(**uart.get("attrs", {})),
+    )
