@@ -253,7 +253,17 @@ def package(
     part: Annotated[
         str | None, typer.Option(metavar="PART", help="The device; by default a common board's.")
     ] = None,
-    clock: Annotated[float, typer.Option(metavar="MHZ", help="The clock to reach.")] = 100.0,
+    board: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With pins and serial link of a board, not by itself."),
+    ] = None,
+    clock: Annotated[
+        float | None,
+        typer.Option(metavar="MHZ", help="The clock to reach; by default 100, or the board's."),
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(metavar="BPS", help="Of a board's serial link.")
+    ] = None,
     overrides: Set = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -262,7 +272,9 @@ def package(
     from . import packaging
 
     with Reporter() as progress:
-        result = packaging.package(config, vendor, part, clock, output, overrides or [], progress)
+        result = packaging.package(
+            config, vendor, part, board, clock, baud, output, overrides or [], progress
+        )
     _print(result, packaging.text, as_json)
 
 

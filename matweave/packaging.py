@@ -11,7 +11,9 @@ def package(
     origin: str,
     vendor: str,
     part: str | None,
-    clock: float,
+    board: str | None,
+    clock: float | None,
+    baud: int | None,
     folder: Path,
     overrides: Iterable[str],
     progress: Callable[..., None],
@@ -20,7 +22,7 @@ def package(
     from matweave.fpga.targets import vendor as vendors
 
     settings = config.load(origin, overrides)
-    target = vendors.target(vendor, part=part, clock=clock)
+    target = vendors.target(vendor, part=part, clock=clock, board=board, baud=baud)
     output.check_folder(folder)
     progress(f"packaging {settings.name} for {vendor}")
     files = vendors.files(settings, target)
@@ -30,6 +32,7 @@ def package(
         "hash": settings.hash,
         "vendor": vendor,
         "part": target.part,
+        "board": board,
         "clock_mhz": target.clock,
         "folder": str(folder),
         "files": {name: len(text.encode()) for name, text in files.items()},

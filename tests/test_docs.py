@@ -136,7 +136,7 @@ SPEEDS = pytest.mark.parametrize("slow", [pytest.param(False, id="quick"), SLOWL
 
 @TOOLS
 @SPEEDS
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/how-to/vendor-tools.md"])
 def test_following_the_page_works(page, slow, tmp_path):
     follow(ROOT / page, tmp_path, {}, slow)
 

@@ -3,21 +3,26 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
+import tempfile
+from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lxml import etree
 
+from matweave.fpga.host import Device, GemmDevice
 from matweave.fpga.targets import vendor
-from matweave.fpga.targets.vendor import ipxact
+from matweave.fpga.targets.vendor import ipxact, mmcm
 from matweave.hw import config
 from matweave.hw.engine import regmap
 from matweave.sim import cache, toolchain
+from matweave.sim.serial_board import Pins, SerialBoard
 
+MODELS = Path(__file__).with_name("vendor_models.v")
 STUBS = Path(__file__).with_name("vendor_commands.tcl")
 SPIRIT = f"{{{ipxact.SPIRIT}}}"
 ENGINES = ("tiny_os", "tiny_ws", "tiny_opt4e")
@@ -173,6 +178,147 @@ def test_the_stubs_refuse_what_the_tools_would(tmp_path):
         assert run_tcl(tmp_path, "wrong.tcl")[0].returncode == 1
 
 
+# On a board
+
+
+BOARDS = {"vivado": "arty_a7", "quartus": "de10_nano"}
+
+
+@pytest.fixture(scope="module")
+def on_board(tmp_path_factory):
+    """Folder and files of a package for a board: ``on_board("vivado")``."""
+    made = {}
+
+    def pack(tool: str):
+        if tool not in made:
+            target = vendor.target(tool, board=BOARDS[tool], baud=115_200)
+            files = vendor.files(config.load("tiny_os"), target)
+            folder = tmp_path_factory.mktemp("package")
+            for file, text in files.items():
+                (folder / file).write_text(text)
+            made[tool] = folder, files
+        return made[tool]
+
+    return pack
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize("tool", BOARDS)
+def test_a_boards_project(on_board, tool):
+    folder, files = on_board(tool)
+    ended, calls = run_tcl(folder, "project.tcl")
+    assert ended.returncode == 0, ended.stderr
+    named = [call[-1].split() for call in calls if call[0] == "add_files"]
+    named += [
+        [call[3]] for call in calls if call[0] == "set_global_assignment" and "_FILE" in call[2]
+    ]
+    found = {Path(folder, file) for names in named for file in names}
+    expected = {"top.v", "tiny_os_linked.v"}
+    expected |= {"top.xdc", "exceptions.tcl"} if tool == "vivado" else {"tiny_os.sdc"}
+    assert found == {folder / name for name in expected}
+    assert expected < set(files)
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize("tool", BOARDS)
+def test_every_pin_of_the_top_has_a_place(on_board, tool):
+    folder, files = on_board(tool)
+    _, calls = run_tcl(folder, "top.xdc" if tool == "vivado" else "project.tcl")
+    ports = re.search(r"module top\((.*?)\);", files["top.v"], re.DOTALL)[1]
+    ports = {word.strip() for word in ports.split(",")}
+    assert len(ports) == 4  # clock, rx, tx, LED
+    if tool == "vivado":
+        placed = [call[3] for call in calls if call[:2] == ["set_property", "LOC"]]
+    else:
+        placed = [call[2] for call in calls if call[0] == "set_location_assignment"]
+    assert sorted(placed) == sorted(ports)
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize(
+    ("tool", "file", "period"), [("vivado", "top.xdc", 10), ("quartus", "tiny_os.sdc", 20)]
+)
+def test_the_boards_crystal_is_constrained(on_board, tool, file, period):
+    folder, _ = on_board(tool)
+    ended, calls = run_tcl(folder, file)
+    assert ended.returncode == 0, ended.stderr
+    (clock,) = (call for call in calls if call[0] == "create_clock")
+    assert float(clock[clock.index("-period") + 1]) == period
+
+
+@pytest.mark.requires_tool("tclsh")
+def test_vivado_writes_a_bitstream_only_if_timing_is_met(on_board):
+    folder, _ = on_board("vivado")
+    ended, calls = run_tcl(folder, "build.tcl")
+    assert ended.returncode == 0, ended.stderr
+    assert calls[-1] == ["write_bitstream", "-force", f"{folder}/build/tiny_os.bit"]
+    assert ["set_false_path", "-to", "pin"] in calls
+    late, calls = run_tcl(folder, "build.tcl", slack="-0.001")
+    assert late.returncode == 1
+    assert not [call for call in calls if call[0] == "write_bitstream"]
+
+
+def test_the_mmcm_makes_the_clock_that_the_link_counts_on(on_board):
+    """From the parameters in the Verilog: 100 MHz times M over D and O."""
+    _, files = on_board("vivado")
+    values = dict(re.findall(r"\.(CLKFBOUT_MULT_F|DIVCLK_DIVIDE|CLKOUT0_DIVIDE_F)\((.*?)\)",
+                             files["top.v"]))  # fmt: skip
+    multiply, divide, output = (
+        float(values[key].split("d")[-1])
+        for key in ("CLKFBOUT_MULT_F", "DIVCLK_DIVIDE", "CLKOUT0_DIVIDE_F")
+    )
+    assert 100 * multiply / divide / output == vendor.target("vivado", board="arty_a7").clock == 80
+    assert 600 <= 100 * multiply / divide <= 1200
+
+
+@pytest.mark.parametrize("mhz", [5, 33.3, 66.6667, 75, 99.5, 100.25, 123.456, 250, 464])
+def test_mmcm_settings_are_within_the_data_sheet(mhz):
+    setting = mmcm.choose(Fraction(100), Fraction(str(mhz)))
+    dividers = setting.parameters
+    assert float(setting.mhz) == pytest.approx(mhz, rel=0.005)
+    assert setting.mhz == Fraction(100 * dividers["M"], dividers["D"] * dividers["O"])
+    assert 10 <= setting.pfd == Fraction(100, dividers["D"]) <= 450
+    assert 600 <= setting.vco <= 1200
+    assert dividers["M"] in range(16, 513)
+    assert dividers["O"] == 8 or dividers["O"] in range(16, 1025)
+
+
+@pytest.mark.requires_tool("verilator")
+@pytest.mark.parametrize("tool", BOARDS)
+def test_the_boards_top_answers_its_host(on_board, tool, seed):
+    """The whole top, pins and reset included, with the host's program at the other end."""
+    _, files = on_board(tool)
+    target = vendor.target(tool, board=BOARDS[tool], baud=115_200)
+    verilog = files["top.v"] + files["tiny_os_linked.v"] + MODELS.read_text()
+    clock = {"vivado": "clk100_0__io", "quartus": "clk50_0__io"}[tool]
+    pins = Pins(clk=clock, rst=None, rx="uart_0__rx__io", tx="uart_0__tx__io")
+    settings, generator = config.load("tiny_os"), np.random.default_rng(seed)
+    a, b = generator.integers(-128, 128, (5, 7)), generator.integers(-128, 128, (7, 4))
+    bits = target.clock * 1e6 / target.baud
+    with (
+        SerialBoard(verilog, "top", cycles_per_bit=bits, pins=pins) as board,
+        Device(board.port, baud=target.baud) as device,
+    ):
+        assert np.array_equal(GemmDevice(device, settings).gemm(a, b).c, a @ b)
+
+
+@pytest.mark.slow
+@pytest.mark.requires_tool("yosys")
+@pytest.mark.parametrize(
+    ("tool", "command", "mapped"),
+    [
+        ("vivado", "synth_xilinx -family xc7 -flatten -top top", "MMCME2_BASE FDPE DSP48E1 LUT6"),
+        ("quartus", "synth_intel_alm -family cyclonev -top top", "MISTRAL_FF MISTRAL_ALUT6"),
+    ],
+)
+def test_yosys_maps_a_boards_top(on_board, tool, command, mapped):
+    _, files = on_board(tool)
+    sources = {name: files[name] for name in ("top.v", "tiny_os_linked.v")}
+    # A port of altiobuf_out that Yosys' list of the library does not know.
+    sources["top.v"] = sources["top.v"].replace(",\n    .oe(1'h1)", "")
+    assert {*mapped.split()} <= yosys_cells(sources, command)
+
+
 # IP-XACT
 
 
@@ -278,6 +424,26 @@ def test_the_components_files_are_there(component):
 # RTL
 
 
+def yosys_cells(sources: dict[str, str], command: str) -> set[str]:
+    """Types of the cells that ``command`` maps ``sources`` to; none is Yosys' own."""
+    # Not in /tmp, which Yosys in WebAssembly does not see: in the cache, as the product does.
+    cache.root().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.root()) as name:
+        work = Path(name)
+        for file, text in sources.items():
+            (work / file).write_text(text)
+        script = [f"read_verilog {file}" for file in sources] + [command, "tee -o stat.txt stat"]
+        (work / "script.ys").write_text("\n".join(script) + "\n")
+        toolchain.run(
+            [toolchain.yosys().path, "-q", "-s", "script.ys"],
+            cwd=work, timeout=600, what=f"Yosys {command}",
+        )  # fmt: skip
+        told = (work / "stat.txt").read_text()
+    cells = set(re.findall(r"^\s+\d+ (?:[\d.]+ )?\s*(\S+)$", told, re.MULTILINE))
+    assert not [name for name in cells - {"$scopeinfo"} if name.startswith("$")], told
+    return cells
+
+
 @pytest.mark.requires_tool("yosys")
 @pytest.mark.parametrize(
     ("tool", "command", "mapped"),
@@ -291,24 +457,9 @@ def test_the_components_files_are_there(component):
     ],
 )
 def test_yosys_maps_the_packed_rtl_to_the_vendors_cells(packed, tool, command, mapped):
-    folder, _ = packed(tool, "tiny_os")
-    # Not in /tmp, which Yosys in WebAssembly does not see: in the cache, as the product does.
-    work = cache.root() / "vendor-test" / tool
-    work.mkdir(parents=True, exist_ok=True)
-    try:
-        shutil.copy(folder / "tiny_os.v", work)
-        script = f"read_verilog tiny_os.v; {command} -top tiny_os; tee -o stat.txt stat"
-        (work / "script.ys").write_text(script.replace("; ", "\n") + "\n")
-        toolchain.run(
-            [toolchain.yosys().path, "-q", "-s", "script.ys"],
-            cwd=work, timeout=600, what=f"Yosys {command}",
-        )  # fmt: skip
-        told = (work / "stat.txt").read_text()
-    finally:
-        shutil.rmtree(work)
-    cells = set(re.findall(r"^\s+\d+ (?:[\d.]+ )?\s*(\S+)$", told, re.MULTILINE))
-    assert {*mapped.split()} <= cells, told
-    assert not [name for name in cells - {"$scopeinfo"} if name.startswith("$")], told
+    _, files = packed(tool, "tiny_os")
+    cells = yosys_cells({"tiny_os.v": files["tiny_os.v"]}, f"{command} -top tiny_os")
+    assert {*mapped.split()} <= cells
 
 
 # Driver
@@ -426,13 +577,22 @@ def test_a_driver_of_every_kind_of_output(tmp_path):
 def test_a_package_is_the_same_byte_for_byte(tmp_path):
     """Whatever the hash seed, folder and user."""
     found = set()
-    for number, tool in enumerate(["vivado", "quartus"] * 2):
+    tools = ["vivado", "quartus", "vivado --board arty_a7"]
+    for number, tool in enumerate(tools * 2):
         out = tmp_path / f"{number}" / "package"
-        command = [sys.executable, "-m", "matweave", "package", "tiny_os", "--vendor", tool]
+        command = [
+            sys.executable,
+            "-m",
+            "matweave",
+            "package",
+            "tiny_os",
+            "--vendor",
+            *tool.split(),
+        ]
         environment = os.environ | {"PYTHONHASHSEED": str(number + 1), "USER": f"user{number}"}
         subprocess.run([*command, "-o", out], check=True, env=environment, capture_output=True)
         found.add(tuple((path.name, path.read_bytes()) for path in sorted(out.iterdir())))
-    assert len(found) == 2
+    assert len(found) == len(tools)
 
 
 @pytest.mark.parametrize("tool", vendor.VENDORS)
@@ -471,6 +631,16 @@ def test_the_command_tells_what_it_wrote(matweave, tmp_path):
         (["--vendor", "vivado", "--part", "xc7a\nexit"], "is not the name of a part"),
         (["--vendor", "vivado", "--clock", "0"], "allowed are 1 to 1000 MHz"),
         (["--vendor", "vivado", "--clock", "nan"], "allowed are 1 to 1000 MHz"),
+        (["--vendor", "vivado", "--board", "arti_a7"], "did you mean 'arty_a7'?"),
+        (
+            ["--vendor", "vivado", "--board", "ulx3s_12f"],
+            "is not built by vivado",
+        ),
+        (["--vendor", "vivado", "--board", "arty_a7", "--part", "xc7a35t"], "exclude each other"),
+        (["--vendor", "vivado", "--board", "arty_a7", "--clock", "900"], "is not a clock that"),
+        (["--vendor", "vivado", "--board", "arty_a7", "--baud", "9600"], "--baud: 9600 is out of"),
+        (["--vendor", "vivado", "--baud", "115200"], "only a board has a serial link"),
+        (["--vendor", "quartus", "--board", "de10_nano", "--clock", "60"], "has no PLL"),
         ([], "Missing option '--vendor'"),
     ],
 )

@@ -12,6 +12,13 @@ set options {
     get_filesets {}
     get_runs {}
     get_ports {}
+    get_files {}
+    get_cells {-quiet flag -hierarchical flag -filter value}
+    get_pins {-of_objects value -filter value}
+    get_iobanks {}
+    current_design {}
+    set_false_path {-to value}
+    write_bitstream {-force flag}
     update_compile_order {-fileset value}
     read_verilog {}
     read_xdc {}
@@ -32,6 +39,7 @@ set options {
     project_close {}
     set_global_assignment {-name value}
     set_instance_assignment {-name value -to value}
+    set_location_assignment {-to value}
     export_assignments {}
     execute_flow {-compile flag}
     qexec {}
@@ -57,7 +65,10 @@ proc record {command arguments} {
 # What the tool would say: lists of one thing, and the slack that the test asks for.
 proc answer {command arguments} {
     switch $command {
-        get_filesets - get_runs - get_ports { return [lindex $arguments 0] }
+        get_filesets - get_runs - get_ports - get_files { return [lindex $arguments 0] }
+        get_cells { return cell }
+        get_pins { return pin }
+        get_iobanks - current_design { return $command }
         get_timing_paths { return path }
         get_property - get_path_info { return $::env(SLACK) }
         qexec { if {$::env(SLACK) < 0} { error "exit status 1" } }

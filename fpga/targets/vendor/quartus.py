@@ -36,6 +36,16 @@ The ports are virtual pins, so that the engine fits by itself; paths through the
 constrained: that is for the design around it. Reports are in `output_files/`.
 """
 
+BOARD_README = """\
+```sh
+quartus_sh -t project.tcl   # makes {name}.qpf and {name}.qsf in this folder
+quartus_sh -t build.tcl     # compiles to output_files/; exit status 1 if timing is not met
+```
+
+Once the board is programmed, `matweave.fpga.host` talks to it over the serial port at {baud:,}
+baud.
+"""
+
 SDC = """\
 # Clock of {name}.
 create_clock -name clk -period {period} [get_ports {{clk}}]
@@ -60,6 +70,24 @@ foreach port {{
 }} {{
     set_instance_assignment -name VIRTUAL_PIN ON -to $port
 }}
+export_assignments
+project_close
+"""
+
+BOARD_PROJECT = """\
+# Makes the Quartus project of {name} beside this script, anew:
+#   quartus_sh -t project.tcl
+package require ::quartus::project
+cd [file dirname [file normalize [info script]]]
+project_new {name} -overwrite
+set_global_assignment -name FAMILY "{family}"
+set_global_assignment -name DEVICE {part}
+set_global_assignment -name TOP_LEVEL_ENTITY top
+set_global_assignment -name VERILOG_FILE top.v
+set_global_assignment -name VERILOG_FILE {name}_linked.v
+set_global_assignment -name SDC_FILE {name}.sdc
+set_global_assignment -name PROJECT_OUTPUT_DIRECTORY output_files
+{pins}
 export_assignments
 project_close
 """
@@ -125,7 +153,6 @@ def about(name: str) -> dict[str, str]:
         "project.tcl": "makes the project",
         "build.tcl": "compiles it",
         "timing.tcl": "looks whether timing was met",
-        "README.md": "this page",
     }
 
 
@@ -143,6 +170,44 @@ def files(manifest: dict, target) -> dict[str, str]:
     return {
         f"{manifest['name']}.sdc": SDC.format(**values),
         "project.tcl": PROJECT.format(**values),
+        "build.tcl": BUILD.format(**values),
+        "timing.tcl": TIMING.format(**values),
+    }
+
+
+def board_part(board) -> str:
+    """Quartus' name of the board's device."""
+    return f"{board.device}{board.package}{board.speed}"
+
+
+def board_about(name: str) -> dict[str, str]:
+    """What each file of :func:`board_files` is."""
+    return {
+        f"{name}.sdc": "the crystal's clock",
+        "project.tcl": "makes the project, with its pins",
+        "build.tcl": "compiles it",
+        "timing.tcl": "looks whether timing was met",
+    }
+
+
+def board_files(name: str, target, design) -> dict[str, str]:
+    lines = design.platform["top.qsf"].splitlines()
+    values = {
+        "name": name,
+        "part": target.part.upper(),
+        "family": family(target.part),
+        "period": target.period,
+        "pins": "\n".join(
+            line.strip()
+            for line in lines
+            if line.strip().startswith(("set_location_assignment", "set_instance_assignment"))
+        ),
+    }
+    lines = [line.strip() for line in design.platform["top.sdc"].splitlines()]
+    clocks = [line for line in lines if line.startswith("create_clock")]
+    return {
+        f"{name}.sdc": "\n".join([*clocks, "derive_clock_uncertainty"]) + "\n",
+        "project.tcl": BOARD_PROJECT.format(**values),
         "build.tcl": BUILD.format(**values),
         "timing.tcl": TIMING.format(**values),
     }
