@@ -112,7 +112,7 @@ def make_plan(request: Request, core: Core) -> Plan:
         )
     files = {"core.v": core(request.config, float(clock.mhz * 1_000_000), baud)}
     files |= _pins(board, target, clock, f"{request.config.name}_linked")
-    design = flow.Design(request.config.name, board, target, files, request.dsp)
+    design = flow.Design(request.config.name, board, target, files, request.dsp, float(clock.mhz))
     return Plan(request, board, target, clock.mhz, baud, design)
 
 
@@ -123,8 +123,8 @@ def _linked() -> Core:
 
 
 def _pins(board: Board, target: Family, clock, module: str) -> dict[str, str]:
-    """The top in RTLIL and the constraints, from the board's platform."""
-    from .boards.top import BoardTop
+    """``top.v`` and the constraints, from the board's platform."""
+    from .boards.top import BoardTop, to_verilog
 
     where, name = board.platform.split(":")
     try:
@@ -138,7 +138,7 @@ def _pins(board: Board, target: Family, clock, module: str) -> dict[str, str]:
     top = BoardTop(board=board, clock=clock, module=module)
     files = platform.prepare(top, "top", emit_src=False, debug_verilog=False).files
     constraints = f"top.{target.constraints}"
-    return {name: files[name] for name in ("top.il", constraints)}
+    return {"top.v": to_verilog(files["top.il"]), constraints: files[constraints]}
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _files(plan: Plan, steps: Steps) -> dict[str, bytes]:
     constraints = f"top.{plan.family.constraints}"
     files = {
         f"{name}_linked.v": design.files["core.v"].encode(),
-        "top.v": (steps.synthesis.folder / "board.v").read_bytes(),
+        "top.v": design.files["top.v"].encode(),
         "netlist.v": (steps.synthesis.folder / "netlist.v").read_bytes(),
         constraints: design.files[constraints].encode(),
         plan.family.routed: (placed / plan.family.routed).read_bytes(),

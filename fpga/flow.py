@@ -21,12 +21,15 @@ from .targets.netlist import Netlist
 VERSION = "1"
 """Of what the steps leave behind; another one makes all cached results void."""
 
+# memory_dff while there is a hierarchy: a block RAM takes the register in front of it, which is in
+# its module; of the flat design it would rather take one behind it, such as that at the array's
+# edge, and the array would have to wait for the memory (5.6 ns on an ECP5) once more.
 SCRIPT = """\
-read_rtlil top.il
+read_verilog core.v top.v
+hierarchy -top top
 proc
-memory_collect
-write_verilog -noattr board.v
-read_verilog core.v
+opt_clean
+memory_dff
 {synthesis}
 write_json {netlist}
 write_verilog -noattr netlist.v
@@ -35,13 +38,16 @@ write_verilog -noattr netlist.v
 
 @dataclass(frozen=True)
 class Design:
-    """What is to be built: files by name (``core.v``, ``top.il``, ``top.`` constraints)."""
+    """What is to be built: files by name (``core.v``, ``top.v``, ``top.`` constraints).
+
+    ``mhz``: the constraint of clocks that nextpnr does not derive from the board's."""
 
     name: str
     board: Board
     family: Family
     files: dict[str, str]
     dsp: bool
+    mhz: float
 
     @property
     def script(self) -> str:
@@ -62,9 +68,9 @@ Tell = Callable[[str], None]
 
 
 def synthesise(design: Design, tell: Tell = lambda phase: None) -> tuple[Step, Netlist]:
-    """``netlist.json``, ``netlist.v``, ``board.v``: the top as Yosys reads it, ``synthesis.log``."""
+    """``netlist.json``, ``netlist.v``, ``synthesis.log``."""
     yosys = tools.find(tools.YOSYS)
-    inputs = {"core.v": design.files["core.v"], "top.il": design.files["top.il"]}
+    inputs = {"core.v": design.files["core.v"], "top.v": design.files["top.v"]}
     inputs["synthesis.ys"] = design.script
     arguments = ["-l", "synthesis.log", "synthesis.ys"]
 
@@ -73,7 +79,7 @@ def synthesise(design: Design, tell: Tell = lambda phase: None) -> tuple[Step, N
             (folder / name).write_text(text, encoding="utf-8")
         seconds = _timed(
             [yosys.path, *arguments], folder, f"synthesis of {design.name}", tell, None,
-            [NETLIST, "netlist.v", "board.v", "synthesis.log"],
+            [NETLIST, "netlist.v", "synthesis.log"],
         )  # fmt: skip
         log = (folder / "synthesis.log").read_text(encoding="utf-8", errors="replace")
         summary = Netlist.read(folder / NETLIST, log).to_json()
@@ -95,7 +101,8 @@ def place(
     content = design.files[constraints]
     arguments = [
         *design.family.place(design.board), "--json", NETLIST, "--report", REPORT,
-        "--write", PLACED, "--log", "place.log", "--seed", str(seed), "--timing-allow-fail",
+        "--write", PLACED, "--log", "place.log", "--seed", str(seed), "--freq", f"{design.mhz:.6f}",
+        "--timing-allow-fail",
     ]  # fmt: skip
 
     def make(folder: Path) -> None:

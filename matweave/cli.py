@@ -109,7 +109,7 @@ def _common(
 
 @app.command("list")
 def list_(as_json: Json = False, debug: Debug = False):
-    """List engines, arrays, processing elements and presets."""
+    """List engines, arrays, processing elements, presets, demos and boards."""
     from . import listing
 
     _print(listing.catalogue(), listing.text, as_json)
@@ -211,6 +211,39 @@ def run(
             config, overrides or [], files, zero_point, relu, check, output, progress
         )
     _print(result, running.text, as_json)
+
+
+@app.command()
+def build(
+    design: Annotated[
+        str, typer.Argument(metavar="DEMO|CONFIG", help="A demo, a preset or a TOML file.")
+    ],
+    board: Annotated[str, typer.Option(metavar="NAME", help="Which board; `matweave list` names them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    clock: Annotated[
+        float | None,
+        typer.Option(metavar="MHZ", help="The engine's clock; by default the demo's or board's."),
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(metavar="BPS", help="Of the serial line: 115200 to 3000000.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", help="Placements to try; the fastest is kept.")
+    ] = 1,
+    dsp: Annotated[
+        bool | None, typer.Option("--dsp/--no-dsp", help="Multipliers in DSP blocks, or in LUTs.")
+    ] = None,
+    overrides: Set = None,
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Synthesise, place and route an engine with its serial link: a bitstream for a board."""
+    from . import building
+
+    wanted = building.request(design, board, overrides or [], clock, baud, seeds, dsp)
+    with Reporter() as progress:
+        result = building.build(wanted, output, progress)
+    _print(result, building.text, as_json)
 
 
 @app.command()

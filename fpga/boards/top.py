@@ -1,5 +1,6 @@
 """What is on a board: the engine with its link, the PLL that clocks it, the pins."""
 
+from amaranth._toolchain.yosys import find_yosys
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Module, Signal
 from amaranth.lib.cdc import ResetSynchronizer
@@ -63,3 +64,11 @@ def _uart_resource(uart) -> Resource:
         Subsignal("tx", Pins(uart["tx"], dir="o", conn=uart.get("conn"))),
         Attrs(**uart.get("attrs", {})),
     )
+
+
+def to_verilog(rtlil: str) -> str:
+    """The top as Verilog, from what Amaranth's platform made of it. Attributes of the instances,
+    such as a PLL's loop filter, stay."""
+    script = f"read_rtlil <<rtlil\n{rtlil}\nrtlil\nproc\nattrmap -remove src -remove generator\n"
+    yosys = find_yosys(lambda version: version >= (0, 40))
+    return yosys.run(["-q", "-"], script + "write_verilog -norename", ignore_warnings=True)

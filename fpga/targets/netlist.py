@@ -75,7 +75,8 @@ def _memory_rows(netlist: Netlist, family: Family) -> list[dict]:
     for name, kind in netlist.memory.items():
         places[words.part(name)].add("registers" if kind == "FF" else _place(kind))
     for part, kinds in sorted(places.items()):
-        wanted = "LUT RAM" if part in words.TABLES.values() else "block RAM"
+        small = part in words.TABLES.values() and "LUT RAM" in family.memories.values()
+        wanted = "LUT RAM" if small else "block RAM"
         for got in sorted(kinds):
             cells = [kind for kind, place in family.memories.items() if place == got]
             why = None

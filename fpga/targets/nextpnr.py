@@ -76,7 +76,9 @@ def _told(clock: str, steps: list[dict]) -> dict:
 
 def _sentence(cells: list[str]) -> str:
     """``from the operand buffer A through PE 0,2's multiplier to PE 0,2's accumulator``."""
-    phrases = [words.phrase(each) for each in cells]
+    phrases = [words.phrase(each) for each in cells if words.part(each) != words.UNKNOWN]
+    if not phrases:
+        return "between cells that have no name"
     begin, end = phrases[0], phrases[-1]
     between = []
     for each in phrases[1:-1]:

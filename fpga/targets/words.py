@@ -22,20 +22,30 @@ PE_LEAVES = {"state": "accumulator", "done": "held result", "weight": "weight"}
 COORDINATES = re.compile(r"(?:block|part|column)_(\d+)(?:_(\d+))?$")
 
 
+UNKNOWN = "unnamed"
+"""Of a cell that a tool has put in without saying for what."""
+
+
 def components(name: str) -> list[str]:
-    """The parts of a hierarchical name, from the top."""
-    return [each for each in name.split(".") if each]
+    """The parts of a hierarchical name, from the top; of ``{engine}_linked__link`` just ``link``.
+
+    Of the last one nothing is cut off, as two underscores may be anything there.
+    """
+    *above, leaf = [each for each in name.split(".") if each] or [""]
+    return [*(each.rpartition("__")[2] for each in above), leaf]
 
 
 def part(name: str) -> str:
     """The part of the design that cell or net ``name`` belongs to: one of a few dozen words."""
+    if name.startswith("$"):
+        return UNKNOWN
     path = components(name)
     above = path[:-1]
+    if "link" in path:
+        return "host link"
     for each in path:
         if each in PARTS:
             return PARTS[each]
-    if "link" in path or "host" in path:
-        return "host link"
     if "array" in above:
         return "array"
     if _of_lane(path) is not None:
