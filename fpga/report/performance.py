@@ -35,7 +35,7 @@ def performance(config: GemmConfig, clock_mhz: float, fmax_mhz: float, baud: int
         "operands": f"uniform, seed {SEED}" if _serial(config) else None,
         "baud": baud,
         "beat_bytes": beat,
-        "stream_bytes_s": round((beat["a"] + beat["b"] + beat["c"]) * clock_mhz * 1e6),
+        "stream_bytes_s": _digits((beat["a"] + beat["b"] + beat["c"]) * clock_mhz * 1e6),
         "link_bytes_s": baud // BITS_PER_BYTE,
         "jobs": jobs,
     }
@@ -45,8 +45,13 @@ def _serial(config: GemmConfig) -> bool:
     return config.array.kind == "digit_serial"
 
 
+def _digits(value: float) -> float:
+    """To six digits, however small."""
+    return float(f"{value:.6g}")
+
+
 def _gmacs(macs: float, mhz: float) -> float:
-    return round(macs * mhz / 1e3, 6)
+    return _digits(macs * mhz / 1e3)
 
 
 def _sizes(config: GemmConfig) -> list[tuple[int, int, int]]:
@@ -94,13 +99,13 @@ def _job(config, m: int, n: int, k: int, clock_mhz: float, fmax_mhz: float, baud
         "cycles": cycles,
         "utilisation": round(macs / (config.geometry.macs * cycles), 4),
         "bytes": moved,
-        "macs_per_byte": round(macs / moved, 4),
-        "us": round(cycles / clock_mhz, 3),
-        "us_at_fmax": round(cycles / fmax_mhz, 3),
+        "macs_per_byte": _digits(macs / moved),
+        "us": _digits(cycles / clock_mhz),
+        "us_at_fmax": _digits(cycles / fmax_mhz),
         "gmac_s": _gmacs(macs / cycles, clock_mhz),
         "gmac_s_at_fmax": _gmacs(macs / cycles, fmax_mhz),
-        "link_ms": round(link * 1e3, 3),
-        "gmac_s_over_link": round(macs / (link + cycles / (clock_mhz * 1e6)) / 1e9, 9),
+        "link_ms": _digits(link * 1e3),
+        "gmac_s_over_link": _digits(macs / (link + cycles / (clock_mhz * 1e6)) / 1e9),
     }
 
 
@@ -110,4 +115,4 @@ def _latency(config: GemmConfig, clock_mhz: float) -> dict | None:
     if _serial(config):
         return None
     cycles = gemm.BUFFER + gemm.array_latency(config) + gemm.output_latency(config)
-    return {"cycles": cycles, "ns": round(cycles * 1e3 / clock_mhz, 3)}
+    return {"cycles": cycles, "ns": _digits(cycles * 1e3 / clock_mhz)}

@@ -15,7 +15,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """Of a file that is read; a placement of the largest device has a few dozen MiB."""
 
 Count = Annotated[int, Field(ge=0, le=10**9, strict=True)]
-Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+Megahertz = Annotated[float, Field(ge=0.001, le=1e6, allow_inf_nan=False)]
 Duration = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=10_000, strict=True)]
 
@@ -37,8 +37,8 @@ class Clock(_Part):
     """``constraint_mhz`` is what it runs at, ``achieved_mhz`` what it could."""
 
     name: Text
-    constraint_mhz: Positive
-    achieved_mhz: Positive
+    constraint_mhz: Megahertz
+    achieved_mhz: Megahertz
 
 
 class Resource(_Part):
@@ -85,7 +85,7 @@ class Cell(_Part):
 
 class Seed(_Part):
     seed: Annotated[int, Field(strict=True)]
-    achieved_mhz: Positive
+    achieved_mhz: Megahertz
 
 
 class Build(_Part):
@@ -105,7 +105,7 @@ class Build(_Part):
     tools: dict[Text, Text]
     commands: list[list[Text]]
     seconds: dict[Text, Duration]
-    baud: Annotated[int, Field(gt=0, le=10**9, strict=True)]
+    baud: Annotated[int, Field(ge=50, le=10**9, strict=True)]
     met: Annotated[bool, Field(strict=True)]
 
     @property

