@@ -106,9 +106,10 @@ def make_plan(request: Request, core: Core) -> Plan:
     least, most = BAUD_RATES
     most = min(most, int(clock.mhz * 1_000_000 / LEAST_CYCLES))
     if not least <= baud <= most:
+        clock._MustUse__silence = True  # Amaranth warns of what nobody elaborates
         raise UserError(
-            f"--baud {shown(baud)}: allowed at a clock of {float(clock.mhz):g} MHz are {least:,} to "
-            f"{most:,}"
+            f"--baud {shown(baud)}: allowed at a clock of {float(clock.mhz):g} MHz are {least:,} "
+            f"to {most:,}"
         )
     files = {"core.v": core(request.config, float(clock.mhz * 1_000_000), baud)}
     files |= _pins(board, target, clock, f"{request.config.name}_linked")
@@ -193,20 +194,25 @@ def _unmet(plan: Plan, steps: Steps) -> str:
     reached = int(achieved * 10) / 10
     return (
         f"timing: {plan.request.config.name} on {plan.board.name} reaches {reached:g} MHz, "
-        f"{constraint:g} MHz are wanted{where}; lower --clock, try more --seeds, or {_faster(plan)}"
+        f"{constraint:g} MHz are wanted{where}; lower --clock, try more --seeds, or "
+        + _faster(plan, path)
     )
 
 
-def _faster(plan: Plan) -> str:
-    """What in the configuration makes an engine faster."""
+def _faster(plan: Plan, path: dict | None) -> str:
+    """What in the configuration makes an engine faster whose worst path is ``path``."""
     config = plan.request.config
-    if config.pe.kind == "mac":
-        more = "set pe.kind = 'mac_edge', which has a register at the array's edge"
-        pipeline = getattr(config.array, "pipeline", None)
-        return f"raise array.pipeline from {pipeline}" if pipeline in (0, 1) else more
-    if getattr(config.array, "tile_columns", 1) > 1:
-        return f"lower array.tile_columns from {config.array.tile_columns}"
-    return "lower limits.k, which makes sums narrower"
+    pipeline = getattr(config.array, "pipeline", 2)
+    tiles = getattr(config.array, "tile_columns", 1)
+    if path and "requantiser" in path["words"]:  # it multiplies 32 by 31 bits in a cycle
+        return "leave the requantiser out (output.mode = 'raw')"
+    if pipeline < 2:
+        return f"raise array.pipeline from {pipeline}"
+    if config.pe.kind == "mac" and hasattr(config.array, "tile_columns"):
+        return "set pe.kind = 'mac_edge', which has a register at the array's edge"
+    if tiles > 1:
+        return f"lower array.tile_columns from {tiles}"
+    return "lower array.rows or array.columns"
 
 
 def _result(plan: Plan, steps: Steps) -> tuple[dict[str, bytes], dict]:

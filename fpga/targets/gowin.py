@@ -29,7 +29,7 @@ class Gowin(Family):
     }
     memories = {
         **{f"{kind}{x9}": "block RAM" for kind in ("SP", "SDPB", "DPB") for x9 in ("", "X9")},
-        **{kind: "block RAM" for kind in ("SDP", "DP", "pROM", "SDPX9B", "DPX9B")},
+        **dict.fromkeys(("SDP", "DP", "pROM", "SDPX9B", "DPX9B"), "block RAM"),
         **{f"RAM16S{kind}{width}": "LUT RAM" for kind in ("P", "DP") for width in (1, 2, 4)},
         **{f"RAM16S{width}": "LUT RAM" for width in (1, 2, 4)},
     }

@@ -99,8 +99,18 @@ def _place(kind: str) -> str:
 def _multiplier_rows(netlist: Netlist, family: Family, config, *, dsp: bool) -> list[dict]:
     blocks = netlist.by_part(family.multipliers)
     plain = config.pe.kind in PLAIN
-    rows = [_row("array", "multipliers of the array", config.geometry.macs, plain, dsp, blocks,
-                 family, f"PE {config.pe.kind} recodes an operand: it has no multiplication")]
+    rows = [
+        _row(
+            "array",
+            "multipliers of the array",
+            config.geometry.macs,
+            plain,
+            dsp,
+            blocks,
+            family,
+            f"PE {config.pe.kind} recodes an operand: it has no multiplication",
+        )
+    ]
     if config.output.mode != "raw":
         lanes = config.geometry.c_lanes
         rows.append(_row("requantiser", "multipliers of the requantiser", lanes, True, dsp, blocks,

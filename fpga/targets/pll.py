@@ -56,7 +56,9 @@ def nearest(wanted: Fraction, limits: Limits, settings: Iterable[Setting]) -> Se
         default=None,
     )
     if best is None:
-        raise UserError(f"--clock {float(wanted):g}: no setting of {limits.name} makes such a clock")
+        raise UserError(
+            f"--clock {float(wanted):g}: no setting of {limits.name} makes such a clock"
+        )
     return best
 
 

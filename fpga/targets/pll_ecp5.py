@@ -39,7 +39,11 @@ def _feedback(pfd: Fraction, multiple: int) -> int | None:
     """The largest divider of the feedback for which CLKOP is within its limits."""
     least, most = LIMITS.output
     for divider in range(min(multiple, 80), 0, -1):
-        if multiple % divider == 0 and multiple // divider <= 128 and least <= pfd * divider <= most:
+        if (
+            multiple % divider == 0
+            and multiple // divider <= 128
+            and least <= pfd * divider <= most
+        ):
             return divider
     return None
 

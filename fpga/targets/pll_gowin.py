@@ -16,13 +16,14 @@ OUTPUT_DIVIDERS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
 def choose(crystal: Fraction, wanted: Fraction, speed: str) -> Setting:
     """Dividers for ``wanted`` MHz in a device of a speed grade."""
-    return nearest(wanted, LIMITS[speed], _settings(crystal))
+    return nearest(wanted, LIMITS[speed], _settings(crystal, wanted))
 
 
-def _settings(crystal: Fraction):
+def _settings(crystal: Fraction, wanted: Fraction):
     for reference in range(64):
         pfd = crystal / (reference + 1)
-        for feedback in range(64):
+        multiple = int(wanted / pfd)  # the best is this or the next one
+        for feedback in range(max(0, multiple - 1), min(64, multiple + 1)):
             output = pfd * (feedback + 1)
             for divider in OUTPUT_DIVIDERS:
                 parameters = {

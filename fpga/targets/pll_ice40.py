@@ -13,15 +13,16 @@ FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5), (133, 6))
 
 def choose(crystal: Fraction, wanted: Fraction) -> Setting:
     """Dividers for ``wanted`` MHz."""
-    return nearest(wanted, LIMITS, _settings(crystal))
+    return nearest(wanted, LIMITS, _settings(crystal, wanted))
 
 
-def _settings(crystal: Fraction):
+def _settings(crystal: Fraction, wanted: Fraction):
     for reference in range(16):
         pfd = crystal / (reference + 1)
-        for feedback in range(128):
-            vco = pfd * (feedback + 1)
-            for output in range(1, 7):
+        for output in range(1, 7):
+            multiple = int(wanted * 2**output / pfd)  # the best is this or the next one
+            for feedback in range(max(0, multiple - 1), min(128, multiple + 1)):
+                vco = pfd * (feedback + 1)
                 parameters = {
                     "DIVR": reference,
                     "DIVF": feedback,

@@ -4,6 +4,7 @@ Yosys names a cell after the net that it drives: ``core.engine.core.array.grid.b
 part_0_1.state_TRELLIS_FF_Q_3`` is one bit of the accumulator of the PE in row 0 and column 5.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -75,7 +76,7 @@ def phrase(name: str) -> str:
 
 
 def _of_lane(path: Sequence[str]) -> str | None:
-    for above, each in zip(path, path[1:], strict=False):
+    for above, each in itertools.pairwise(path):
         if above == "output" and (found := re.match(r"lane_(\d+)$", each)):
             return found[1]
     return None

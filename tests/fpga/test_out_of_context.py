@@ -41,7 +41,9 @@ def test_multiplier_in_a_dsp_block(verilog):
 
 
 def test_multiplier_in_luts(verilog):
-    plain, booth = (out_of_context.implement(verilog, "mac", dsp=False, booth=booth) for booth in (0, 1))
+    plain, booth = (
+        out_of_context.implement(verilog, "mac", dsp=False, booth=booth) for booth in (0, 1)
+    )
     block = out_of_context.implement(verilog, "mac", dsp=True)
     assert plain.dsps == booth.dsps == 0
     assert plain.flops == booth.flops == block.flops
