@@ -5,11 +5,14 @@ multiplier is tried in LUTs (Yosys' default multiplier and its Booth one) and in
 are throughput per LUT4 to the better plain multiplier in LUTs of the same array, in the same run;
 where a device has DSP blocks left, the plain multiplier in them is the right choice, and the table
 says by how much.
+
+With ``--boards`` whole engines with their serial link, on the pins of boards: see fpga_boards.py.
 """
 
 import sys
 
 import common
+import fpga_boards
 
 KINDS = {
     "os": "gemm_os_8x8",
@@ -60,7 +63,17 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=4, help="rows and columns")
     parser.add_argument("--arrays", nargs="+", default=["os"], choices=KINDS)
     parser.add_argument("--pes", nargs="+", default=PES, choices=PES)
+    parser.add_argument("--boards", nargs="+", metavar="BOARD", help="whole engines on boards")
+    parser.add_argument("--engines", nargs="+", default=[fpga_boards.BAR],
+                        choices=fpga_boards.ENGINES, help="with --boards: which")  # fmt: skip
+    parser.add_argument("--seeds", type=int, default=5, help="with --boards: placements of each")
+    parser.add_argument("--clock", type=float, default=90, help="with --boards: MHz to aim at")
     arguments = parser.parse_args()
+    if arguments.boards:
+        rows, bars = fpga_boards.table(
+            arguments.engines, arguments.boards, arguments.seeds, arguments.clock
+        )
+        return common.report("fpga", rows, bars, as_json=arguments.json)
     rows = []
     for kind in arguments.arrays:
         found = [row for pe in arguments.pes for row in measure(kind, pe, arguments.side)]

@@ -170,7 +170,7 @@ def run(plan: Plan, progress: Progress) -> Steps:
             design,
             synthesis.folder / flow.NETLIST,
             list(range(1, count + 1)),
-            min(count, os.cpu_count() or 1),
+            workers(count),
             lambda at: progress(f"placing and routing {name}: {at}"),
         )
     except toolchain.ToolFailed as error:
@@ -183,6 +183,11 @@ def run(plan: Plan, progress: Progress) -> Steps:
         progress(f"packing {name}")
         packed = flow.pack(design, placed[seed])
     return Steps(synthesis, cells, placed, reports, seed, packed)
+
+
+def workers(count: int) -> int:
+    """Of ``count`` placements, how many at a time."""
+    return min(count, os.cpu_count() or 1)
 
 
 def _unmet(plan: Plan, steps: Steps) -> str:

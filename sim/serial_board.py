@@ -171,6 +171,8 @@ class SerialBoard(SerialModule):
     def hold_low(self, low: bool) -> None:
         with self._lock:
             super().hold_low(low)
+            # Time passes at both ends of the cable, also where the clock stands still meanwhile.
+            self.run(round(20 * self.cycles_per_bit))
 
     def _work(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from amaranth._toolchain.yosys import find_yosys
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Module, Signal
+from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
 from . import Board
@@ -30,30 +31,28 @@ class BoardTop(Elaboratable):
         m.d.engine += reset.eq(hold != 0)
         with m.If(hold != 0):
             m.d.engine += hold.eq(hold - 1)
-        rx, tx = self._uart(platform)
+        rx, tx, led = self._pins(platform)
+        m.submodules.rx = rx = io.Buffer("i", rx)
+        m.submodules.tx = tx = io.Buffer("o", tx)
+        m.submodules.led = led = io.Buffer("o", led)
         m.submodules.core = Instance(
             self.module,
             i_clk=ClockSignal("engine"),
             i_rst=reset,
-            i_rx=rx,
-            o_tx=tx,
-            o_busy=self._led(platform),
+            i_rx=rx.i,
+            o_tx=tx.o,
+            o_busy=led.o,
         )
         return m
 
-    def _uart(self, platform):
-        uart = self.board.uart
-        if uart is not None:
-            platform.add_resources([_uart_resource(uart)])
-            pins = platform.request("link", 0)
-        else:
-            pins = platform.request("uart", 0)
-        return pins.rx.i, pins.tx.o
-
-    def _led(self, platform):
+    def _pins(self, platform):
+        """The ports of receiver, sender and LED; further signals of the line stay unconnected."""
+        if self.board.uart is not None:
+            platform.add_resources([_uart_resource(self.board.uart)])
+        line = platform.request("uart" if self.board.uart is None else "link", 0, dir="-")
         resource, _, pin = self.board.led.partition(".")
-        led = platform.request(resource, 0)
-        return (getattr(led, pin) if pin else led).o
+        led = platform.request(resource, 0, dir="-")
+        return line.rx, line.tx, getattr(led, pin) if pin else led
 
 
 def _uart_resource(uart) -> Resource:

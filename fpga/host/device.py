@@ -26,8 +26,8 @@ _POLL = 0.02
 
 
 class Device:
-    """The device at ``port``, greeted: a name such as ``/dev/ttyUSB0`` or ``COM3``, or an open object
-    with the interface of ``serial.Serial``, whose reads must end after a fraction of a second.
+    """The device at ``port``, greeted: a name such as ``/dev/ttyUSB0`` or ``COM3``, or an open port
+    (``serial.Serial``, or what works like it) whose reads end after a fraction of a second.
 
     A request that is not answered within ``timeout`` seconds, beyond the time that the bytes take
     on the line, is repeated; after ``attempts`` in all :class:`NoAnswer` is raised, or
@@ -40,7 +40,7 @@ class Device:
 
     def __init__(
         self,
-        port: "str | serial.SerialBase",
+        port: "str | serial.Serial",
         *,
         baud: int = BAUD,
         timeout: float = TIMEOUT,
@@ -81,7 +81,7 @@ class Device:
         except NoAnswer:
             raise NotOurs(self._silence()) from None
         except Refused as error:
-            raise NotOurs(f"{self._name}: {error}") from None
+            raise NotOurs(str(error)) from None
         try:
             self.facts = Facts.parse(results[len(nonce) :])
         except ProtocolError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from amaranth.hdl import Const, Elaboratable, Module, Signal
+from amaranth.lib import io
 
 from ...hw.errors import UserError
 
@@ -41,7 +42,8 @@ def nearest(wanted: Fraction, limits: Limits, settings: Iterable[Setting]) -> Se
     """The setting within ``limits`` whose output is nearest to ``wanted``.
 
     Of two as near the slower one; then the one that compares most often (highest PFD), which has
-    least jitter. Raises :class:`.errors.UserError` if ``wanted`` is out of the PLL's range.
+    least jitter; then the one whose oscillator is farthest from its limits.
+    Raises :class:`.errors.UserError` if ``wanted`` is out of the PLL's range.
     """
     least, most = limits.output
     if not Fraction(least) <= wanted <= Fraction(most):
@@ -49,17 +51,25 @@ def nearest(wanted: Fraction, limits: Limits, settings: Iterable[Setting]) -> Se
             f"--clock {float(wanted):g}: is not a clock that {limits.name} can make; allowed are "
             f"{least:g} to {most:g} MHz"
         )
+    middle = Fraction(sum(limits.vco)) / 2
     fitting = (each for each in settings if limits.admits(each.pfd, each.vco, each.mhz))
-    best = min(
-        fitting,
-        key=lambda each: (abs(each.mhz - wanted), each.mhz > wanted, -each.pfd, -each.vco),
-        default=None,
-    )
+
+    def preference(each: Setting) -> tuple:
+        late = each.mhz > wanted
+        return abs(each.mhz - wanted), late, -each.pfd, abs(each.vco - middle), each.vco
+
+    best = min(fitting, key=preference, default=None)
     if best is None:
         raise UserError(
             f"--clock {float(wanted):g}: no setting of {limits.name} makes such a clock"
         )
     return best
+
+
+def clock_pin(m, platform):
+    """The board's clock from its pin, through a buffer in module ``m``."""
+    m.submodules.pin = pin = io.Buffer("i", platform.request(platform.default_clk, dir="-"))
+    return pin.i
 
 
 class Crystal(Elaboratable):
@@ -75,5 +85,5 @@ class Crystal(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += [self.o.eq(platform.request(platform.default_clk).i), self.locked.eq(Const(1))]
+        m.d.comb += [self.o.eq(clock_pin(m, platform)), self.locked.eq(Const(1))]
         return m

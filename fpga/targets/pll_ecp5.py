@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from amaranth.hdl import Const, Elaboratable, Instance, Module, Signal
 
-from .pll import Limits, Setting, nearest
+from .pll import Limits, Setting, clock_pin, nearest
 
 LIMITS = Limits("the PLL of an ECP5", pfd=(10, 400), vco=(400, 800), output=(3.125, 400))
 
@@ -73,7 +73,7 @@ class EcpPll(Elaboratable):
             p_CLKOP_CPHASE=dividers["CLKOP_DIV"] - 1,
             p_CLKOS_CPHASE=dividers["CLKOS_DIV"] - 1,
             p_FEEDBK_PATH="CLKOP",
-            i_CLKI=platform.request(platform.default_clk).i,
+            i_CLKI=clock_pin(m, platform),
             i_CLKFB=feedback,
             **{
                 f"i_{name}": Const(0)

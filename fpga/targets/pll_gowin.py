@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from amaranth.hdl import Const, Elaboratable, Instance, Module, Signal
 
-from .pll import Limits, Setting, nearest
+from .pll import Limits, Setting, clock_pin, nearest
 
 LIMITS = {
     "C6/I5": Limits("the PLL of a GW1NR-9 C6/I5", (3, 400), (400, 1200), (3.125, 600)),
@@ -62,7 +62,7 @@ class GowinPll(Elaboratable):
             p_CLKOUTD_BYPASS="false",
             p_PSDA_SEL="0000",
             p_DUTYDA_SEL="1000",
-            i_CLKIN=platform.request(platform.default_clk).i,
+            i_CLKIN=clock_pin(m, platform),
             i_CLKFB=Const(0),
             i_RESET=Const(0),
             i_RESET_P=Const(0),

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from amaranth.hdl import Const, Elaboratable, Instance, Module, Signal
 
-from .pll import Limits, Setting, nearest
+from .pll import Limits, Setting, clock_pin, nearest
 
 LIMITS = Limits("the PLL of an iCE40", pfd=(10, 133), vco=(533, 1066), output=(16, 275))
 FILTERS = ((17, 1), (26, 2), (44, 3), (66, 4), (101, 5), (133, 6))
@@ -55,7 +55,7 @@ class IcePll(Elaboratable):
             source = {"i_PACKAGEPIN": platform.request(platform.default_clk, dir="-").io}
         else:
             kind = "SB_PLL40_CORE"
-            source = {"i_REFERENCECLK": platform.request(platform.default_clk).i}
+            source = {"i_REFERENCECLK": clock_pin(m, platform)}
         m.submodules.pll = Instance(
             kind,
             p_FEEDBACK_PATH="SIMPLE",

@@ -63,8 +63,9 @@ class UartReceiver(wiring.Component):
         m.d.comb += [self.data.eq(shift[1:]), self.valid.eq(0)]
         with m.FSM():
             with m.State("IDLE"):
-                # Half a bit short of the next overflow.
-                m.d.sync += [phase.eq(1 << (rate.width - 1)), shift.eq(1 << 8)]
+                # Half a bit short of the next overflow, less the cycle that seeing the edge takes.
+                m.d.sync += phase.eq((1 << (rate.width - 1)) + rate.step)
+                m.d.sync += shift.eq(1 << 8)
                 with m.If(~line):
                     m.next = "START"
             with m.State("START"), m.If(middle):
@@ -78,7 +79,9 @@ class UartReceiver(wiring.Component):
                     m.next = "STOP"
             with m.State("STOP"), m.If(middle):
                 m.d.comb += self.valid.eq(line)
-                m.next = "BREAK"
+                m.next = "IDLE"
+                with m.If(~line):
+                    m.next = "BREAK"
             with m.State("BREAK"), m.If(line):
                 m.next = "IDLE"
         return m
