@@ -6,13 +6,14 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test regress lint format docs clean
+.PHONY: help install demo test regress bitstreams lint format docs clean
 
 help:
 	@echo "make install  make .venv with the matweave command and all extras"
 	@echo "make demo     classify real handwritten digits on a generated engine"
 	@echo "make test     run the tests (TESTS='-k name' selects)"
 	@echo "make regress  run the long form and print the table of gates"
+	@echo "make bitstreams  build every demo for its boards (BOARDS=ulx3s_85f) and run the slow FPGA tests"
 	@echo "make lint     check style;  make format: apply it"
 	@echo "make docs     remake the pages that are made from code"
 	@echo "make clean    remove what was built, .venv too"
@@ -35,6 +36,16 @@ test: install
 
 regress: install
 	$(VENV)/bin/python -m matweave.sim.regress
+
+# Hours on two cores from an empty cache; what is built already is taken from there.
+BOARDS ?= ulx3s_85f
+DEMOS ?= digits digits-ent
+
+bitstreams: install
+	@for board in $(BOARDS); do for demo in $(DEMOS); do \
+		$(VENV)/bin/matweave build $$demo --board $$board -o build/$$demo-$$board || exit; \
+	done; done
+	$(VENV)/bin/python -m pytest -m slow tests/fpga
 
 lint: install
 	$(VENV)/bin/ruff check .

@@ -5,11 +5,14 @@ multiplier is tried in LUTs (Yosys' default multiplier and its Booth one) and in
 are throughput per LUT4 to the better plain multiplier in LUTs of the same array, in the same run;
 where a device has DSP blocks left, the plain multiplier in them is the right choice, and the table
 says by how much.
+
+With ``--boards`` whole engines with their serial link, on the pins of boards: see fpga_boards.py.
 """
 
 import sys
 
 import common
+import fpga_boards
 
 KINDS = {
     "os": "gemm_os_8x8",
@@ -22,7 +25,7 @@ VARIANTS = {"mac": (("lut", {}), ("lut, Booth", {"booth": True}), ("DSP", {"dsp"
 
 def array(kind: str, pe: str, side: int):
     """Verilog of the array, and multiply-accumulates per cycle."""
-    from matweave.fpga.targets import ecp5
+    from matweave.fpga.targets import out_of_context
     from matweave.hw import config as configuration
     from matweave.hw import emit
     from matweave.hw.engine import array_choice
@@ -34,18 +37,18 @@ def array(kind: str, pe: str, side: int):
             overrides.append(f"array.{name}={min(getattr(preset.array, name), side)}")
     config = configuration.load(KINDS[kind], overrides)
     choice = array_choice(config)
-    component = ecp5.Registered(choice.cls(**dict(choice.parameters)))
+    component = out_of_context.Registered(choice.cls(**dict(choice.parameters)))
     return emit.verilog(component, "array"), config.geometry.macs
 
 
 def measure(kind: str, pe: str, side: int) -> list[dict]:
-    from matweave.fpga.targets import ecp5
+    from matweave.fpga.targets import out_of_context
 
     verilog, macs = array(kind, pe, side)
     rows = []
     for name, options in VARIANTS.get(pe, (("lut", {}),)):
         print(f"{kind} {side} x {side}, {pe} ({name})", file=sys.stderr, flush=True)
-        usage = ecp5.implement(verilog, "array", **({"dsp": False} | options))
+        usage = out_of_context.implement(verilog, "array", **({"dsp": False} | options))
         gmacs = macs * usage.fmax / 1e3
         config = {"array": kind, "side": side, "pe": pe, "multiplier": name}
         figures = {"LUT4": usage.luts, "carry": usage.carries, "FF": usage.flops}
@@ -60,7 +63,17 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=4, help="rows and columns")
     parser.add_argument("--arrays", nargs="+", default=["os"], choices=KINDS)
     parser.add_argument("--pes", nargs="+", default=PES, choices=PES)
+    parser.add_argument("--boards", nargs="+", metavar="BOARD", help="whole engines on boards")
+    parser.add_argument("--engines", nargs="+", default=[fpga_boards.BAR],
+                        choices=fpga_boards.ENGINES, help="with --boards: which")  # fmt: skip
+    parser.add_argument("--seeds", type=int, default=5, help="with --boards: placements of each")
+    parser.add_argument("--clock", type=float, default=90, help="with --boards: MHz to aim at")
     arguments = parser.parse_args()
+    if arguments.boards:
+        rows, bars = fpga_boards.table(
+            arguments.engines, arguments.boards, arguments.seeds, arguments.clock
+        )
+        return common.report("fpga", rows, bars, as_json=arguments.json)
     rows = []
     for kind in arguments.arrays:
         found = [row for pe in arguments.pes for row in measure(kind, pe, arguments.side)]

@@ -109,7 +109,7 @@ def _common(
 
 @app.command("list")
 def list_(as_json: Json = False, debug: Debug = False):
-    """List engines, arrays, processing elements and presets."""
+    """List engines, arrays, processing elements, presets, demos and boards."""
     from . import listing
 
     _print(listing.catalogue(), listing.text, as_json)
@@ -214,6 +214,41 @@ def run(
 
 
 @app.command()
+def build(
+    design: Annotated[
+        str, typer.Argument(metavar="DEMO|CONFIG", help="A demo, a preset or a TOML file.")
+    ],
+    board: Annotated[
+        str, typer.Option(metavar="NAME", help="Which board; `matweave list` names them.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    clock: Annotated[
+        float | None,
+        typer.Option(metavar="MHZ", help="The engine's clock; by default the demo's or board's."),
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(metavar="BPS", help="Of the serial line: 115200 to 3000000.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", help="Placements to try; the fastest is kept.")
+    ] = 1,
+    dsp: Annotated[
+        bool | None, typer.Option("--dsp/--no-dsp", help="Multipliers in DSP blocks, or in LUTs.")
+    ] = None,
+    overrides: Set = None,
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Synthesise, place and route an engine with its serial link: a bitstream for a board."""
+    from . import building
+
+    wanted = building.request(design, board, overrides or [], clock, baud, seeds, dsp)
+    with Reporter() as progress:
+        result = building.build(wanted, output, progress)
+    _print(result, building.text, as_json)
+
+
+@app.command()
 def area(
     configs: Configs,
     liberty: Annotated[
@@ -243,6 +278,54 @@ def area(
     with Reporter() as progress:
         result = area.area(configs, overrides or [], liberty, target, points, flat, power, progress)
     _print(result, area.text, as_json)
+
+
+@app.command()
+def package(
+    config: Config,
+    vendor: Annotated[str, typer.Option(help="vivado or quartus.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    part: Annotated[
+        str | None, typer.Option(metavar="PART", help="The device; by default a common board's.")
+    ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="With pins and serial link of a board, not by itself."),
+    ] = None,
+    clock: Annotated[
+        float | None,
+        typer.Option(metavar="MHZ", help="The clock to reach; by default 100, or the board's."),
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(metavar="BPS", help="Of a board's serial link.")
+    ] = None,
+    overrides: Set = None,
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Write an engine as a project for a vendor's tool: RTL, constraints, Tcl, driver."""
+    from . import packaging
+
+    with Reporter() as progress:
+        result = packaging.package(
+            config, vendor, part, board, clock, baud, output, overrides or [], progress
+        )
+    _print(result, packaging.text, as_json)
+
+
+@app.command()
+def report(
+    build: Annotated[
+        Path, typer.Argument(metavar="BUILD.json", help="What `matweave build` wrote.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="The page.")],
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Write a page about a build: resources, timing, throughput, power estimate, placement."""
+    from . import reporting
+
+    _print(reporting.report(build, output), reporting.text, as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""An engine's Verilog and ``native.cpp`` compiled into a shared library, cached by content.
+"""Verilog and the C++ that drives it compiled into a shared library, cached by content.
 
 Verilator writes C++, g++ compiles it, one process per core; Verilator's own run-time library is
 compiled once for all engines.
@@ -48,11 +48,16 @@ def ports_header(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> str:
 
 
 def library(verilog: str, top: str, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Path:
-    """The shared library of module ``top``; built where the cache does not have it."""
-    ports = ports_header(inputs, outputs)
+    """The shared library of the engine ``top`` with ``native.cpp``."""
+    return compiled(verilog, top, DRIVER, ports_header(inputs, outputs))
+
+
+def compiled(verilog: str, top: str, driver: Path, ports: str) -> Path:
+    """The shared library of module ``top`` with ``driver``, which includes ``ports.h``; built where
+    the cache does not have it."""
     tools = (toolchain.verilator().version, toolchain.compiler(), toolchain.processor())
     flags = (VERILATOR_FLAGS, COMPILER_FLAGS, DRIVER_FLAGS, FAST, SLOW)
-    key = cache.digest(verilog, top, ports, DRIVER.read_bytes(), tools, flags)
+    key = cache.digest(verilog, top, ports, driver.read_bytes(), tools, flags)
 
     def make(folder: Path) -> None:
         (folder / "design.v").write_text(verilog)
@@ -66,7 +71,7 @@ def library(verilog: str, top: str, inputs: Mapping[str, int], outputs: Mapping[
             what=f"compiling {top}",
         )
         (generated / "ports.h").write_text(ports)
-        objects = _compile([DRIVER, *sorted(generated.glob("*.cpp"))], generated, folder)
+        objects = _compile([driver, *sorted(generated.glob("*.cpp"))], generated, folder)
         _link([*objects, *_runtime()], folder / "engine.so")
         shutil.rmtree(generated)
         for path in objects:
@@ -91,7 +96,8 @@ def _compile(sources: list[Path], headers: Path, folder: Path) -> list[Path]:
 
     def one(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
-        optimise = DRIVER_FLAGS if source == DRIVER else SLOW if "__Slow" in source.name else FAST
+        ours = source.parent == DRIVER.parent
+        optimise = DRIVER_FLAGS if ours else SLOW if "__Slow" in source.name else FAST
         paths = (f"-I{headers}", f"-I{include}", f"-I{include / 'vltstd'}")
         toolchain.run(
             [compiler, *COMPILER_FLAGS, *optimise, *paths, "-c", source, "-o", target],

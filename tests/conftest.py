@@ -50,12 +50,17 @@ def pytest_runtest_setup(item):
 
 def _missing(name: str) -> str:
     """What to tell if ``name`` is not there; searched for as the product does."""
-    from matweave.fpga.targets import ecp5
+    from matweave.fpga.targets import gowin, ice40, out_of_context, tools
     from matweave.sim import formal, toolchain
+
+    def flow(family):
+        return lambda: [tools.find(each) for each in (tools.YOSYS, family.nextpnr, family.packer)]
 
     searches = {
         "abc": toolchain.abc,
-        "nextpnr-ecp5": ecp5.nextpnr,
+        "nextpnr-ecp5": out_of_context.nextpnr,
+        "ice40": flow(ice40.Ice40),
+        "gowin": flow(gowin.Gowin),
         "verilator": toolchain.verilator,
         "yosys": toolchain.yosys,
         "proofs": formal.check_tools,

@@ -35,7 +35,7 @@ def test_list(matweave):
     for name in ["gemm", *config.ARRAYS, "mac", "booth", *source.presets()]:
         assert f"\n  {name} " in ended.out
     listed = json.loads(matweave("list", "--json").out)
-    assert list(listed) == ["engines", "arrays", "pes", "presets"]
+    assert list(listed) == ["engines", "arrays", "pes", "presets", "demos", "boards"]
     assert all(about for entries in listed.values() for about in entries.values())
 
 

@@ -136,7 +136,7 @@ SPEEDS = pytest.mark.parametrize("slow", [pytest.param(False, id="quick"), SLOWL
 
 @TOOLS
 @SPEEDS
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/how-to/vendor-tools.md"])
 def test_following_the_page_works(page, slow, tmp_path):
     follow(ROOT / page, tmp_path, {}, slow)
 
@@ -167,7 +167,12 @@ def test_a_pe_that_is_added_has_a_figure(checkout):
 
 def test_these_are_all_the_pages_with_commands():
     found = {label(page) for page in PAGES if any(b.kind == "console" for b in blocks(page))}
-    assert found == {"README.md", "docs/tutorial.md", "docs/how-to/add-a-pe.md"}
+    assert found == {
+        "README.md",
+        "docs/tutorial.md",
+        "docs/how-to/add-a-pe.md",
+        "docs/how-to/vendor-tools.md",
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=label)

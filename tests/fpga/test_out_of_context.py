@@ -5,7 +5,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from matweave.fpga.targets import ecp5
+from matweave.fpga.targets import out_of_context
 from matweave.hw import emit
 from matweave.sim import toolchain
 
@@ -28,11 +28,11 @@ class Mac(wiring.Component):
 
 @pytest.fixture(scope="module")
 def verilog():
-    return emit.verilog(ecp5.Registered(Mac()), "mac")
+    return emit.verilog(out_of_context.Registered(Mac()), "mac")
 
 
 def test_multiplier_in_a_dsp_block(verilog):
-    usage = ecp5.implement(verilog, "mac", dsp=True)
+    usage = out_of_context.implement(verilog, "mac", dsp=True)
     assert usage.dsps == 1
     assert usage.flops == 8 + 8 + 24
     assert usage.carries == 12  # two bits each
@@ -41,8 +41,10 @@ def test_multiplier_in_a_dsp_block(verilog):
 
 
 def test_multiplier_in_luts(verilog):
-    plain, booth = (ecp5.implement(verilog, "mac", dsp=False, booth=booth) for booth in (0, 1))
-    block = ecp5.implement(verilog, "mac", dsp=True)
+    plain, booth = (
+        out_of_context.implement(verilog, "mac", dsp=False, booth=booth) for booth in (0, 1)
+    )
+    block = out_of_context.implement(verilog, "mac", dsp=True)
     assert plain.dsps == booth.dsps == 0
     assert plain.flops == booth.flops == block.flops
     assert min(plain.luts, booth.luts) > block.luts + 40  # an 8 x 8 multiplier
@@ -51,4 +53,4 @@ def test_multiplier_in_luts(verilog):
 
 def test_a_module_that_is_not_there(verilog):
     with pytest.raises(toolchain.ToolFailed, match=r"synthesis of other: .*failed"):
-        ecp5.implement(verilog, "other", dsp=False)
+        out_of_context.implement(verilog, "other", dsp=False)

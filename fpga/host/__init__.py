@@ -1,0 +1,8 @@
+"""Talking to a board: registers and streams over a serial line.
+
+:class:`.device.Device` has the commands of ``docs/reference/host-link.md``,
+:class:`.gemm.GemmDevice` whole matrices.
+"""
+
+from .device import Device as Device
+from .gemm import GemmDevice as GemmDevice

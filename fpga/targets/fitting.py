@@ -1,0 +1,50 @@
+"""A design that is larger than its device: by how much, what of it, and what to change."""
+
+from ...hw.errors import UserError
+from ...sim.toolchain import ToolFailed
+from . import nextpnr
+from .netlist import Netlist
+
+KEYS = ("rows", "columns", "depth")
+"""Keys of ``[array]`` that say how large an array is."""
+
+
+def too_large(error: ToolFailed, netlist: Netlist, plan) -> UserError | None:
+    """What to tell the user if nextpnr's ``error`` is that ``plan`` does not fit; else ``None``."""
+    over = nextpnr.overflowing(error.output)
+    if not over:
+        return None
+    names = {kind: name for name, kinds in plan.family.resources.items() for kind in kinds}
+    clauses = []
+    for kind, (used, there) in over.items():
+        name = names.get(kind, kind)
+        largest = _largest(netlist, name, plan)
+        clauses.append(f"{name}: {used:,} needed, {there:,} there, {used - there:,} too many"
+                       + largest)  # fmt: skip
+    advice = _advice({names.get(kind, kind) for kind in over}, plan)
+    return UserError(
+        f"{plan.request.config.name} does not fit {plan.board.name}: {'; '.join(clauses)}; {advice}"
+    )
+
+
+def _largest(netlist: Netlist, name: str, plan) -> str:
+    """`` (64 in the array, 32 in the requantiser)``: the parts that use most, if it is known."""
+    if name == "DSP":
+        kinds = plan.family.multipliers
+    elif name == "BRAM":
+        kinds = [kind for kind, place in plan.family.memories.items() if place == "block RAM"]
+    else:
+        kinds = [kind for kind in netlist.cells if "LUT" in kind or "CCU2C" in kind]
+    parts = netlist.by_part(kinds).most_common(2)
+    return f" ({', '.join(f'{count:,} in the {part}' for part, count in parts)})" if parts else ""
+
+
+def _advice(names: set[str], plan) -> str:
+    array = plan.request.config.array
+    sides = [f"array.{key}" for key in KEYS if hasattr(array, key)]
+    lower = "lower " + " or ".join(sides)
+    if names == {"BRAM"}:
+        return "lower limits.k or limits.n"
+    if "DSP" in names and plan.request.dsp and names == {"DSP"}:
+        return f"{lower}, or build with --no-dsp"
+    return lower

