@@ -45,7 +45,7 @@ def measure(name: str, board: str, seeds: int, clock: float, *, plain: bool) -> 
     config = settings(name, plain)
     print(f"{name} ({config.pe.kind}) on {board}", file=sys.stderr, flush=True)
     started = time.monotonic()
-    plan = build.make_plan(build.Request(config=config, board=board, clock=clock), build._linked())
+    plan = build.make_plan(build.Request(config=config, board=board, clock=clock), build.linked())
     synthesis, cells = flow.synthesise(plan.design)
     placed = flow.place_all(
         plan.design,

@@ -71,7 +71,7 @@ def build(request: Request, folder: Path, progress: Progress, core: Core | None 
     outputs.check_folder(folder)
     check(request)
     progress(f"generating {request.config.name}")
-    plan = make_plan(request, core or _linked())
+    plan = make_plan(request, core or linked())
     steps = run(plan, progress)
     if not steps.report.met:
         raise TimingError(_unmet(plan, steps))
@@ -117,7 +117,7 @@ def make_plan(request: Request, core: Core) -> Plan:
     return Plan(request, board, target, clock.mhz, baud, design)
 
 
-def _linked() -> Core:
+def linked() -> Core:
     from ..hw.link.linked import linked_verilog
 
     return linked_verilog

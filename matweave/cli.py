@@ -14,6 +14,7 @@ import typer
 import typer.core
 
 import matweave
+from matweave.hw.errors import UserError, plain
 from matweave.sim.progress import Reporter
 
 from . import failure
@@ -70,6 +71,18 @@ def _names(incomplete: str) -> list[str]:
     from matweave.hw import source
 
     return [name for name in source.presets() if name.startswith(incomplete)]
+
+
+def _demo_names(incomplete: str) -> list[str]:
+    from matweave.fpga import demos
+
+    return [name for name in demos.demos() if name.startswith(incomplete)]
+
+
+def _board_names(incomplete: str) -> list[str]:
+    from matweave.fpga import boards
+
+    return [name for name in boards.boards() if name.startswith(incomplete)]
 
 
 _CONFIG_HELP = "A TOML file, or the name of a preset."
@@ -216,12 +229,27 @@ def run(
 @app.command()
 def build(
     design: Annotated[
-        str, typer.Argument(metavar="DEMO|CONFIG", help="A demo, a preset or a TOML file.")
+        str,
+        typer.Argument(
+            metavar="DEMO|CONFIG",
+            help="A demo, a preset or a TOML file.",
+            autocompletion=_demo_names,
+        ),
     ],
     board: Annotated[
-        str, typer.Option(metavar="NAME", help="Which board; `matweave list` names them.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Which board; `matweave list` names them.",
+            autocompletion=_board_names,
+        ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Where to; by default DESIGN_BOARD, here."
+        ),
+    ] = None,
     clock: Annotated[
         float | None,
         typer.Option(metavar="MHZ", help="The engine's clock; by default the demo's or board's."),
@@ -243,6 +271,7 @@ def build(
     from . import building
 
     wanted = building.request(design, board, overrides or [], clock, baud, seeds, dsp)
+    output = Path(f"{wanted.config.name}_{board}") if output is None else output
     with Reporter() as progress:
         result = building.build(wanted, output, progress)
     _print(result, building.text, as_json)
@@ -330,16 +359,59 @@ def report(
 
 @app.command()
 def demo(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="A demo's host program, at a board; without: the digits on the engine alone.",
+            autocompletion=_demo_names,
+        ),
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="At a simulated board, pins, PLL and all.")
+    ] = False,
+    port: Annotated[
+        str | None, typer.Option(metavar="PORT", help="At a real one, as /dev/ttyUSB0.")
+    ] = None,
+    board: Annotated[
+        str, typer.Option(metavar="BOARD", help="Which board it is.", autocompletion=_board_names)
+    ] = "ulx3s_85f",
+    program: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="First load the bitstream in DIR (by matweave build) into it."
+        ),
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(metavar="N", help="How many; by default 16 if simulated, or all.")
+    ] = None,
+    baud: Annotated[
+        int | None, typer.Option(metavar="RATE", help="Of the serial line; the board's by default.")
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the results go.")
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Without NAME: where results go."),
     ] = Path("demo_out"),
     as_json: Json = False,
     debug: Debug = False,
 ):
-    """Classify real handwritten digits on a generated engine."""
-    from . import demo
+    """Classify real handwritten digits on a generated engine, or run a demo with its board."""
+    if name is None:
+        if simulate or port is not None or program is not None:
+            raise UserError("demo: which one? --simulate, --port and --program need a NAME")
+        from . import demo
 
-    demo.run(output=output, as_json=as_json)
+        return demo.run(output=output, as_json=as_json)
+    if simulate == (port is not None):
+        raise UserError(f"demo {plain(name)}: either --simulate or --port PORT")
+    if simulate and program is not None:
+        raise UserError("demo: --program is for real boards, not with --simulate")
+    from . import demonstrating
+
+    wanted = demonstrating.Wanted(name, board, port, program, images, baud)
+    with Reporter() as progress:
+        result = demonstrating.run(wanted, progress)
+    _print(result, demonstrating.text, as_json)
 
 
 def _print(result: dict[str, Any], text, as_json: bool) -> None:

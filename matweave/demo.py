@@ -46,7 +46,7 @@ def demo(folder: Path, progress: Callable[..., None]) -> dict[str, Any]:
     )
     progress("comparing with the golden model")
     golden, batch = gemm.for_config(settings), settings.limits.m
-    _compare(found, digits.inference.classify(network, data.images, golden, batch))
+    _compare(found, digits.inference.classify(network.layers, data.images, golden, batch))
     summary = _summary(network, data, settings, found, results) | seconds
     if summary["accuracy"] < LEAST_ACCURACY:
         raise CheckFailed(
@@ -112,7 +112,7 @@ def _simulate(digits, network, images, settings, verilog: str, progress):
         def tell(done, total):
             progress("classifying on the simulated Verilog", done, total)
 
-        found = digits.inference.classify(network, images, multiply, settings.limits.m, tell)
+        found = digits.inference.classify(network.layers, images, multiply, settings.limits.m, tell)
         ended = time.perf_counter()
     seconds = {
         "build_seconds": round(built - started, 3),

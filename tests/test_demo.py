@@ -33,7 +33,9 @@ def trained(data):
 @pytest.fixture(scope="module")
 def expected(data, trained):
     settings = inference.engine()
-    return inference.classify(trained, data.images, gemm.for_config(settings), settings.limits.m)
+    return inference.classify(
+        trained.layers, data.images, gemm.for_config(settings), settings.limits.m
+    )
 
 
 def test_held_out_digits_are_not_trained_on(data):

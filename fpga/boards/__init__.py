@@ -10,6 +10,7 @@ A board is a file in this folder with a module-level literal, read without impor
         "crystal_mhz": 25.0,     # of the platform's default clock
         "clock_mhz": 50.0,       # the engine's, unless the user or a demo asks for another
         "led": "led",            # a resource of one bit, lit while the engine is busy
+        "loader": "ulx3s",       # what openFPGALoader --board calls it
     }
 
 and, where they differ from the default, those keys of :class:`Board` that have one. Adding the file
@@ -43,6 +44,7 @@ class Board:
     crystal_mhz: float
     clock_mhz: float
     led: str
+    loader: str
     baud: int = 1_000_000
     uart: Mapping[str, object] | None = None
     options: Mapping[str, object] = field(default_factory=dict)

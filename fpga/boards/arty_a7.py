@@ -13,4 +13,5 @@ FACTS = {
     "crystal_mhz": 100.0,
     "clock_mhz": 80.0,
     "led": "led",
+    "loader": "arty_a7_35t",
 }

@@ -13,4 +13,5 @@ FACTS = {
     "crystal_mhz": 50.0,
     "clock_mhz": 50.0,
     "led": "led",
+    "loader": "de10nano",
 }

@@ -10,5 +10,6 @@ FACTS = {
     "crystal_mhz": 12.0,
     "clock_mhz": 36.0,
     "led": "led",
+    "loader": "ice40_generic",
     "options": {"flag": "--hx8k", "pll": "core"},
 }

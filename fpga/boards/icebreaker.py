@@ -13,5 +13,6 @@ FACTS = {
     "crystal_mhz": 12.0,
     "clock_mhz": 16.5,
     "led": "led",
+    "loader": "ice40_generic",
     "options": {"flag": "--up5k", "pll": "pad"},
 }

@@ -14,5 +14,6 @@ FACTS = {
     "crystal_mhz": 48.0,
     "clock_mhz": 60.0,
     "led": "rgb_led.g",
+    "loader": "orangeCrab",
     "uart": {"rx": "0", "tx": "1", "conn": ("io", 0), "attrs": {"IO_TYPE": "LVCMOS33"}},
 }

@@ -10,6 +10,7 @@ FACTS = {
     "crystal_mhz": 27.0,
     "clock_mhz": 27.0,
     "led": "led",
+    "loader": "tangnano9k",
     "options": {
         "family": "GW1N-9C",
         "pll_device": "GW1NR-9C",

@@ -10,4 +10,5 @@ FACTS = {
     "crystal_mhz": 25.0,
     "clock_mhz": 50.0,
     "led": "led",
+    "loader": "ulx3s",
 }

@@ -19,7 +19,7 @@ BUILDS = pytest.mark.requires_tool("amaranth_boards", "verilator", "g++", "make"
 
 def plan_for(board):
     settings = config.load("tiny_os", SIZE)
-    return build.make_plan(build.Request(config=settings, board=board, baud=BAUD), build._linked())
+    return build.make_plan(build.Request(config=settings, board=board, baud=BAUD), build.linked())
 
 
 def run_jobs(plan, simulated, seed):

@@ -1,6 +1,6 @@
 """The layers of a network, one after the other, on anything that multiplies as the engine does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from matweave.hw import config
 
-from .network import Network
+from .layer import Layer
 
 ENGINE = Path(__file__).with_name("engine.toml")
 
@@ -33,7 +33,7 @@ def engine() -> config.GemmConfig:
 
 
 def classify(
-    network: Network,
+    layers: Sequence[Layer],
     images: np.ndarray,
     multiply: Multiply,
     batch: int,
@@ -41,8 +41,8 @@ def classify(
 ) -> Inference:
     """All ``images`` (one per row) through all layers, at most ``batch`` of them per job."""
     outputs, activations = [], images
-    total = len(network.layers) * len(images)
-    for layer in network.layers:
+    total = len(layers) * len(images)
+    for layer in layers:
         parts = []
         for start in range(0, len(images), batch):
             part = activations[start : start + batch]

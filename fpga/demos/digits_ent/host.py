@@ -1,0 +1,3 @@
+"""The same digits through the same network: see :mod:`matweave.fpga.demos.digits.host`."""
+
+from ..digits.host import run as run

@@ -1,0 +1,139 @@
+"""``matweave demo NAME``: a demo's host program, with a board or with a simulated one."""
+
+import contextlib
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matweave.fpga import boards, demos, loader
+from matweave.hw import config
+from matweave.hw.errors import UserError, shown
+from matweave.sim import toolchain
+
+from .failure import CheckFailed
+
+BOARD = "ulx3s_85f"
+SIMULATED_IMAGES = 16
+"""A simulated serial line takes its time."""
+
+Progress = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for: ``port``, or ``None`` for a simulated board; ``folder``: of the
+    bitstream to program first; ``images``, ``baud``: ``None`` for the usual."""
+
+    demo: str
+    board: str
+    port: str | None = None
+    folder: Path | None = None
+    images: int | None = None
+    baud: int | None = None
+
+
+def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
+    """Run the demo. :class:`CheckFailed` if the board gives anything but what it should."""
+    if wanted.images is not None and wanted.images < 1:
+        raise UserError(f"--images {shown(wanted.images)}: allowed are 1 and more")
+    demo, board = demos.load(wanted.demo), boards.load(wanted.board)
+    variant = demo.on(board.name)
+    settings = config.load(demo.engine, variant.set)
+    host = importlib.import_module(f"{demo.package}.host")
+    if wanted.folder is not None:
+        path = loader.bitstream(wanted.folder)
+        progress(f"programming {board.title}")
+        loader.program(board, path)
+    images = SIMULATED_IMAGES if wanted.port is None else None
+    images = images if wanted.images is None else wanted.images
+    with _engine(wanted, board, demo, settings, progress) as engine:
+        jobs = []
+
+        def multiply(**job):
+            jobs.append(engine.gemm(**job))
+            return jobs[-1].c
+
+        def tell(done, total):
+            progress("classifying on the board", done, total)
+
+        started = time.perf_counter()
+        found = host.run(multiply, batch=settings.limits.m, images=images, progress=tell)
+        seconds = time.perf_counter() - started
+        result = {
+            "demo": demo.name,
+            "title": demo.title,
+            "board": board.name,
+            "simulated": wanted.port is None,
+            "port": engine.device.port,
+            "baud": engine.device.baud,
+            **found,
+            "accuracy": found["right"] / found["images"],
+            "jobs": len(jobs),
+            "cycles": sum(job.cycles for job in jobs),
+            "retries": engine.device.retries,
+            "seconds": round(seconds, 3),
+        }
+    if result["wrong"]:
+        raise CheckFailed(
+            f"{result['wrong']} of {result['elements']} results of the board are not the expected"
+        )
+    return result
+
+
+@contextlib.contextmanager
+def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterator:
+    """The engine of ``settings``, at the port or on a simulated board."""
+    try:
+        from matweave.fpga.host import Device, GemmDevice
+    except ModuleNotFoundError as error:
+        if error.name != "serial":
+            raise
+        raise toolchain.ToolError(
+            "pyserial was not found: install it with: pip install 'matweave[fpga]'"
+        ) from None
+    if wanted.port is not None:
+        baud = board.baud if wanted.baud is None else wanted.baud
+        progress(f"opening {wanted.port}")
+        with Device(wanted.port, baud=baud) as device:
+            yield GemmDevice(device, settings)
+        return
+    from matweave.fpga import build, simulation
+    from matweave.sim.serial_board import SerialBoard
+
+    progress(f"generating {settings.name} for {board.title}")
+    variant = demo.on(board.name)
+    request = build.Request(
+        settings, board.name, demo.name, variant.clock, wanted.baud, dsp=variant.dsp
+    )
+    plan = build.make_plan(request, build.linked())
+    simulated = simulation.board(plan)
+    progress("building the simulator of the whole board (once; about half a minute)")
+    with (
+        SerialBoard(
+            simulated.verilog,
+            simulated.top,
+            cycles_per_bit=simulated.cycles_per_bit,
+            pins=simulated.pins,
+        ) as serial_board,
+        Device(serial_board.port, baud=plan.baud) as device,
+    ):
+        yield GemmDevice(device, settings)
+
+
+def text(result: dict[str, Any]) -> str:
+    """For a person."""
+    where = f"simulated {result['board']}, pins and PLL included, at {result['port']}"
+    rows = {
+        "demo": result["title"],
+        "board": where if result["simulated"] else f"{result['board']} at {result['port']}",
+        "accuracy": f"{result['accuracy']:.1%}: {result['right']} of {result['images']} digits",
+        "results": f"all {result['elements']:,} as expected, from {result['jobs']} jobs",
+        "engine": f"{result['cycles']:,} cycles, most of them waiting for the line",
+        "line": f"{result['baud']:,} baud, {result['retries']} requests repeated",
+        "seconds": f"{result['seconds']:g}",
+    }
+    width = max(map(len, rows)) + 2
+    return "\n".join(f"{name:{width}}{about}" for name, about in rows.items())

@@ -1,0 +1,174 @@
+"""Demos on simulated boards: the host program, a pseudo-terminal, the line's real bytes."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from matweave import cli, demonstrating
+from matweave.failure import CheckFailed
+from matweave.fpga import boards, demos, loader
+from matweave.fpga.demos.digits import host
+from matweave.fpga.demos.digits.inference import engine
+from matweave.hw import config
+from matweave.hw.errors import UserError
+from matweave.sim import toolchain
+from matweave.sim.golden import gemm
+
+BOARD = pytest.mark.requires_tool("amaranth_boards", "serial", "verilator", "g++", "make", "perl")
+SMALL = "tang_nano_9k"
+"""The board with the smallest engine of the demos: the soonest compiled."""
+
+
+def matweave(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def silent(*_):
+    pass
+
+
+@BOARD
+@pytest.mark.parametrize("name", demos.demos())
+def test_a_demo_on_a_simulated_board(name, capsys):
+    arguments = ("--board", SMALL, "--baud", 3_000_000, "--images", 4, "--json")
+    assert matweave("demo", name, "--simulate", *arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["demo"], result["board"], result["simulated"]) == (name, SMALL, True)
+    assert result["images"] == 4
+    assert result["right"] >= 3
+    assert result["elements"] == 4 * (32 + 10)
+    assert result["wrong"] == result["retries"] == 0
+
+
+@BOARD
+@pytest.mark.slow
+@pytest.mark.parametrize("name", demos.demos())
+def test_a_demo_on_the_largest_board(name, capsys):
+    assert matweave("demo", name, "--simulate", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["board"], result["images"], result["wrong"]) == ("ulx3s_85f", 16, 0)
+
+
+def test_the_sample_is_what_the_golden_model_gives():
+    settings = engine()
+    golden = gemm.for_config(settings)
+    found = host.run(golden, batch=settings.limits.m)
+    assert (found["images"], found["wrong"]) == (256, 0)
+    assert found["right"] > 0.95 * found["images"]
+
+
+@pytest.mark.requires_tool("sklearn")
+def test_the_sample_is_made_by_its_script():
+    """Its images and the shapes of all; which weights training gives depends on its version."""
+    from matweave.fpga.demos.digits import sample
+
+    made = sample.contents()
+    with np.load(host.SAMPLE) as stored:
+        assert made.keys() == stored.keys()
+        for name, array in made.items():
+            assert (array.shape, array.dtype) == (stored[name].shape, stored[name].dtype)
+        assert (made["images"] == stored["images"]).all()
+        assert (made["labels"] == stored["labels"]).all()
+        again = sample.packed({name: stored[name] for name in stored.files})
+    assert again == host.SAMPLE.read_bytes()
+
+
+def test_a_wrong_result_is_told(monkeypatch):
+    """From an engine whose every sum has a fault in its lowest bit."""
+    golden = gemm.for_config(engine())
+
+    class Faulty:
+        device = type("Device", (), {"port": "nowhere", "baud": 1, "retries": 0})
+
+        def gemm(self, **job):
+            return type("Result", (), {"c": golden(**job) ^ 1, "cycles": 1})
+
+    monkeypatch.setattr(demonstrating, "_engine", lambda *_: contextlib.nullcontext(Faulty()))
+    wanted = demonstrating.Wanted("digits", "ulx3s_85f")
+    with pytest.raises(CheckFailed, match="results of the board are not the expected"):
+        demonstrating.run(wanted, silent)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--simulate"], "which one? --simulate, --port and --program need a NAME"),
+        (["digits"], "either --simulate or --port PORT"),
+        (["digits", "--simulate", "--port", "x"], "either --simulate or --port PORT"),
+        (["digits", "--simulate", "--program", "."], "--program is for real boards"),
+        (["digts", "--simulate"], "digts: is not a demo; allowed are digits, digits-ent; did you"),
+        (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
+        (["digits", "--simulate", "--images", "0"], "--images 0: allowed are 1 and more"),
+        (["digits", "--port", "/nowhere/tty"], "/nowhere/tty: there is no such port"),
+        (["digits", "--simulate", "--baud", "300"], "--baud 300: allowed"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message, capsys):
+    assert matweave("demo", *arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+
+
+@BOARD
+def test_a_board_with_another_engine_is_refused(monkeypatch):
+    """The simulated board holds what the demo asks for; the host expects another."""
+    from matweave.fpga.host import GemmDevice
+
+    def other(device, settings):
+        return GemmDevice(device, config.load(demos.load("digits").engine, ["limits.m=200"]))
+
+    monkeypatch.setattr("matweave.fpga.host.GemmDevice", other)
+    wanted = demonstrating.Wanted("digits", SMALL, images=1, baud=3_000_000)
+    with pytest.raises(UserError, match="the board holds another engine"):
+        demonstrating.run(wanted, silent)
+
+
+# Programming.
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A folder of programs, first on PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def test_a_bitstream_is_given_to_the_loader(programs, tmp_path):
+    seen = tmp_path / "seen"
+    tool = programs / loader.PROGRAM
+    tool.write_text(
+        f"#!{sys.executable}\nimport sys\nopen({str(seen)!r}, 'w').write('|'.join(sys.argv[1:]))\n"
+    )
+    tool.chmod(0o755)
+    (tmp_path / "digits.bit").write_bytes(b"x")
+    board = boards.load("ulx3s_85f")
+    loader.program(board, loader.bitstream(tmp_path))
+    assert seen.read_text() == f"--board|ulx3s|{tmp_path / 'digits.bit'}"
+
+
+def test_what_the_loader_cannot_do_is_told(programs, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="0 bitstreams"):
+        loader.bitstream(tmp_path)
+    tool = programs / loader.PROGRAM
+    tool.write_text("#!/bin/sh\necho no such cable >&2\nexit 1\n")
+    tool.chmod(0o755)
+    board = boards.load("icebreaker")
+    with pytest.raises(toolchain.ToolError, match="no such cable"):
+        loader.program(board, tmp_path / "x.bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    with pytest.raises(toolchain.ToolError, match="openFPGALoader was not found"):
+        loader.program(board, tmp_path / "x.bin")
+
+
+def test_boards_have_loader_names():
+    for board in boards.boards().values():
+        assert dataclasses.asdict(board)["loader"].isidentifier()
