@@ -1,6 +1,7 @@
 """What a build may draw: an estimate by a simple model, whose assumptions are on the page.
 
-static: the core supply's typical standby current in the device's data sheet, times its voltage.
+static: the core supply's typical standby current, from the device's data sheet or assumed (the page
+says which), times its voltage.
 dynamic: for each kind of resource, how many are used x energy per change x changes per cycle x
 clock, and the clock's network. Energies were measured by others on an iCE40 UP5K, and go with the
 square of the core's voltage. No more than the order of magnitude is to be expected of it.
@@ -45,9 +46,9 @@ class Device:
     source: str
 
 
-ECP5 = "Lattice FPGA-DS-02012, supply current (standby)"
+ECP5 = "assumed, not read from Lattice FPGA-DS-02012: check it there"
 ICE40 = "Lattice FPGA-DS-02029, static supply current"
-ULTRA_PLUS = "Lattice FPGA-DS-02008, static supply current"
+ULTRA_PLUS = "assumed, not read from Lattice FPGA-DS-02008: check it there"
 GOWIN = "not in the estimate: no figure at hand for this family"
 DEVICES = {
     "LFE5U-12F": Device(1.1, 77, ECP5),
