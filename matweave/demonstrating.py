@@ -19,6 +19,9 @@ BOARD = "ulx3s_85f"
 SIMULATED_IMAGES = 16
 """A simulated serial line takes its time."""
 
+SIMULATED_TIMEOUT = 60.0
+"""Seconds that a request may take, beyond those on the line: the board's clock is not ours."""
+
 Progress = Callable[..., None]
 
 
@@ -118,7 +121,7 @@ def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterat
             cycles_per_bit=simulated.cycles_per_bit,
             pins=simulated.pins,
         ) as serial_board,
-        Device(serial_board.port, baud=plan.baud) as device,
+        Device(serial_board.port, baud=plan.baud, timeout=SIMULATED_TIMEOUT) as device,
     ):
         yield GemmDevice(device, settings)
 
