@@ -51,7 +51,8 @@ class Pins:
 
 class SerialModule:
     """Module ``top`` of ``verilog``, out of reset; bytes travel at ``cycles_per_bit`` of its clock,
-    which need not be a whole number (a host's clock is its own)."""
+    which need not be a whole number (a host's clock is its own) but should be 8 or more: edges are
+    seen at whole cycles."""
 
     def __init__(
         self,
