@@ -6,7 +6,8 @@ from typing import Any
 
 from matweave.fpga import build as flow
 from matweave.fpga import demos
-from matweave.hw import config
+from matweave.hw import config, source
+from matweave.hw.errors import UserError, nearest, plain
 
 from .failure import CheckFailed
 
@@ -25,6 +26,7 @@ def request(
     What the user says goes before what the demo says of the board.
     """
     if design not in demos.demos():
+        _check_name(design)
         settings = config.load(design, overrides)
         return flow.Request(settings, board, None, clock, baud, seeds, dsp is not False)
     demo = demos.load(design)
@@ -39,6 +41,17 @@ def request(
         seeds,
         wanted.dsp if dsp is None else dsp,
     )
+
+
+def _check_name(design: str) -> None:
+    """Refuse a name that is none of a demo, a preset or a file, with the nearest that is."""
+    known = [*demos.demos(), *source.presets()]
+    is_path = design.endswith(".toml") or "/" in design or Path(design).is_file()
+    if design not in known and not is_path:
+        raise UserError(
+            f"{plain(design)}: is neither a demo, a preset nor a file; `matweave list` names them"
+            + nearest(design, known)
+        )
 
 
 def build(wanted: flow.Request, output: Path, progress: Callable[..., None]) -> dict[str, Any]:

@@ -26,6 +26,10 @@ DEVICES = {
 }
 """nextpnr's option for each device."""
 
+PLACER = ("--placer-heap-timingweight", "40", "--placer-heap-critexp", "4")
+"""DSP blocks stand in few rows all over the device: with nextpnr's own weights an array's registers
+are put together and its multipliers far away."""
+
 
 class Ecp5(Family):
     name = "ecp5"
@@ -59,7 +63,7 @@ class Ecp5(Family):
     def place(self, board: Board) -> list[str]:
         return [
             DEVICES[board.device], "--package", board.package, "--speed", board.speed,
-            "--lpf", "top.lpf", "--textcfg", self.routed,
+            "--lpf", "top.lpf", "--textcfg", self.routed, *PLACER,
         ]  # fmt: skip
 
     def pack(self, board: Board) -> list[str]:
