@@ -210,6 +210,8 @@ def _faster(plan: Plan, path: dict | None) -> str:
     pipeline = getattr(config.array, "pipeline", 2)
     tiles = getattr(config.array, "tile_columns", 1)
     if path and "requantiser" in path["words"]:  # it multiplies 32 by 31 bits in a cycle
+        if config.output.multiplier_stages < 2:
+            return "set output.multiplier_stages = 2"
         return "leave the requantiser out (output.mode = 'raw')"
     if pipeline < 2:
         return f"raise array.pipeline from {pipeline}"
@@ -222,9 +224,15 @@ def _faster(plan: Plan, path: dict | None) -> str:
 
 def _result(plan: Plan, steps: Steps) -> tuple[dict[str, bytes], dict]:
     """The files of a build, and ``build.json``, which is one of them."""
+    from . import report
+
     files = _files(plan, steps)
     result = describe(plan, steps)
     result["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    placement = json.loads(files[result["placement"]])
+    files |= {
+        name: page.encode() for name, page in report.files(report.of(result, placement)).items()
+    }
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     return files | {"build.json": text.encode()}, result
 
@@ -240,7 +248,7 @@ def _files(plan: Plan, steps: Steps) -> dict[str, bytes]:
         constraints: design.files[constraints].encode(),
         plan.family.routed: (placed / plan.family.routed).read_bytes(),
         "placement.json": (placed / "placement.json").read_bytes(),
-        "report.json": (placed / REPORT).read_bytes(),
+        "nextpnr.json": (placed / REPORT).read_bytes(),
         "synthesis.log": (steps.synthesis.folder / "synthesis.log").read_bytes(),
         "place.log": (placed / "place.log").read_bytes(),
     }

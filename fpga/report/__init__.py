@@ -2,15 +2,15 @@
 
 from .figures import figures
 from .page import page
-from .reading import Build, read
+from .reading import Build, of, read
 
-__all__ = ["Build", "figures", "files", "page", "read"]
+__all__ = ["Build", "figures", "files", "of", "page", "read"]
 
 
 def files(build: Build) -> dict[str, str]:
-    """``report.html``, and ``report.json``: every figure that is on the page."""
+    """``report.html``, and ``figures.json``: every figure that is on the page."""
     import json
 
     found = figures(build)
     text = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)
-    return {"report.html": page(found, build.placement), "report.json": text + "\n"}
+    return {"report.html": page(found, build.placement), "figures.json": text + "\n"}

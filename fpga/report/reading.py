@@ -132,6 +132,11 @@ def read(path: Path) -> Build:
     return build.model_copy(update={"placement": cells})
 
 
+def of(result: dict[str, Any], placement: list[dict[str, Any]]) -> Build:
+    """The build that ``result`` describes, which a flow of ours has just made."""
+    return TypeAdapter(Build).validate_python(result | {"placement": placement})
+
+
 def _json(path: Path) -> Any:
     try:
         with open(path, "rb") as file:

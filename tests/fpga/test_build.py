@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from matweave.fpga import build, flow
+from matweave.fpga import build, flow, report
 from matweave.fpga.targets import ecp5, nextpnr, pll_ecp5, runner, tools
 from matweave.hw.errors import OutputError, UserError
 from matweave.sim import toolchain
@@ -46,10 +46,16 @@ def test_a_bitstream(built):
     assert len(image) > 10_000
     assert b"\x7e\xaa\x99\x7e" in image  # an iCE40's preamble
     assert json.loads((folder / "build.json").read_text()) == result
-    assert sorted(result["files"]) == sorted(
-        each.name for each in folder.iterdir() if each.name != "build.json"
-    )
+    made_of_them = {"build.json", "report.html", "figures.json"}
+    assert {*result["files"], *made_of_them} == {each.name for each in folder.iterdir()}
     assert "set_io clk12_0__io 35" in (folder / "top.pcf").read_text()
+
+
+@ICE40
+def test_its_page_is_that_of_build_json(built):
+    folder, _ = built
+    pages = report.files(report.read(folder / "build.json"))
+    assert {name: (folder / name).read_text() for name in pages} == pages
 
 
 @ICE40

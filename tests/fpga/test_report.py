@@ -109,7 +109,7 @@ def seen(browse, files):
 
 @pytest.mark.requires_tool("chromium")
 def test_every_figure_in_the_browser_is_that_of_the_json(seen, files):
-    figures = json.loads(files["report.json"])
+    figures = json.loads(files["figures.json"])
     assert len(seen["figures"]) > 150
     for pointer, (value, text) in seen["figures"].items():
         expected = at(figures, pointer)
@@ -221,11 +221,11 @@ def test_the_page_needs_no_other_file(files):
 
 def test_the_page_holds_its_figures(files):
     text = files["report.html"].split('<script type="application/json" id="figures">')[1]
-    assert json.loads(text.split("</script>")[0]) == json.loads(files["report.json"])
+    assert json.loads(text.split("</script>")[0]) == json.loads(files["figures.json"])
 
 
 def test_the_page_says_that_power_is_an_estimate_and_what_is_assumed(files):
-    page, figures = html.unescape(files["report.html"]), json.loads(files["report.json"])
+    page, figures = html.unescape(files["report.html"]), json.loads(files["figures.json"])
     assert "Power: an estimate" in page
     for line in figures["power"]["assumptions"]:
         assert f"<li>{line}</li>" in page
@@ -336,7 +336,7 @@ def test_a_build_without_a_path_placement_or_some_resource(tmp_path):
         data["met"] = False
 
     made = report.files(report.read(written(tmp_path, change)))
-    figures = json.loads(made["report.json"])
+    figures = json.loads(made["figures.json"])
     assert figures["resources"]["DSP"]["percent"] is None
     assert "tells no placement" in made["report.html"]
     assert "no path between two registers" in made["report.html"]
@@ -355,7 +355,7 @@ def test_the_command_writes_the_page(matweave, tmp_path, files):
     again = matweave("report", SAMPLE / "build.json", "-o", tmp_path / "page.html", "--json")
     told = json.loads(again.out)
     assert told.pop("page") == str(tmp_path / "page.html")
-    assert told == json.loads(files["report.json"])
+    assert told == json.loads(files["figures.json"])
 
 
 @pytest.mark.slow
@@ -478,7 +478,7 @@ def test_any_wrong_value_is_told_or_harmless(path, junk):
         except UserError as error:
             assert str(error).isprintable()
         else:
-            json.loads(made["report.json"])
+            json.loads(made["figures.json"])
 
 
 @pytest.mark.parametrize("mhz", [0.001, 1e6])
@@ -490,7 +490,7 @@ def test_the_slowest_and_fastest_that_is_read_can_be_drawn(tmp_path, mhz, baud):
 
     made = report.files(report.read(written(tmp_path, change)))
     assert "NaN" not in made["report.html"]
-    assert json.loads(made["report.json"])["performance"]["jobs"][0]["gmac_s_over_link"] > 0
+    assert json.loads(made["figures.json"])["performance"]["jobs"][0]["gmac_s_over_link"] > 0
 
 
 def test_a_placement_that_is_cut_off(tmp_path):
