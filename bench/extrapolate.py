@@ -1,7 +1,7 @@
 """Areas and critical paths of larger arrays than were synthesised: a part of :mod:`area`.
 
 Of an array of ``n`` x ``n`` multipliers each part's area is taken for ``a n**2 + b n`` (tiles and
-edges), the critical path for ``c + d log2(n)`` (trees of buffers and of adders), both through the
+edges, neither negative), the critical path for ``c + d log2(n)`` (trees of buffers and of adders), both through the
 two largest sides that were measured, for every way of synthesis that both have; the best of them
 counts, as of what was measured. So for the plain multiplier's array. A side that was measured
 too is compared with what the smaller ones would have told.
@@ -13,10 +13,16 @@ PARTS = ("recoders", "pes", "registers", "drain")
 
 
 def grown(sides: tuple[int, int], areas: tuple[float, float], side: int) -> float:
-    """``a n**2 + b n`` through two points, at ``side``."""
+    """``a n**2 + b n`` through two points, at ``side``; neither term is negative: where one would
+    be, the other goes through the larger side alone."""
     first, second = (area / n for n, area in zip(sides, areas, strict=True))
     slope = (second - first) / (sides[1] - sides[0])
-    return side * (first + slope * (side - sides[0]))
+    edge = first - slope * sides[0]
+    if slope < 0:
+        slope, edge = 0.0, second
+    elif edge < 0:
+        slope, edge = second / sides[1], 0.0
+    return side * (edge + slope * side)
 
 
 def later(sides: tuple[int, int], delays: tuple[float, float], side: int) -> float:
