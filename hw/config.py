@@ -280,6 +280,11 @@ class Output(_Table):
     scale: literal("a scale", "channel", "tensor") = Field(
         "channel", description="One multiplier and shift per column of C, or one for all."
     )
+    multiplier_stages: integer(1, 2) = Field(
+        1,
+        description="Register stages of the multiplication: 2 for a faster clock, products of 16 "
+        "by 16 bits first.",
+    )
 
 
 class GemmConfig(_Table):

@@ -27,7 +27,8 @@ class _ModuleEmitter(rtlil.ModuleEmitter):
 
     Amaranth trims sign extensions from them for looks, which Verilator (rightly) reports as
     WIDTHEXPAND. Multiplications stay trimmed: synthesis infers DSP blocks from the narrow form.
-    A comparison that the operands' ranges decide (sizes of one do that) is its result (CMPCONST).
+    A comparison that the operands' ranges decide (sizes of one do that) is its result (CMPCONST), a
+    reduction of no bits what Amaranth says (for Yosys, ``all`` of none is 0).
     """
 
     _trim = True
@@ -52,7 +53,10 @@ class _ModuleEmitter(rtlil.ModuleEmitter):
 
 
 def _decided(cell):
-    """The result of an unsigned comparison that is the same for all values, or ``None``."""
+    """The result of an unsigned comparison that is the same for all values, or of a reduction of no
+    bits; else ``None``."""
+    if cell.operator in ("r&", "r|", "r^", "b") and not len(cell.inputs[0]):
+        return int(cell.operator == "r&")
     if cell.operator not in ("u<", "u<=", "u>", "u>="):
         return None
     (a_min, a_max), (b_min, b_max) = map(_range, cell.inputs)

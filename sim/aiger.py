@@ -1,7 +1,7 @@
 """And-inverter graphs, and the AIGER files that model checkers read.
 
 A literal is an even number for a node, plus one for its inverse; 0 is false and 1 is true. The
-operations are those of :class:`.equivalence.Terms`, so that a :class:`.equivalence.Model` can be
+operations are those of :class:`.terms.Terms`, so that a :class:`.equivalence.Model` can be
 made of either. Source: Biere, Heljanko, Wieringa, "AIGER 1.9 and beyond", 2011.
 """
 

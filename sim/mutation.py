@@ -42,8 +42,7 @@ UNCONNECTED, SPARE = ("RD_SRST", "RD_ARST"), 20
 """Ports of memories, never connected here, at which Yosys cannot have a fault, as at most of those
 of read-only memories; and how many more mutants are drawn, to replace those."""
 
-
-MEMORY_CLOCKS = ("RD_CLK", "WR_CLK")
+MEMORY_CLOCKS, ENABLE = ("RD_CLK", "WR_CLK"), "WR_EN"
 
 
 @dataclass(frozen=True)
@@ -113,6 +112,9 @@ def _possible(mutation: Mutation, cells: dict) -> bool:
     if mutation.port in MEMORY_CLOCKS:  # of ports that see each other's data they must be the same
         masks = ("RD_TRANSPARENCY_MASK", "RD_COLLISION_X_MASK")
         return not any("1" in cell["parameters"].get(mask, "") for mask in masks)
+    if mutation.port == ENABLE:  # a port per bit in Yosys' cell, one pin in any memory
+        bits = cell["connections"][ENABLE]
+        return bits.count(bits[mutation.bit]) == 1
     return mutation.port not in UNCONNECTED
 
 

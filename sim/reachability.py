@@ -18,7 +18,7 @@ from .mutation import Mutation
 from .nets import Nets
 from .taint import Taint
 
-SECONDS, UNSEEN = 5, 60
+SECONDS, UNSEEN = 20, 180
 """For one mutant: that it makes no difference in any state that is reached (most that can be proved
 take a tenth of one), and that nobody sees the difference."""
 

@@ -68,6 +68,7 @@ def _tables(rng: np.random.Generator, index: int) -> dict:
             "format": f"{one('', 'u')}int{between(2, 16)}",
             "rounding": one(*(value.value for value in Rounding)),
             "scale": one("channel", "tensor"),
+            "multiplier_stages": one(1, 2),
         },
     }
 

@@ -23,6 +23,7 @@ from .harness import payload
 from .mutation import Mutation
 from .nets import OUTPUTS, Nets
 from .registers import COUNTERS, Control, Mode, Register
+from .terms import Terms
 
 STREAMS = {"a": "s_axis_a_tvalid", "b": "s_axis_b_tvalid", "c0": "s_axis_c0_tvalid",
            "c": "m_axis_c_tready"}  # fmt: skip
@@ -60,7 +61,7 @@ def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
         waiting = wait(config, simulator, missing)
         if waiting is None:
             continue
-        terms = equivalence.Terms()
+        terms = Terms()
         cycles = [terms.free() for _ in range(32)]
         model, names = _model(nets, terms, waiting, cycles)
         with terms.within(until - time.monotonic()):

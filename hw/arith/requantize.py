@@ -1,25 +1,34 @@
 """Dyadic requantisation of one lane: ``clamp(round(i * multiplier / 2**shift) + zero_point)``."""
 
+import itertools
+
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..formats import MAX_WIDTH, MIN_WIDTH, Format, Rounding
 
-__all__ = ["Requantizer"]
+__all__ = ["Requantizer", "latency"]
 
+_WORD = 16
 _KEPT = 18
 """Bits of the scaled value that matter: 18 signed bits, saturated, and any zero point (17 bits)
 still fall on the right side of every output format of at most 16 bits."""
+
+
+def latency(multiplier_stages: int) -> int:
+    """Cycles from operands to result."""
+    return 2 + multiplier_stages
 
 
 class Requantizer(wiring.Component):
     """Requantiser of one lane, one result per cycle, ``latency`` cycles after its operands.
 
     Stage 1 multiplies (``tflite_double`` shifts left before that), stage 2 shifts right and
-    saturates, stage 3 adds the zero point and the rounding increment, and clamps. All stages
-    advance in cycles with ``en`` set, and hold otherwise. Nothing is reset: what comes out before
-    ``latency`` enabled cycles means nothing.
+    saturates, stage 3 adds the zero point and the rounding increment, and clamps. With
+    ``multiplier_stages`` = 2 the multiplication takes a stage more: products of 16 bits by 16,
+    as DSP blocks give, and then their sum. All stages advance in cycles with ``en`` set, and hold
+    otherwise. Nothing is reset: what comes out before ``latency`` enabled cycles means nothing.
 
     Parameters
     ----------
@@ -28,11 +37,13 @@ class Requantizer(wiring.Component):
     out_format : Format
         2 to 16 bits.
     rounding : Rounding
+    multiplier_stages : int
+        1 or 2.
 
     Attributes
     ----------
     latency : int
-        3.
+        2 + ``multiplier_stages``.
     en : In(1)
     i : In(signed(in_format.width))
     multiplier : In(31)
@@ -45,9 +56,14 @@ class Requantizer(wiring.Component):
     o : Out(out_format)
     """
 
-    latency = 3
-
-    def __init__(self, *, in_format: Format, out_format: Format, rounding: Rounding):
+    def __init__(
+        self,
+        *,
+        in_format: Format,
+        out_format: Format,
+        rounding: Rounding,
+        multiplier_stages: int = 1,
+    ):
         if in_format not in (Format(32), Format(64)):
             raise ValueError(f"in_format must be int32 or int64, not {in_format}")
         if not MIN_WIDTH <= out_format.width <= MAX_WIDTH:
@@ -57,7 +73,10 @@ class Requantizer(wiring.Component):
         rounding = Rounding(rounding)
         if rounding is Rounding.TFLITE_DOUBLE and in_format.width != 32:
             raise ValueError("tflite_double needs int32 as in_format")
+        if multiplier_stages not in (1, 2):
+            raise ValueError(f"multiplier_stages must be 1 or 2, not {multiplier_stages}")
         self.in_format, self.out_format, self.rounding = in_format, out_format, rounding
+        self.multiplier_stages, self.latency = multiplier_stages, latency(multiplier_stages)
         out_shape = signed if out_format.signed else unsigned
         super().__init__(
             {
@@ -79,10 +98,15 @@ class Requantizer(wiring.Component):
         product = Signal(signed(self.in_format.width + 31), reset_less=True)
         shift = Signal(6, reset_less=True)
         factor = self._shifted_left(m) if double else self.i
+        multiplied, amount = factor * self.multiplier, self.shift
+        if self.multiplier_stages == 2:
+            multiplied, amount = self._sum_of_products(m, factor), Signal(6, reset_less=True)
+            with m.If(self.en):
+                m.d.sync += amount.eq(self.shift)
         with m.If(self.en):
             m.d.sync += [
-                product.eq(factor * self.multiplier),
-                shift.eq(self.shift),
+                product.eq(multiplied),
+                shift.eq(amount),
             ]
 
         # Stage 2. SaturatingRoundingDoublingHighMul is half_up by 31 bits (it never saturates, as
@@ -115,6 +139,28 @@ class Requantizer(wiring.Component):
             m.d.sync += result.eq(Mux(total < low, low, Mux(total > high, high, total)))
         m.d.comb += self.o.eq(result)
         return m
+
+    def _sum_of_products(self, m, factor):
+        """``factor * multiplier``, a cycle later: 16 bits of each at a time, only the highest of
+        the factor signed. Products two places apart do not overlap and need no adder."""
+        places = [factor.word_select(place, _WORD) for place in range(len(factor) // _WORD)]
+        places[-1] = places[-1].as_signed()
+        low, high = self.multiplier[:_WORD], self.multiplier[_WORD:]
+        rows = {}
+        for parity, (word, name) in itertools.product((0, 1), ((low, "low"), (high, "high"))):
+            products = []
+            for place in range(parity, len(places), 2):
+                register = Signal(2 * _WORD, name=f"product_{place}_{name}", reset_less=True)
+                with m.If(self.en):
+                    m.d.sync += register.eq(places[place] * word)
+                products.append(register)
+            rows[parity, name] = Cat(products)
+        # The highest place is an odd one. What lies above a row of even ones is 0.
+        even, odd = rows[0, "low"], rows[1, "high"].as_signed()
+        middle = rows[1, "low"].as_signed() + rows[0, "high"]
+        above = odd if len(even) == 2 * _WORD else odd + even[2 * _WORD :]
+        outer = Cat(even[_WORD : 2 * _WORD], above[: len(factor) - 1]).as_signed()
+        return Cat(even[:_WORD], (outer + middle)[: len(factor) + 31 - _WORD]).as_signed()
 
     def _shifted_left(self, m):
         """``i << max(0, 31 - shift)``, modulo ``2**32``."""

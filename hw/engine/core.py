@@ -94,6 +94,7 @@ class OutputShape:
     format: Format | None
     rounding: object = None
     per_channel: bool = False
+    multiplier_stages: int = 1
 
     def lane(self, result: Format) -> int:
         """Bits per lane of the C stream."""

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arith.adders import clamp
-from ..arith.requantize import Requantizer
+from ..arith.requantize import Requantizer, latency
 from ..cells import shared
 from ..formats import Format
 from .core import OutputShape
@@ -13,7 +13,7 @@ from .core import OutputShape
 
 def lane_latency(output: OutputShape) -> int:
     """Cycles from ``accumulator`` to ``o``."""
-    return 1 if output.format is None else 1 + Requantizer.latency
+    return 1 if output.format is None else 1 + latency(output.multiplier_stages)
 
 
 class OutputLane(wiring.Component):
@@ -65,6 +65,7 @@ class OutputLane(wiring.Component):
             in_format=self.result,
             out_format=self.output.format,
             rounding=self.output.rounding,
+            multiplier_stages=self.output.multiplier_stages,
         )
         m.d.comb += [
             unit.en.eq(self.en),
@@ -74,7 +75,7 @@ class OutputLane(wiring.Component):
             unit.zero_point.eq(self.zero_point),
             unit.relu.eq(self.relu),
         ]
-        for number in range(Requantizer.latency):
+        for number in range(lane_latency(self.output) - 1):
             if self.output.raw:
                 total = self._later(m, total, f"total_{number}")
         # Sign- or zero-extended to the lane before the choice, which would otherwise mix the two.

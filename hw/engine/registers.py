@@ -137,14 +137,14 @@ class GemmRegisters(wiring.Component):
 
     def _counters(self, m, busy, clear):
         """Counters of a job's events, by register name: modulo ``2**32``, and no wider than the
-        largest job can need."""
+        largest job can need. A core has no events outside of a job."""
         events = {
             "CYCLES": busy,
-            "STALL_A": busy & self.stall_a,
-            "STALL_B": busy & self.stall_b,
-            "STALL_C0": busy & self.stall_c0,
-            "STALL_C": busy & self.stall_c,
-            "TILES": busy & self.tile,
+            "STALL_A": self.stall_a,
+            "STALL_B": self.stall_b,
+            "STALL_C0": self.stall_c0,
+            "STALL_C": self.stall_c,
+            "TILES": self.tile,
         }
         counts = {}
         for name, event in events.items():

@@ -12,8 +12,8 @@ from matweave.hw.geometry import Stationary
 BUFFER = 1
 """Cycles from an issue to the array's input: operands are read from block RAM."""
 
-REQUANTIZER = 3
-"""Stages of the requantiser, where one is built in."""
+REQUANTIZER = 2
+"""Stages of the requantiser behind its multiplication, where one is built in."""
 
 
 def predict(config: GemmConfig, m: int, n: int, k: int) -> int:
@@ -59,7 +59,7 @@ def _wires(config: GemmConfig) -> int:
 
 def output_latency(config: GemmConfig) -> int:
     """Cycles from a row of sums to its beat of C."""
-    return 1 if config.output.mode == "raw" else 1 + REQUANTIZER
+    return 1 if config.output.mode == "raw" else 1 + REQUANTIZER + config.output.multiplier_stages
 
 
 def _tiles(size: int, tile: int) -> int:

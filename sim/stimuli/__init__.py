@@ -32,6 +32,7 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from register_port.errors(config)
     yield from register_port.writes(config)
     yield from jobs.resets(config, seed)
+    yield from jobs.last_panels(config, seed)
     yield from jobs.cut(config, seed)
     yield from jobs.beyond(config, seed)
     yield from jobs.busy(config, seed)

@@ -56,13 +56,30 @@ def resets(config: GemmConfig, seed: int) -> Iterator[Step]:
         )
         stop = int(rng.integers(length // 2, length + 20))
         pauses = random_pauses(rng) if index % 2 else None
-        if index % 3 == 0:
-            yield job_step(config, job, fill=rng, pauses=pauses, hard_reset=(stop, 3))
-        else:
-            yield _aborted(job_step(config, job, fill=rng, pauses=pauses), stop)
+        yield from _left(config, job, stop, rng, hard=index % 3 == 0, pauses=pauses)
         yield access(*all_registers())
         yield job_step(config, case(config, seed + 2, index).job, fill=rng)
         yield access(*all_registers())
+
+
+def last_panels(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """A reset wherever the columns of a wide job are, and a job that must begin at the first."""
+    rng = np.random.default_rng([seed, 17])
+    job = sums(config, 1, config.limits.n, 1, rng)
+    start = 3 * len(job.registers(config))
+    fills, shows = _tables(config, seed)
+    yield fills
+    for stop in range(start, start + sum(config.geometry.beats(*job.shape).values()) + 40, 2):
+        yield from _left(config, job, stop, rng, hard=stop % 4 == 0)
+        yield shows
+
+
+def _left(config, job: Job, stop: int, rng, *, hard: bool, pauses=None) -> Iterator[Step]:
+    """``job``, left by a hard or a soft reset at cycle ``stop``."""
+    if hard:
+        yield job_step(config, job, fill=rng, pauses=pauses, hard_reset=(stop, 3))
+    else:
+        yield _aborted(job_step(config, job, fill=rng, pauses=pauses), stop)
 
 
 def _aborted(step: Step, cycle: int) -> Step:
@@ -172,10 +189,7 @@ def held(config: GemmConfig, seed: int) -> Iterator[Step]:
         job = sums(config, limits.m, limits.n, k, rng)
         start = 3 * len(job.registers(config))
         stop = start + index * (4, 4, 8)[index % 3]
-        if index % 2:
-            yield job_step(config, job, fill=rng, pauses=never, hard_reset=(stop, 1))
-        else:
-            yield _aborted(job_step(config, job, fill=rng, pauses=never), stop)
+        yield from _left(config, job, stop, rng, hard=index % 2 == 1, pauses=never)
         pauses = {"c": Pause(0.03, 400, seed=index + 1)}
         job = sums(config, limits.m, limits.n, min(g.k + 1, limits.k), rng)
         step = job_step(config, job, fill=rng, pauses=pauses)

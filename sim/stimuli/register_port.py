@@ -94,50 +94,40 @@ def _try(last: Access) -> list[Access]:
     ]
 
 
+def _raise_all(config: GemmConfig) -> list[Access]:
+    """Every error: illegal size, illegal mode, start while busy, illegal shift."""
+    base = tables(config.limits.n)
+    legal, illegal = (4, 0) if config.output.mode == "requantized" else (0, 4)
+    start = write(Register.CONTROL, Control.START)
+    return [
+        *[write(Register.M, 0), start, *[write(Register[name], 1) for name in "MNK"]],
+        *[write(Register.MODE, illegal), start],  # or a start
+        *[write(Register.MODE, legal), start, start, write(base["shift"], 63)],
+        write(Register.SHIFT, 63),
+    ]
+
+
 def errors(config: GemmConfig) -> Iterator[Step]:
-    """Illegal scales, and every error bit cleared by itself."""
+    """Illegal scales, every error bit cleared by itself, and none by what only looks like it."""
     base = tables(config.limits.n)
     illegal = [62, 63, 64, *(1 << bit for bit in range(32)), 0xFFFF_FFFF]
     for address in (base["shift"], base["multiplier"], Register.SHIFT, Register.MULTIPLIER):
         for value in illegal:
             yield access(write(address, value), *state(), write(Register.ERROR, 15))
+    end = [flush(Register.CONTROL, Control.SOFT_RESET), write(Register.ERROR, 15), *state()]
     for clear in (1, 2, 4, 8, 7, 11, 13, 14, 15):
-        yield access(
-            write(Register.M, 0),
-            write(Register.CONTROL, Control.START),  # illegal size
-            write(Register.M, 1),
-            write(Register.N, 1),
-            write(Register.K, 1),
-            write(Register.MODE, 0 if config.output.mode == "requantized" else 4),
-            write(Register.CONTROL, Control.START),  # illegal mode, or a start
-            write(Register.MODE, 4 if config.output.mode == "requantized" else 0),
-            write(Register.CONTROL, Control.START),
-            write(Register.CONTROL, Control.START),  # busy
-            write(base["shift"], 63),
-            write(Register.SHIFT, 63),
-            *state(),
-            write(Register.ERROR, clear),
-            *state(),
-            flush(Register.CONTROL, Control.SOFT_RESET),
-            write(Register.ERROR, 15),
-            *state(),
-        )
+        yield access(*_raise_all(config), *state(), write(Register.ERROR, clear), *state(), *end)
+    names = [Register[name] for name in (*READ_WRITE, "ERROR", "CONTROL")]
+    for window in base.values():
+        aliases = [write(window + address, 15) for address in names]
+        yield access(*_raise_all(config), *aliases, *all_registers(), *end)
 
 
 def late_data(config: GemmConfig) -> Iterator[Step]:
     """Writes that are to clear no error, after data that would; addresses come before data."""
-    base = tables(config.limits.n)
-    mode = 0 if config.output.mode == "requantized" else 4
-    ones = [write(Register[name], 1) for name in "MNK"]
-    start = write(Register.CONTROL, Control.START)
-    errors = [
-        *[write(Register.M, 0), start, *ones, write(Register.MODE, mode), start],
-        *[write(Register.MODE, 4 - mode), start, start, write(base["shift"], 63)],
-        write(Register.SHIFT, 63),
-    ]
     for seed in range(24):
         nothing = [write(Register.ZERO_POINT, 15), write(Register.ERROR, 0), *state()] * 4
-        yield access(*errors, *nothing, setting=Setting(delays=True, seed=seed))
+        yield access(*_raise_all(config), *nothing, setting=Setting(delays=True, seed=seed))
         yield access(flush(Register.CONTROL, Control.SOFT_RESET), write(Register.ERROR, 15))
 
 

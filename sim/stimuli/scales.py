@@ -92,15 +92,18 @@ def products(config: GemmConfig, seed: int) -> Iterator[Step]:
 
 
 def totals(config: GemmConfig, seed: int) -> Iterator[Step]:
-    """Scaled sums and zero points whose total has every bit of it alone, or just not."""
+    """Scaled sums and zero points whose total has every bit of it alone, or just not, or is about
+    what the output can hold."""
     rng = np.random.default_rng([seed, 10])
     m, n = config.limits.m, config.limits.n
     size = (n,) if config.output.scale == "channel" else ()
     powers = 1 << np.arange(18)
     wanted = np.concatenate([sign * powers + off for sign in (1, -1) for off in (-1, 0, 1)])
-    for index in range(16):
-        zero_point = int(rng.integers(-(1 << 16), 1 << 16)) >> index // 2
-        c0 = np.resize(rng.permutation(wanted) - zero_point, (m, n))
+    near = 4 * config.output.format.max
+    for index in range(64):
+        zero_point = int(rng.integers(-(1 << 16), 1 << 16)) >> index // 2 % 12
+        some = rng.integers(-near, near, m * n) if index % 2 else rng.permutation(wanted)
+        c0 = np.resize(some - zero_point, (m, n))
         job = sums(config, m, n, 1, rng, c0=c0, requantize=True, zero_point=zero_point,
                    multiplier=np.ones(size, int), shift=np.zeros(size, int),
                    relu=index % 4 == 3)  # fmt: skip

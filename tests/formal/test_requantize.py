@@ -108,6 +108,49 @@ def product(rounding, in_width=32, fault=False):
     return {**INPUTS, "i": signed(in_width)}, body
 
 
+def products(rounding, in_width=32, fault=False):
+    """With two stages, the first has what 16 bits of the operand and of the multiplier give, and
+    the second their sum with each product at its place."""
+
+    def body(m, ports):
+        _, signals = open_requantizer(
+            m, ports, in_format=Format(in_width), out_format=INT8, rounding=rounding,
+            multiplier_stages=2,
+        )  # fmt: skip
+        double = rounding is Rounding.TFLITE_DOUBLE
+        factor = signals["shifted_left"] if double else ports.i
+        words = {"low": ports.multiplier[:16], "high": ports.multiplier[16:]}
+        terms = []
+        enabled = Signal(reset_less=True)
+        m.d.sync += enabled.eq(ports.en)
+        places = in_width // 16
+        for place in range(places):
+            part = factor[16 * place : 16 * (place + 1)]
+            if place == places - 1:
+                part = part.as_signed()
+            for shift, (name, word) in zip((0, 16), words.items(), strict=True):
+                register = signals[f"product_{place}_{name}"]
+                entered, before = (
+                    Signal(32, name=f"{when}_{place}_{name}", reset_less=True)
+                    for when in ("entered", "before")
+                )
+                m.d.sync += [entered.eq(part * word), before.eq(register)]
+                m.d.comb += Assert(register == Mux(enabled, entered, before))
+                # A product of 15 or 16 bits with the highest part is signed, another is not.
+                term = register.as_signed() if place == places - 1 else register
+                terms.append(term << (16 * place + shift))
+        if fault:
+            terms[0] = terms[0] ^ (terms[0] == 77)
+        total = signals["product"]
+        sum_ = named(m, signed(len(total)), "sum_of_terms", sum(terms[1:], terms[0]))
+        after = Signal.like(total, name="after", reset_less=True)
+        held = Signal.like(total, name="held", reset_less=True)
+        m.d.sync += [after.eq(sum_), held.eq(total)]
+        m.d.comb += Assert(total == Mux(enabled, after, held))
+
+    return {**INPUTS, "i": signed(in_width)}, body
+
+
 def result(rounding, in_width=32, out=INT8, defined=None):
     """Stages 2 and 3, from what stage 1 holds and the job's constants, are the definition (by
     default, ``rounding``'s)."""
@@ -156,6 +199,17 @@ def clamp(value, low, high):
 )
 def test_product(rounding, in_width):
     check(*product(Rounding(rounding), in_width), mode="induction", depth=1)
+
+
+@pytest.mark.parametrize(
+    "rounding, in_width", [("half_up", 32), ("half_up", 64), ("tflite_double", 32)]
+)
+def test_product_in_two_stages(rounding, in_width):
+    check(*products(Rounding(rounding), in_width), mode="induction", depth=1)
+
+
+def test_one_wrong_term_is_found():
+    refute(*products(Rounding.HALF_UP, fault=True), mode="bmc", depth=4)
 
 
 @pytest.mark.parametrize("rounding", Rounding)

@@ -59,7 +59,8 @@ def test_the_good_one_is_good(file):
                   "output; did you mean 'name'?"),
         ("array.rwos=3", "array.rwos: unknown key; allowed are kind, rows, columns, tile_rows, "
                          "tile_columns; did you mean 'rows'?"),
-        ("output.zero=3", "output.zero: unknown key; allowed are mode, format, rounding, scale"),
+        ("output.zero=3", "output.zero: unknown key; allowed are mode, format, rounding, scale, "
+         "multiplier_stages"),
         ("array.rows=0", "array.rows: 0 is out of range; allowed are 1 to 256"),
         ("array.rows=-8", "array.rows: -8 is out of range; allowed are 1 to 256"),
         ("array.rows=8.0",
@@ -328,6 +329,7 @@ VALID = st.fixed_dictionaries(
                 "format": FORMAT,
                 "rounding": ROUNDING,
                 "scale": st.sampled_from(["channel", "tensor"]),
+                "multiplier_stages": st.integers(1, 2),
             },
         ),
     },

@@ -17,7 +17,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.hdl import _nir as nir
+from amaranth.lib import wiring
+from amaranth.sim import Simulator
 
 from matweave.hw import catalog, config, emit, source
 from matweave.hw.array.output_stationary import OutputStationaryArray
@@ -197,6 +200,30 @@ def test_comparisons_are_decided_only_where_they_are():
         results = {int(compare(x, y)) for x in a_numbers for y in b_numbers}
         expected = results.pop() if len(results) == 1 else None
         assert emit._decided(cell) == expected, (a, sign, b)
+
+
+def test_reductions_of_nothing():
+    """Of no bits ``all`` is 1, as Amaranth's simulator has it; the others are 0."""
+
+    class Reductions(wiring.Component):
+        o: wiring.Out(4)
+
+        def elaborate(self, platform):
+            m = Module()
+            none = Signal(3)[:0]
+            m.d.comb += self.o.eq(Cat(none.all(), none.any(), none.xor(), none.bool()))
+            return m
+
+    component = Reductions()
+
+    async def look(context):
+        assert context.get(component.o) == 0b0001
+
+    simulator = Simulator(component)
+    simulator.add_testbench(look)
+    simulator.run()
+    constants = re.findall(r" = 1'h(\d) ?;", emit.verilog(Reductions(), "reductions"))
+    assert sorted(constants) == ["0", "0", "0", "1"]
 
 
 @pytest.mark.slow

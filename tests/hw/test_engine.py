@@ -166,6 +166,8 @@ def test_roundings(rounding, seed):
         {"output": {"mode": "requantized", "format": "uint4"}},
         {"output": {"mode": "requantized", "format": "int16", "scale": "tensor"}},
         {"output": {"scale": "tensor"}},
+        {"output": {"multiplier_stages": 2}},
+        {"output": {"multiplier_stages": 2, "mode": "requantized", "rounding": "tflite_double"}},
         {"a": "uint2", "b": "int16"},
         {"a": "int13", "b": "uint3", "accumulator": {"width": 40}},
         {"limits": {"m": 1, "n": 1, "k": 1}},

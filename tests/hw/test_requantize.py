@@ -65,8 +65,9 @@ def scales(rng):
         yield rng.getrandbits(31), shift
 
 
+@pytest.mark.parametrize("stages", [1, 2])
 @pytest.mark.parametrize("width, rounding", CASES)
-def test_golden(width, rounding):
+def test_golden(width, rounding, stages):
     rng = random.Random(width)
     in_format = Format(width)
     for out_format in (Format(8), Format(16, False)):
@@ -84,7 +85,13 @@ def test_golden(width, rounding):
             chosen = list(values(rng, in_format, multiplier, shift))
             operands += [(value, multiplier, shift, zero_point, relu) for value in chosen]
             expected += scale(np.array(chosen)[:, None], in_format, relu=relu).ravel().tolist()
-        requantizer = Requantizer(in_format=in_format, out_format=out_format, rounding=rounding)
+        requantizer = Requantizer(
+            in_format=in_format,
+            out_format=out_format,
+            rounding=rounding,
+            multiplier_stages=stages,
+        )
+        assert requantizer.latency == 2 + stages
         got = run(requantizer, operands, rng)
         wrong = [case for case in zip(operands, got, expected, strict=True) if case[1] != case[2]]
         assert not wrong, wrong[:3]
@@ -120,6 +127,7 @@ def test_clamp_at_every_edge(out, zero_point):
             "tflite_double needs int32 as in_format",
         ),
         ({"rounding": "up"}, "'up' is not a valid Rounding"),
+        ({"multiplier_stages": 3}, "multiplier_stages must be 1 or 2, not 3"),
     ],
 )
 def test_bad_parameters(options, message):

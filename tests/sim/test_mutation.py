@@ -36,9 +36,11 @@ def test_a_line_of_yosys_is_a_mutation():
 def test_faults_that_yosys_cannot_have_are_not_drawn():
     for transparent, possible in (("0", True), ("1", False)):
         parameters = {"WR_PORTS": "1", "RD_CLK_ENABLE": "1", "RD_TRANSPARENCY_MASK": transparent}
-        cells = {"m": {"type": "$mem_v2", "parameters": parameters, "connections": {}}}
+        connections = {"WR_EN": [3, 4, 4]}
+        cells = {"m": {"type": "$mem_v2", "parameters": parameters, "connections": connections}}
         assert mutation._possible(fault("m", "WR_CLK", "inv"), cells) is possible
         assert mutation._possible(fault("m", "WR_EN", "inv"), cells)
+        assert not mutation._possible(fault("m", "WR_EN", "inv", bit=1), cells)
         assert not mutation._possible(fault("m", "RD_SRST", "inv"), cells)
 
 
@@ -95,8 +97,8 @@ NETLIST = {
 }
 
 
-def fault(cell, port, mode):
-    return Mutation(1, mode, cell, port, 0, None, "")
+def fault(cell, port, mode, bit=0):
+    return Mutation(1, mode, cell, port, bit, None, "")
 
 
 @pytest.mark.requires_tool("bitwuzla")

@@ -25,6 +25,8 @@ PIPELINES = {
     "opt3_ent": ("tiny_opt3", ["pe.digits=ent", "array.rows=2"]),
     "opt4c_ent": ("tiny_opt4c", ["pe.digits=ent", "a=int9"]),
     "opt3_booth": ("tiny_opt3", ["pe.digits=booth", "array.share=1", "a=int5"]),
+    "two_stages": ("tiny_os", ["output.multiplier_stages=2"]),
+    "opt2_two_stages": ("tiny_opt2", ["output.multiplier_stages=2"]),
     "ws_wide": ("tiny_ws", ["array.columns=5", "array.tile_columns=2", "array.tile_rows=1"]),
 }
 
