@@ -23,6 +23,7 @@ def plan_for(board):
 
 
 def run_jobs(plan, simulated, seed):
+    # A netlist on a busy machine is a slow board: patience beyond the usual second.
     settings = plan.request.config
     golden = gemm.for_config(settings)
     chance = np.random.default_rng(seed)
@@ -33,7 +34,7 @@ def run_jobs(plan, simulated, seed):
             cycles_per_bit=simulated.cycles_per_bit,
             pins=simulated.pins,
         ) as board,
-        Device(board.port, baud=BAUD) as device,
+        Device(board.port, baud=BAUD, timeout=60) as device,
     ):
         engine = GemmDevice(device, settings)
         for m, n, k in JOBS:
