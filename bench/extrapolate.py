@@ -1,10 +1,10 @@
 """Areas and critical paths of larger arrays than were synthesised: a part of :mod:`area`.
 
 Of an array of ``n`` x ``n`` multipliers each part's area is taken for ``a n**2 + b n`` (tiles and
-edges, neither negative), the critical path for ``c + d log2(n)`` (trees of buffers and of adders), both through the
-two largest sides that were measured, for every way of synthesis that both have; the best of them
-counts, as of what was measured. So for the plain multiplier's array. A side that was measured
-too is compared with what the smaller ones would have told.
+edges, neither negative), the critical path for ``c + d log2(n)`` (trees of buffers and of adders),
+both through the two largest sides that were measured, for every way of synthesis that both have;
+the best of them counts, as of what was measured. So for the plain multiplier's array. A side that
+was measured too is compared with what the smaller ones would have told.
 """
 
 import math
