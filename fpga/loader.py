@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..hw.errors import UserError, plain
@@ -14,16 +15,26 @@ ENDINGS = (".bit", ".bin", ".fs")
 """Of the bitstreams of ECP5, iCE40 and Gowin."""
 
 
-def bitstream(folder: Path) -> Path:
-    """The bitstream in ``folder``, where ``matweave build`` wrote it. Raises
-    :class:`.errors.UserError` unless there is exactly one."""
-    found = [path for path in sorted(folder.glob("*")) if path.suffix in ENDINGS]
-    if len(found) != 1:
-        raise UserError(
-            f"{plain(str(folder))}: {len(found)} bitstreams ({', '.join(ENDINGS)}); name the "
-            "folder that matweave build wrote"
-        )
-    return found[0]
+@dataclass(frozen=True)
+class Built:
+    """What ``matweave build`` wrote to a folder: the bitstream, and what it is."""
+
+    bitstream: Path
+    board: str
+    baud: int
+    tables: dict
+    """The engine's configuration."""
+
+
+def built(folder: Path) -> Built:
+    """What is in ``folder``. Raises :class:`.errors.UserError` if that is no finished build."""
+    from . import report
+
+    build = report.read(folder / "build.json")
+    found = [folder / name for name in build.files if Path(name).suffix in ENDINGS]
+    if len(found) != 1 or not found[0].is_file():
+        raise UserError(f"{plain(str(folder))}: has no bitstream ({', '.join(ENDINGS)})")
+    return Built(found[0], build.board.name, build.baud, build.config)
 
 
 def program(board: Board, path: Path) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import importlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from matweave.sim import toolchain
 
 from .failure import CheckFailed
 
-BOARD = "ulx3s_85f"
 SIMULATED_IMAGES = 16
 """A simulated serial line takes its time."""
 
@@ -27,8 +26,9 @@ Progress = Callable[..., None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user asked for: ``port``, or ``None`` for a simulated board; ``folder``: of the
-    bitstream to program first; ``images``, ``baud``: ``None`` for the usual."""
+    """What the user asked for: ``port``, or ``None`` for a simulated board; ``folder``: of a build
+    to program first, whose board, engine and baud rate then count; ``images``, ``baud``: ``None``
+    for the usual."""
 
     demo: str
     board: str
@@ -43,13 +43,14 @@ def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
     if wanted.images is not None and wanted.images < 1:
         raise UserError(f"--images {shown(wanted.images)}: allowed are 1 and more")
     demo, board = demos.load(wanted.demo), boards.load(wanted.board)
-    variant = demo.on(board.name)
-    settings = config.load(demo.engine, variant.set)
+    settings = config.load(demo.engine, demo.on(board.name).set)
     host = importlib.import_module(f"{demo.package}.host")
     if wanted.folder is not None:
-        path = loader.bitstream(wanted.folder)
+        built = loader.built(wanted.folder)
+        board, settings = boards.load(built.board), config.from_tables(built.tables)
+        wanted = replace(wanted, baud=built.baud if wanted.baud is None else wanted.baud)
         progress(f"programming {board.title}")
-        loader.program(board, path)
+        loader.program(board, built.bitstream)
     images = SIMULATED_IMAGES if wanted.port is None else None
     images = images if wanted.images is None else wanted.images
     with _engine(wanted, board, demo, settings, progress) as engine:

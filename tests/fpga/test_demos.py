@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from matweave.sim import toolchain
 from matweave.sim.golden import gemm
 
 BOARD = pytest.mark.requires_tool("amaranth_boards", "serial", "verilator", "g++", "make", "perl")
+SAMPLE = Path(__file__).with_name("sample_build")
 SMALL = "tang_nano_9k"
 """The board with the smallest engine of the demos: the soonest compiled."""
 
@@ -149,15 +152,28 @@ def test_a_bitstream_is_given_to_the_loader(programs, tmp_path):
         f"#!{sys.executable}\nimport sys\nopen({str(seen)!r}, 'w').write('|'.join(sys.argv[1:]))\n"
     )
     tool.chmod(0o755)
-    (tmp_path / "digits.bit").write_bytes(b"x")
-    board = boards.load("ulx3s_85f")
-    loader.program(board, loader.bitstream(tmp_path))
-    assert seen.read_text() == f"--board|ulx3s|{tmp_path / 'digits.bit'}"
+    folder = tmp_path / "built"
+    folder.mkdir()
+    build = json.loads((SAMPLE / "build.json").read_text())
+    (name,) = [name for name in build["files"] if name.endswith(".bit")]
+    (folder / name).write_bytes(b"x")
+    for each in ("build.json", build["placement"]):
+        shutil.copy(SAMPLE / each, folder)
+    (folder / "other.bin").write_bytes(b"of an earlier build")
+    assert matweave("demo", "digits", "--port", "/nowhere/tty", "--program", folder) == 2
+    assert seen.read_text() == f"--board|ulx3s|{folder / name}"
+    found = loader.built(folder)
+    assert (found.board, found.baud) == (build["board"]["name"], build["baud"])
+    assert config.from_tables(found.tables).name == build["config"]["name"]
 
 
 def test_what_the_loader_cannot_do_is_told(programs, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="0 bitstreams"):
-        loader.bitstream(tmp_path)
+    with pytest.raises(UserError, match=r"build\.json: cannot be read"):
+        loader.built(tmp_path)
+    for each in ("build.json", "placement.json"):
+        shutil.copy(SAMPLE / each, tmp_path)
+    with pytest.raises(UserError, match="has no bitstream"):
+        loader.built(tmp_path)
     tool = programs / loader.PROGRAM
     tool.write_text("#!/bin/sh\necho no such cable >&2\nexit 1\n")
     tool.chmod(0o755)
