@@ -82,8 +82,16 @@ def mapping(netlist: Netlist, family: Family, config, *, dsp: bool, available: i
     """
     rows = _memory_rows(netlist, family)
     blocks = netlist.by_part(family.multipliers)
-    for each in _multipliers(config):
-        rows += _multiplier_rows(each, blocks[each.part], family, dsp=dsp, available=available)
+    multipliers = _multipliers(config)
+    # Yosys names some after nets of another part; and a register file has its own, of constants.
+    strays = sum(blocks.values()) - sum(blocks[each.part] for each in multipliers)
+    for each in multipliers:
+        why = each.recoded
+        if not why and not dsp:
+            why = "--no-dsp"
+        elif not why and not available:
+            why = "the device has no DSP blocks"
+        rows += _multiplier_rows(each, family, blocks=blocks[each.part], strays=strays, why=why)
     return rows
 
 
@@ -133,25 +141,25 @@ def _multipliers(config) -> list[_Multipliers]:
 
 
 def _multiplier_rows(
-    these: _Multipliers, blocks: int, family: Family, *, dsp: bool, available: int
+    these: _Multipliers, family: Family, *, blocks: int, strays: int, why: str | None
 ) -> list[dict]:
+    """``blocks``: DSP blocks with the part's name; ``strays``: those with names of other parts;
+    ``why``: what rules DSP blocks out, or ``None``."""
     a, b = these.bits
     each = -(-a // family.factor_bits) * -(-b // family.factor_bits)
     missing = max(0, -(-(these.count * each - blocks) // each))
-    if these.recoded:
-        why = these.recoded
-    elif not dsp:
-        why = "--no-dsp"
-    elif not available:
-        why = "the device has no DSP blocks"
-    else:
-        why = f"Yosys took LUTs for {'these' if blocks else 'all'}, of at most {a} by {b} bits"
-    wanted = "DSP" if dsp and not these.recoded else "LUT"
+    wanted, got = "LUT" if these.recoded or why == "--no-dsp" else "DSP", "LUT"
+    if not why:
+        which = "these" if blocks else "all"
+        why = f"Yosys took LUTs for {which}, of at most {a} by {b} bits"
+        if strays:
+            got = "LUT or DSP"
+            why += f", or named their DSP blocks after other parts: {strays} have such names"
     rows = []
     if blocks:
         rows.append({"part": f"DSP blocks of the {these.part}", "wanted": wanted, "got": "DSP",
                      "count": blocks, "why": None})  # fmt: skip
     if missing:
-        rows.append({"part": f"multipliers of the {these.part}", "wanted": wanted, "got": "LUT",
+        rows.append({"part": f"multipliers of the {these.part}", "wanted": wanted, "got": got,
                      "count": missing, "why": why})  # fmt: skip
     return rows

@@ -14,6 +14,7 @@ from matweave.sim.toolchain import ToolFailed
 ECP5, ICE40, GOWIN = "MULT18X18D", "SB_MAC16", "MULT36X36"
 RAW = ["output.mode=raw"]
 LUTS = "Yosys took LUTs for {}, of at most {} bits"
+STRAYS = ", or named their DSP blocks after other parts: {} have such names"
 
 
 def rows(name, preset, overrides, parts, *, dsp=True, available=100):
@@ -53,9 +54,12 @@ TABLE = [
      [array(64, "LUT", NONE), lanes(32, "LUT", NONE)]),
     ("ice40", "gemm_os_8x8", [], {}, {"dsp": False},
      [array(64, "LUT", "--no-dsp", "LUT"), lanes(8, "LUT", "--no-dsp", "LUT")]),
-    # Some of each; blocks of other parts are not theirs.
-    ("ecp5", "gemm_os_8x8", RAW, {ECP5: {"array": 40, "register file": 2}}, {},
+    # Some of each; blocks with the name of another part may be theirs, or not.
+    ("ecp5", "gemm_os_8x8", RAW, {ECP5: {"array": 40}}, {},
      [array(40), array(24, "LUT", LUTS.format("these", "8 by 8"))]),
+    ("ice40", "tiny_os", ["a=uint16", "b=int16", *RAW], {ICE40: {"sequencer": 6}}, {},
+     [array(6, "LUT or DSP", LUTS.format("all", "16 by 16") + STRAYS.format(6))]),
+    ("ecp5", "tiny_os", RAW, {ECP5: {"array": 6, "register file": 2}}, {}, [array(6)]),
     ("ecp5", "gemm_os_8x8", [], {ECP5: {"array": 64, "requantiser": 30}}, {},
      [array(64), lanes(30), lanes(1, "LUT", LUTS.format("these", "24 by 31"))]),
     ("ecp5", "gemm_os_8x8", [STAGES], {ECP5: {"array": 64, "requantiser": 30}}, {},
