@@ -13,7 +13,7 @@ help:
 	@echo "make demo     classify real handwritten digits on a generated engine"
 	@echo "make test     run the tests (TESTS='-k name' selects)"
 	@echo "make regress  run the long form and print the table of gates"
-	@echo "make bitstreams  build every demo for its boards (BOARDS=ulx3s_85f) and run the slow FPGA tests"
+	@echo "make bitstreams  build the demos for a board, ulx3s_85f unless BOARDS='a b' says which, and run the slow FPGA tests"
 	@echo "make lint     check style;  make format: apply it"
 	@echo "make docs     remake the pages that are made from code"
 	@echo "make clean    remove what was built, .venv too"

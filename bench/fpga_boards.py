@@ -59,16 +59,17 @@ def measure(name: str, board: str, seeds: int, clock: float, *, plain: bool) -> 
     reports = [nextpnr.Report.read(step.folder / REPORT) for step in placed.values()]
     reached = [report.engine_clock(float(plan.mhz))[2] for report in reports]
     used = nextpnr.resources(reports[0], plan.family, cells.cells)
-    (multipliers,) = [
-        row
-        for row in netlist.mapping(cells, plan.family, config, dsp=True)
-        if row["part"] == "multipliers of the array"
+    there = used["DSP"]["available"]
+    multipliers = [
+        f"{row['count']} {row['got']}"
+        for row in netlist.mapping(cells, plan.family, config, dsp=True, available=there)
+        if row["part"].endswith(" of the array")
     ]
     tools_took = synthesis.seconds + sum(step.seconds for step in placed.values())
     row = common.row({"engine": name, "pe": config.pe.kind, "board": board})
     row |= {kind: count["used"] for kind, count in used.items() if kind != "IO"}
     row |= {
-        "multipliers": f"{multipliers['count']} {multipliers['got']}",
+        "multipliers": " + ".join(multipliers),
         "MHz median": round(statistics.median(reached), 1),
         "MHz best": round(max(reached), 1),
         "seeds": seeds,

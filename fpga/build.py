@@ -263,6 +263,7 @@ def describe(plan: Plan, steps: Steps) -> dict:
     name = report.engine_clock(mhz)[0]
     placed = steps.placed[steps.seed]
     done = [steps.synthesis, placed] + ([steps.packed] if steps.packed else [])
+    resources = nextpnr.resources(report, plan.family, steps.netlist.cells)
     return {
         "demo": plan.request.demo,
         "config": plan.request.config.canonical(),
@@ -274,9 +275,13 @@ def describe(plan: Plan, steps: Steps) -> dict:
             {"name": clock, "constraint_mhz": round(wanted, 3), "achieved_mhz": round(got, 3)}
             for clock, wanted, got in report.clocks
         ],
-        "resources": nextpnr.resources(report, plan.family, steps.netlist.cells),
+        "resources": resources,
         "mapping": netlist.mapping(
-            steps.netlist, plan.family, plan.request.config, dsp=plan.request.dsp
+            steps.netlist,
+            plan.family,
+            plan.request.config,
+            dsp=plan.request.dsp,
+            available=resources["DSP"]["available"],
         ),
         "critical_path": nextpnr.critical_path(report, name),
         "placement": "placement.json",

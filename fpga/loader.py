@@ -38,8 +38,10 @@ def built(folder: Path) -> Built:
 
 
 def program(board: Board, path: Path) -> None:
-    """Load the bitstream ``path`` into the memory of ``board``'s device, until its power goes.
+    """Load the bitstream ``path`` into ``board``.
 
+    It goes into the device's own memory, until the power goes; but on iCE40 boards openFPGALoader
+    writes it to the board's flash, over what was there.
     Raises :class:`.toolchain.ToolError` where openFPGALoader is missing or fails.
     """
     if shutil.which(PROGRAM) is None:

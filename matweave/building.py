@@ -80,7 +80,8 @@ def text(result: dict[str, Any]) -> str:
         rows["worst path"] = f"{path['ns']:.1f} ns {path['words']}"
     for row in result["mapping"]:
         why = f": {row['why']}" if row["why"] else ""
-        rows[row["part"]] = f"{row['count']} × {row['got']}{why}"
+        became = f"{row['count']} × {row['got']}{why}"
+        rows[row["part"]] = "; ".join(filter(None, (rows.get(row["part"]), became)))
     if len(result["seeds"]) > 1:
         reached = ", ".join(f"{each['achieved_mhz']:.1f}" for each in result["seeds"])
         rows["seeds"] = f"{reached} MHz; {result['seed']} is the best"

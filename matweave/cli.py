@@ -379,7 +379,9 @@ def demo(
     program: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="First load the bitstream in DIR (by matweave build) into it."
+            metavar="DIR",
+            help="First load the bitstream in DIR (by matweave build) into it; on iCE40 boards "
+            "this writes the flash.",
         ),
     ] = None,
     images: Annotated[

@@ -1,9 +1,12 @@
 """The command ``matweave build``: what it is told, and one line for what cannot be."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from matweave import building
-from matweave.fpga import demos
+from matweave.fpga import boards, demos
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,22 @@ def test_a_demo_and_what_the_user_says_before_it():
     wanted = building.request("tiny_os", "icebreaker", [], None, None, 1, None)
     assert wanted.demo is None
     assert wanted.dsp
+
+
+def test_programming_a_board_that_keeps_it_is_told(matweave):
+    """openFPGALoader writes the flash of the boards that it calls ice40_generic."""
+    generic = {each.family for each in boards.boards().values() if each.loader == "ice40_generic"}
+    assert generic == {"ice40"}
+    words = matweave("demo", "--help").out.replace("│", " ").split()
+    assert "on iCE40 boards this writes the flash." in " ".join(words)
+
+
+def test_a_part_that_became_two_things_is_told_whole():
+    row = {"part": "host link", "wanted": "block RAM"}
+    mapping = [
+        row | {"got": "block RAM", "count": 2, "why": None},
+        row | {"got": "LUT RAM", "count": 4, "why": "too small"},
+    ]
+    build = json.loads((Path(__file__).parent / "fpga/sample_build/build.json").read_text())
+    text = building.text(build | {"mapping": mapping, "folder": "out"})
+    assert "2 × block RAM; 4 × LUT RAM: too small" in text

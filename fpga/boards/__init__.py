@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...hw.errors import UserError, nearest, plain
+from ...hw.errors import ConfigError, UserError, nearest, plain
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,20 @@ class Board:
 
 
 def read_facts(path: Path) -> Board | None:
-    """The board in ``path``; ``None`` if the file describes none."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id == "FACTS"
-        ):
-            return Board(name=path.stem, **ast.literal_eval(node.value))
+    """The board in ``path``; ``None`` if the file describes none.
+
+    Raises :class:`.errors.ConfigError` for a file that is not Python, or facts that are not those
+    of a board."""
+    try:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if (
+                isinstance(node, ast.Assign)
+                and isinstance(node.targets[0], ast.Name)
+                and node.targets[0].id == "FACTS"
+            ):
+                return Board(name=path.stem, **ast.literal_eval(node.value))
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise ConfigError(f"{plain(path)}: {plain(error)}") from error
     return None
 
 

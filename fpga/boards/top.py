@@ -1,5 +1,8 @@
 """What is on a board: the engine with its link, the PLL that clocks it, the pins."""
 
+import math
+from fractions import Fraction
+
 from amaranth._toolchain.yosys import find_yosys
 from amaranth.build import Attrs, Pins, Resource, Subsignal
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Instance, Module, Signal
@@ -8,14 +11,21 @@ from amaranth.lib.cdc import ResetSynchronizer
 
 from . import Board
 
-HOLD = 255
-"""Cycles for which the engine's reset is held after the PLL has locked: more than the 3 µs that
-block RAM of an iCE40 needs after configuration, at any clock below 80 MHz."""
+LEAST_HOLD = 255
+"""Cycles for which the engine's reset is held at least after the PLL has locked."""
+HOLD_US = 3
+"""µs for which it is held at least: block RAM of an iCE40 needs them after configuration."""
+
+
+def hold_cycles(mhz: Fraction) -> int:
+    """Cycles of a clock of ``mhz`` for which the reset is held."""
+    return max(LEAST_HOLD, math.ceil(HOLD_US * mhz))
 
 
 class BoardTop(Elaboratable):
     """Module ``module`` (ports ``clk``, ``rst``, ``rx``, ``tx``, ``busy``) as an instance named
-    ``core``, clocked by ``clock``, which has the signals ``o`` and ``locked``."""
+    ``core``, clocked by ``clock``, which has the signals ``o`` and ``locked``, and
+    ``mhz``."""
 
     def __init__(self, *, board: Board, clock, module: str):
         self.board, self.clock, self.module = board, clock, module
@@ -26,7 +36,8 @@ class BoardTop(Elaboratable):
         m.submodules.clock = clock = self.clock
         m.d.comb += ClockSignal("engine").eq(clock.o)
         m.submodules.locked = ResetSynchronizer(~clock.locked, domain="engine")
-        hold = Signal(range(HOLD + 1), init=HOLD)
+        cycles = hold_cycles(self.clock.mhz)
+        hold = Signal(range(cycles + 1), init=cycles)
         reset = Signal(init=1)
         m.d.engine += reset.eq(hold != 0)
         with m.If(hold != 0):

@@ -48,7 +48,7 @@ class Ecp5(Family):
     }
     memories = {"DP16KD": "block RAM", "PDPW16KD": "block RAM", "TRELLIS_DPR16X4": "LUT RAM"}
     multipliers = ("MULT18X18D",)
-    block_bits = 18 * 1024
+    factor_bits = 18
     models = ("ecp5/cells_sim.v",)
 
     def clock(self, board: Board, mhz: Fraction):

@@ -37,9 +37,9 @@ class Family:
     memories: ClassVar[Mapping[str, str]]
     """Cell of a netlist that is memory -> ``block RAM`` or ``LUT RAM``."""
     multipliers: ClassVar[Sequence[str]]
-    """Cells of a netlist that are DSP blocks; each counts as one multiplier."""
-    block_bits: ClassVar[int]
-    """Bits of one block RAM."""
+    """Cells of a netlist that are DSP blocks."""
+    factor_bits: ClassVar[int]
+    """Bits of each of the widest two factors that one DSP block multiplies."""
     models: ClassVar[Sequence[str]]
     """Verilog in Yosys' share folder that simulates the family's cells."""
 

@@ -1,6 +1,9 @@
 """A design that is larger than its device: by how much, what of it, and what to change."""
 
+from collections.abc import Sequence
+
 from ...hw.errors import UserError
+from ...hw.geometry import Stationary
 from ...sim.toolchain import ToolFailed
 from . import nextpnr
 from .netlist import Netlist
@@ -21,7 +24,7 @@ def too_large(error: ToolFailed, netlist: Netlist, plan) -> UserError | None:
         largest = _largest(netlist, name, plan)
         clauses.append(f"{name}: {used:,} needed, {there:,} there, {used - there:,} too many"
                        + largest)  # fmt: skip
-    advice = _advice({names.get(kind, kind) for kind in over}, plan)
+    advice = _advice([names.get(kind, kind) for kind in over], plan)
     return UserError(
         f"{plan.request.config.name} does not fit {plan.board.name}: {'; '.join(clauses)}; {advice}"
     )
@@ -33,18 +36,30 @@ def _largest(netlist: Netlist, name: str, plan) -> str:
         kinds = plan.family.multipliers
     elif name == "BRAM":
         kinds = [kind for kind, place in plan.family.memories.items() if place == "block RAM"]
-    else:
+    elif name == "LUT":
         kinds = [kind for kind in netlist.cells if "LUT" in kind or "CCU2C" in kind]
+    else:
+        return ""
     parts = netlist.by_part(kinds).most_common(2)
     return f" ({', '.join(f'{count:,} in the {part}' for part, count in parts)})" if parts else ""
 
 
-def _advice(names: set[str], plan) -> str:
-    array = plan.request.config.array
-    sides = [f"array.{key}" for key in KEYS if hasattr(array, key)]
-    lower = "lower " + " or ".join(sides)
-    if names == {"BRAM"}:
-        return "lower limits.k or limits.n"
-    if "DSP" in names and plan.request.dsp and names == {"DSP"}:
-        return f"{lower}, or build with --no-dsp"
-    return lower
+def _advice(names: Sequence[str], plan) -> str:
+    """What to lower; of several resources for each, those with the same advice together."""
+    found = {}
+    for name in names:
+        # DSP blocks that become LUTs help nobody who has too few of those as well.
+        dsp = name == "DSP" and plan.request.dsp and "LUT" not in names
+        found.setdefault(_advice_for(name, plan.request.config, dsp=dsp), []).append(name)
+    if len(found) == 1:
+        return next(iter(found))
+    return "; ".join(f"for {' and '.join(which)}: {advice}" for advice, which in found.items())
+
+
+def _advice_for(name: str, config, *, dsp: bool) -> str:
+    """``dsp``: whether multipliers may go to LUTs instead."""
+    if name == "BRAM":  # of the operand that is buffered whole, as in fpga/host/gemm.py
+        weight = config.geometry.stationary is Stationary.WEIGHT
+        return f"lower limits.{'m' if weight else 'n'} or limits.k"
+    sides = " or ".join(f"array.{key}" for key in KEYS if hasattr(config.array, key))
+    return f"lower {sides}" + (", or build with --no-dsp" if dsp else "")

@@ -34,7 +34,7 @@ class Gowin(Family):
         **{f"RAM16S{width}": "LUT RAM" for width in (1, 2, 4)},
     }
     multipliers = ("MULT9X9", "MULT18X18", "MULT36X36", "MULTALU18X18", "MULTADDALU18X18")
-    block_bits = 18 * 1024
+    factor_bits = 36
     models = ("gowin/cells_sim.v",)
 
     def clock(self, board: Board, mhz: Fraction):

@@ -31,7 +31,7 @@ class Ice40(Family):
     flops = ("SB_DFF",)
     memories = {f"SB_RAM40_4K{edges}": "block RAM" for edges in ("", "NR", "NW", "NRNW")}
     multipliers = ("SB_MAC16",)
-    block_bits = 4096
+    factor_bits = 16
     models = ("ice40/cells_sim.v",)
 
     def clock(self, board: Board, mhz: Fraction):

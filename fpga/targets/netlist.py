@@ -7,13 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...hw.formats import Rounding
 from . import words
 from .family import Family
 
 PLAIN = ("mac", "mac_edge")
 """PEs whose product is a plain ``*``, which may become a DSP block."""
-SMALL = 0.03
-"""Share of a block RAM below which Yosys, rightly, takes LUTs."""
+
+
+@dataclass(frozen=True)
+class _Multipliers:
+    """``count`` multiplications in ``part``, of at most ``bits``; ``recoded``: why they are
+    none that could be a DSP block."""
+
+    part: str
+    count: int
+    bits: tuple[int, int]
+    recoded: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +74,25 @@ def _memories(log: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def mapping(netlist: Netlist, family: Family, config, *, dsp: bool) -> list[dict]:
-    """What was wanted for each part, what it became, and why where that differs."""
-    return _memory_rows(netlist, family) + _multiplier_rows(netlist, family, config, dsp=dsp)
+def mapping(netlist: Netlist, family: Family, config, *, dsp: bool, available: int) -> list[dict]:
+    """What was wanted for each part, what it became, and why where that differs.
+
+    ``dsp``: whether DSP blocks are allowed; ``available``: how many the device has. ``part`` says
+    what ``count`` counts: DSP blocks, or multipliers in LUTs. A part that became both is two rows.
+    """
+    rows = _memory_rows(netlist, family)
+    blocks = netlist.by_part(family.multipliers)
+    multipliers = _multipliers(config)
+    # Yosys names some after nets of another part; and a register file has its own, of constants.
+    strays = sum(blocks.values()) - sum(blocks[each.part] for each in multipliers)
+    for each in multipliers:
+        why = each.recoded
+        if not why and not dsp:
+            why = "--no-dsp"
+        elif not why and not available:
+            why = "the device has no DSP blocks"
+        rows += _multiplier_rows(each, family, blocks=blocks[each.part], strays=strays, why=why)
+    return rows
 
 
 def _memory_rows(netlist: Netlist, family: Family) -> list[dict]:
@@ -96,38 +122,44 @@ def _place(kind: str) -> str:
     return "block RAM" if block else "LUT RAM"
 
 
-def _multiplier_rows(netlist: Netlist, family: Family, config, *, dsp: bool) -> list[dict]:
-    blocks = netlist.by_part(family.multipliers)
-    plain = config.pe.kind in PLAIN
-    rows = [
-        _row(
-            "array",
-            "multipliers of the array",
-            config.geometry.macs,
-            plain,
-            dsp,
-            blocks,
-            family,
-            f"PE {config.pe.kind} recodes an operand: it has no multiplication",
-        )
-    ]
+def _multipliers(config) -> list[_Multipliers]:
+    """Those of the array and, where there is one, of the requantiser (hw/arith/requantize.py)."""
+    recoded = None
+    if config.pe.kind not in PLAIN:
+        recoded = f"PE {config.pe.kind} recodes an operand: it has no multiplication"
+    bits = (config.a.width, config.b.width)
+    found = [_Multipliers("array", config.geometry.macs, bits, recoded)]
     if config.output.mode != "raw":
         lanes = config.geometry.c_lanes
-        rows.append(_row("requantiser", "multipliers of the requantiser", lanes, True, dsp, blocks,
-                         family, ""))  # fmt: skip
+        shifted_left = config.output.rounding is Rounding.TFLITE_DOUBLE
+        width = (config.result_format if shifted_left else config.accumulator_format).width
+        if config.output.multiplier_stages == 2:
+            found.append(_Multipliers("requantiser", lanes * 2 * -(-width // 16), (16, 16)))
+        else:
+            found.append(_Multipliers("requantiser", lanes, (width, 31)))
+    return found
+
+
+def _multiplier_rows(
+    these: _Multipliers, family: Family, *, blocks: int, strays: int, why: str | None
+) -> list[dict]:
+    """``blocks``: DSP blocks with the part's name; ``strays``: those with names of other parts;
+    ``why``: what rules DSP blocks out, or ``None``."""
+    a, b = these.bits
+    each = -(-a // family.factor_bits) * -(-b // family.factor_bits)
+    missing = max(0, -(-(these.count * each - blocks) // each))
+    wanted, got = "LUT" if these.recoded or why == "--no-dsp" else "DSP", "LUT"
+    if not why:
+        which = "these" if blocks else "all"
+        why = f"Yosys took LUTs for {which}, of at most {a} by {b} bits"
+        if strays:
+            got = "LUT or DSP"
+            why += f", or named their DSP blocks after other parts: {strays} have such names"
+    rows = []
+    if blocks:
+        rows.append({"part": f"DSP blocks of the {these.part}", "wanted": wanted, "got": "DSP",
+                     "count": blocks, "why": None})  # fmt: skip
+    if missing:
+        rows.append({"part": f"multipliers of the {these.part}", "wanted": wanted, "got": got,
+                     "count": missing, "why": why})  # fmt: skip
     return rows
-
-
-def _row(part, title, count, plain, dsp, blocks, family, recoded) -> dict:
-    wanted = "DSP" if plain and dsp else "LUT"
-    got = "DSP" if blocks[part] else "LUT"
-    why = None
-    if not plain:
-        why = recoded
-    elif not dsp:
-        why = "--no-dsp"
-    elif got != wanted:
-        why = "the device has no DSP blocks" if not family.multipliers else (
-            "Yosys keeps multipliers that are this narrow in LUTs")  # fmt: skip
-    number = blocks[part] if got == "DSP" else count
-    return {"part": title, "wanted": wanted, "got": got, "count": number, "why": why}

@@ -304,6 +304,18 @@ def test_latency_is_that_of_the_smallest_job():
         assert latency["ns"] == 10 * latency["cycles"]
 
 
+def test_the_reference_says_which_static_currents_are_assumed():
+    page = (HERE.parents[1] / "docs/reference/reports.md").read_text()
+    (read, assumed), = re.findall(
+        r"Of the standby currents (.*?) from the data sheet; (.*?)\nare assumed", page, re.DOTALL
+    )  # fmt: skip
+    families = {"LFE5U": "ECP5", "iCE40H": "iCE40 HX", "iCE40U": "iCE40 UltraPlus"}
+    for device, known in power.DEVICES.items():
+        if known.milliamperes is not None:
+            (family,) = (name for start, name in families.items() if device.startswith(start))
+            assert family in (assumed if known.source.startswith("assumed") else read)
+
+
 def test_power_by_hand():
     found = power.estimate("LFE5U-85F", {"LUT": 1000, "FF": 2000, "DSP": 4, "IO": 9}, 100.0)
     scale = (1.1 / 1.219) ** 2

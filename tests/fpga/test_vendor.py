@@ -128,7 +128,20 @@ def test_vivado_build(packed):
     assert "setup slack 0.5 ns at a period of 10.000 ns" in ended.stdout
     late, _ = run_tcl(folder, "build.tcl", slack="-0.001")
     assert late.returncode == 1
-    assert "timing is not met" in late.stderr
+    assert "setup timing is not met" in late.stderr
+
+
+@pytest.mark.parametrize("tool", ["vivado", "quartus"])
+def test_packages_promise_no_more_than_their_scripts_check(packed, on_board, tool):
+    """Where only setup slack is read, timing is setup timing, and the README says what is not."""
+    for _, files in (packed(tool, "tiny_os"), on_board(tool)):
+        readme = " ".join(files["README.md"].split())
+        script = files["timing.tcl" if tool == "quartus" else "build.tcl"]
+        assert re.findall("get_timing_paths.*(-setup|-hold)", script) == ["-setup"]
+        assert re.search(r"[Hh]old (it does not check|is not checked)", readme)
+        for name in ("README.md", "build.tcl"):
+            assert re.search(r"setup timing (is|was) (not )?met", files[name])
+            assert not re.search(r"(?<!setup )timing (is|was) (not )?met", files[name])
 
 
 @pytest.mark.requires_tool("tclsh")

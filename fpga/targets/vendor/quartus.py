@@ -29,21 +29,22 @@ FAMILIES = {
 README = """\
 ```sh
 quartus_sh -t project.tcl   # makes {name}.qpf and {name}.qsf in this folder
-quartus_sh -t build.tcl     # compiles; exit status 1 if timing is not met
+quartus_sh -t build.tcl     # compiles; exit status 1 if setup timing is not met
 ```
 
 The ports are virtual pins, so that the engine fits by itself; paths through them are not
-constrained: that is for the design around it. Reports are in `output_files/`.
+constrained: that is for the design around it. Hold is not checked: see the reports in
+`output_files/`.
 """
 
 BOARD_README = """\
 ```sh
 quartus_sh -t project.tcl   # makes {name}.qpf and {name}.qsf in this folder
-quartus_sh -t build.tcl     # compiles to output_files/; exit status 1 if timing is not met
+quartus_sh -t build.tcl     # compiles to output_files/; exit status 1 if setup timing is not met
 ```
 
-Once the board is programmed, `matweave.fpga.host` talks to it over the serial port at {baud:,}
-baud.
+Hold is not checked: see the reports in `output_files/`. Once the board is programmed,
+`matweave.fpga.host` talks to it over the serial port at {baud:,} baud.
 """
 
 SDC = """\
@@ -93,7 +94,7 @@ project_close
 """
 
 BUILD = """\
-# Compiles {name} after project.tcl, and fails where timing is not met:
+# Compiles {name} after project.tcl, and fails where setup timing is not met:
 #   quartus_sh -t build.tcl
 package require ::quartus::project
 package require ::quartus::flow
@@ -102,7 +103,7 @@ project_open {name}
 execute_flow -compile
 project_close
 if {{[catch {{qexec "quartus_sta -t timing.tcl"}}]}} {{
-    puts stderr "matweave: error: timing is not met, or was not analysed; see output_files"
+    puts stderr "matweave: error: setup timing is not met, or was not analysed; see output_files"
     exit 1
 }}
 """
@@ -152,7 +153,7 @@ def about(name: str) -> dict[str, str]:
         f"{name}.sdc": "the clock's constraint",
         "project.tcl": "makes the project",
         "build.tcl": "compiles it",
-        "timing.tcl": "looks whether timing was met",
+        "timing.tcl": "looks whether setup timing was met",
     }
 
 
@@ -186,7 +187,7 @@ def board_about(name: str) -> dict[str, str]:
         f"{name}.sdc": "the crystal's clock",
         "project.tcl": "makes the project, with its pins",
         "build.tcl": "compiles it",
-        "timing.tcl": "looks whether timing was met",
+        "timing.tcl": "looks whether setup timing was met",
     }
 
 
