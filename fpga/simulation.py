@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..sim import toolchain
-from ..sim.serial_board import Pins
+from ..sim.serial_board import Pins, SerialBoard
 from .targets import tools
 from .targets.family import Family
 
@@ -36,6 +36,16 @@ class Simulated:
     pins: Pins
     cycles_per_bit: float
     top: str = "top"
+
+    def open(self, **options) -> SerialBoard:
+        """The board, compiled and running; ``options`` of :class:`SerialBoard`."""
+        return SerialBoard(
+            self.verilog,
+            self.top,
+            cycles_per_bit=self.cycles_per_bit,
+            pins=self.pins,
+            **options,
+        )
 
 
 def board(plan) -> Simulated:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from matweave.fpga import boards, demos, loader
+from matweave.fpga import boards, build, demos, loader
 from matweave.hw import config
 from matweave.hw.errors import UserError, shown
 from matweave.sim import toolchain
@@ -42,6 +42,9 @@ def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
     """Run the demo. :class:`CheckFailed` if the board gives anything but what it should."""
     if wanted.images is not None and wanted.images < 1:
         raise UserError(f"--images {shown(wanted.images)}: allowed are 1 and more")
+    least, most = build.BAUD_RATES
+    if wanted.baud is not None and not least <= wanted.baud <= most:
+        raise UserError(f"--baud {shown(wanted.baud)}: allowed are {least:,} to {most:,}")
     demo, board = demos.load(wanted.demo), boards.load(wanted.board)
     settings = config.load(demo.engine, demo.on(board.name).set)
     host = importlib.import_module(f"{demo.package}.host")
@@ -92,6 +95,7 @@ def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterat
     """The engine of ``settings``, at the port or on a simulated board."""
     try:
         from matweave.fpga.host import Device, GemmDevice
+        from matweave.fpga.host.errors import LinkError
     except ModuleNotFoundError as error:
         if error.name != "serial":
             raise
@@ -104,8 +108,7 @@ def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterat
         with Device(wanted.port, baud=baud) as device:
             yield GemmDevice(device, settings)
         return
-    from matweave.fpga import build, simulation
-    from matweave.sim.serial_board import SerialBoard
+    from matweave.fpga import simulation
 
     progress(f"generating {settings.name} for {board.title}")
     variant = demo.on(board.name)
@@ -115,16 +118,16 @@ def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterat
     plan = build.make_plan(request, build.linked())
     simulated = simulation.board(plan)
     progress("building the simulator of the whole board (once; about half a minute)")
-    with (
-        SerialBoard(
-            simulated.verilog,
-            simulated.top,
-            cycles_per_bit=simulated.cycles_per_bit,
-            pins=simulated.pins,
-        ) as serial_board,
-        Device(serial_board.port, baud=plan.baud, timeout=SIMULATED_TIMEOUT) as device,
-    ):
-        yield GemmDevice(device, settings)
+    with simulated.open() as serial_board:
+        try:
+            with Device(serial_board.port, baud=plan.baud, timeout=SIMULATED_TIMEOUT) as device:
+                yield GemmDevice(device, settings)
+        except LinkError:
+            if failure := serial_board.failure:
+                raise toolchain.ToolError(
+                    f"the simulated board stopped: {type(failure).__name__}: {failure}"
+                ) from failure
+            raise
 
 
 def text(result: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import threading
 import time
 
 from rich.console import Console
@@ -9,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Reporter:
-    """Call it with ``(step, done, total)`` as often as you like; ``total`` may be ``None``.
+    """Call it with ``(step, done, total)`` as often as you like, from any thread; ``total`` may be
+    ``None``.
 
     A context manager: leaving it takes the bar off the terminal. Plain lines about the same step
     are ``line_every`` seconds apart.
@@ -22,6 +24,7 @@ class Reporter:
         self._step = None
         self._last = 0.0
         self._line_every = line_every
+        self._lock = threading.Lock()
 
     def __enter__(self):
         if self._console.is_terminal:
@@ -41,11 +44,12 @@ class Reporter:
             self._bars.stop()
 
     def __call__(self, step: str, done: int = 0, total: int | None = None) -> None:
-        if self._bars:
-            self._show_bar(step, done, total)
-        else:
-            self._print_line(step, done, total)
-        self._step = step
+        with self._lock:
+            if self._bars:
+                self._show_bar(step, done, total)
+            else:
+                self._print_line(step, done, total)
+            self._step = step
 
     def _show_bar(self, step, done, total):
         if step != self._step:

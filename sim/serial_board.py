@@ -126,9 +126,9 @@ class SerialModule:
 class SerialBoard(SerialModule):
     """A :class:`SerialModule` that runs in a thread, with a pseudo-terminal at the end of its line.
 
-    ``port``: the terminal's name. ``to_device`` and ``to_host`` change the bytes on their way, as a
-    bad line would. The other methods of :class:`SerialModule` but ``reset`` and ``hold_low`` are
-    the thread's.
+    ``port``: the terminal's name; it goes away with the thread, also when that fails. ``to_device``
+    and ``to_host`` change the bytes on their way, as a bad line would. The other methods of
+    :class:`SerialModule` but ``reset`` and ``hold_low`` are the thread's.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class SerialBoard(SerialModule):
         super().__init__(verilog, top, **parameters)
         self.to_device, self.to_host = to_device, to_host
         self.failure: BaseException | None = None
-        """What ended the thread, if not :meth:`close`."""
+        """What ended the thread, if not :meth:`close`; set before the terminal goes away."""
         self._host, self._slave = os.openpty()
         # Open here as well, so that the terminal stays when a program closes it; raw, so that it
         # is so from the first byte.
@@ -160,8 +160,8 @@ class SerialBoard(SerialModule):
         if self._board:
             os.write(self._stopper, b".")
             self._thread.join()
-            for descriptor in (self._host, self._slave, self._stop, self._stopper):
-                os.close(descriptor)
+            os.close(self._stop)
+            os.close(self._stopper)
         super().close()
 
     def reset(self, cycles: int = 4) -> None:
@@ -196,6 +196,10 @@ class SerialBoard(SerialModule):
                         pending = pending[os.write(self._host, pending) :]
         except BaseException as error:
             self.failure = error
+        finally:
+            # Whoever has it open must not wait for a board that is not there any more.
+            os.close(self._host)
+            os.close(self._slave)
 
 
 def _load(path: Path) -> ctypes.CDLL:

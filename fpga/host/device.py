@@ -10,12 +10,19 @@ import numpy as np
 import serial
 from serial.tools import list_ports
 
-from matweave.hw.errors import plain
+from matweave.hw.errors import plain, shown
 from matweave.sim.registers import Response as AxiResponse
 
 from . import protocol
 from .errors import DeviceReset, LinkError, NoAnswer, NotOurs, PortError, Refused
 from .protocol import Command, Facts, FrameDecoder, ProtocolError, Response, Status
+
+try:
+    import termios
+except ModuleNotFoundError:  # Windows
+    TerminalError = OSError
+else:
+    TerminalError = termios.error
 
 BAUD = 1_000_000
 TIMEOUT = 1.0
@@ -31,7 +38,8 @@ class Device:
 
     A request that is not answered within ``timeout`` seconds, beyond the time that the bytes take
     on the line, is repeated; after ``attempts`` in all :class:`NoAnswer` is raised, or
-    :class:`NotOurs` where no answer has come ever. However often a request is repeated, the device
+    :class:`NotOurs` where no answer has come ever. What comes that is no response, such as an
+    adapter's echo, is passed over. However often a request is repeated, the device
     executes it once.
 
     ``facts`` is what the device says of itself; ``retries`` counts repeated requests, ``strays``
@@ -48,6 +56,8 @@ class Device:
     ):
         self.port = port if isinstance(port, str) else str(getattr(port, "name", None) or "line")
         self.baud, self.timeout, self.attempts = baud, timeout, attempts
+        if baud < 1:
+            raise LinkError(f"{self._name}: {shown(baud)} baud: allowed are 1 and more")
         self.retries = self.strays = 0
         self._number = secrets.randbelow(256)
         self._serial = _open(port, baud, timeout) if isinstance(port, str) else port
@@ -72,7 +82,8 @@ class Device:
 
         The nonce tells the answer from an answer to somebody else's greeting.
         """
-        with contextlib.suppress(OSError):  # SerialException is one
+        # SerialException is an OSError. Whether the port is still there, the request will tell.
+        with contextlib.suppress(OSError, TerminalError):
             self._serial.reset_input_buffer()
         self._decoder, self._waiting = FrameDecoder(), []
         nonce = secrets.token_bytes(protocol.NONCE_BYTES)
@@ -139,9 +150,12 @@ class Device:
     def pull(self, stream: int, most: int = 0xFFFF) -> tuple[np.ndarray, bool]:
         """Beats that there are, up to ``most``, up to one with ``tlast``, and as many as one
         response holds; whether the last one had ``tlast``."""
-        results = self._ask(Command.PULL, protocol.pull_arguments(stream, min(most, 0xFFFF)))
-        n_bytes = self.facts.sources[stream]
-        return self._parsed(lambda data: protocol.pull_results(data, n_bytes), results)
+        n_bytes, most = self.facts.sources[stream], min(most, 0xFFFF)
+        results = self._ask(Command.PULL, protocol.pull_arguments(stream, most))
+        beats, last = self._parsed(lambda data: protocol.pull_results(data, n_bytes), results)
+        if len(beats) > most:
+            raise LinkError(f"{self._name}: {len(beats)} beats came, asked for {most}")
+        return beats, last
 
     def push_limit(self, stream: int) -> int:
         """Beats that one request holds."""
@@ -199,7 +213,7 @@ class Device:
             self._serial.write(request)
         except serial.SerialTimeoutException:
             pass  # nobody takes it: as if there was no answer
-        except OSError as error:
+        except (OSError, TerminalError) as error:
             raise self._gone(error) from None
         longest = self.facts.limit if hasattr(self, "facts") else GREETING_LIMIT
         on_the_line = 10 * (len(request) + 2 * longest) / self.baud
@@ -207,18 +221,19 @@ class Device:
 
     def _response(self, deadline: float) -> Response | None:
         """The next response, to whatever request, or ``None`` after the deadline."""
-        while not self._waiting and time.monotonic() < deadline:
+        while True:
+            while self._waiting:
+                with contextlib.suppress(ProtocolError):
+                    return Response.parse(self._waiting.pop(0))
+            if time.monotonic() >= deadline:
+                return None
             try:
                 data = self._serial.read(max(1, self._serial.in_waiting))
-            except OSError as error:
+            except (OSError, TerminalError) as error:
                 raise self._gone(error) from None
             self._waiting += self._decoder.feed(data)
-        while self._waiting:
-            with contextlib.suppress(ProtocolError):
-                return Response.parse(self._waiting.pop(0))
-        return None
 
-    def _gone(self, error: OSError) -> PortError:
+    def _gone(self, error: Exception) -> PortError:
         return PortError(f"{self._name}: the port went away: {plain(error)}")
 
     def _silence(self) -> str:
@@ -239,11 +254,15 @@ def _open(port: str, baud: int, timeout: float) -> serial.Serial:
     """The port, for this process alone. Raises :class:`PortError`."""
     try:
         return serial.Serial(port, baud, timeout=_POLL, write_timeout=timeout, exclusive=True)
-    except (OSError, ValueError) as error:
+    except OverflowError:
+        raise PortError(f"{plain(port)}: {shown(baud)} baud are more than any port has") from None
+    except (OSError, TerminalError, ValueError) as error:
         raise PortError(f"{plain(port)}: {_why_not(error)}") from None
 
 
 def _why_not(error: Exception) -> str:
+    if type(error) is TerminalError:
+        error = OSError(*error.args)
     number = getattr(error, "errno", None)
     if number == errno.ENOENT:
         found = ", ".join(sorted(item.device for item in list_ports.comports())) or "none"

@@ -18,6 +18,9 @@ LAST = 0x80
 MAGIC = b"mtwv"
 VERSION = 1
 NONCE_BYTES = 8
+LEAST_LIMIT = 64
+BESIDE_BEATS = 4
+"""Most bytes of contents that are no beats where there are some: those of a PULL's response."""
 IDENTITY_BYTES = 16
 
 
@@ -141,6 +144,14 @@ class Facts:
             raise ProtocolError(f"HELLO has {len(data)} bytes for {n_sinks} + {n_sources} streams")
         sizes = tuple(int(size) for size in np.frombuffer(data[9:end], "<u2"))
         limit = int.from_bytes(data[5:7], "little")
+        if limit < LEAST_LIMIT:
+            raise ProtocolError(
+                f"HELLO tells of a limit of {limit} bytes, not {LEAST_LIMIT} and more"
+            )
+        most = limit - BESIDE_BEATS
+        for size in sizes:
+            if not 1 <= size <= most:
+                raise ProtocolError(f"HELLO tells of beats of {size} bytes, not 1 to {most}")
         return cls(limit, sizes[:n_sinks], sizes[n_sinks:], data[end:])
 
 

@@ -13,13 +13,14 @@ import pytest
 
 from matweave import cli, demonstrating
 from matweave.failure import CheckFailed
-from matweave.fpga import boards, demos, loader
+from matweave.fpga import boards, demos, loader, simulation
 from matweave.fpga.demos.digits import host
 from matweave.fpga.demos.digits.inference import engine
 from matweave.hw import config
 from matweave.hw.errors import UserError
 from matweave.sim import toolchain
 from matweave.sim.golden import gemm
+from matweave.sim.serial_board import Pins, SerialBoard
 
 BOARD = pytest.mark.requires_tool("amaranth_boards", "serial", "verilator", "g++", "make", "perl")
 SAMPLE = Path(__file__).with_name("sample_build")
@@ -108,7 +109,10 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
         (["digits", "--simulate", "--images", "0"], "--images 0: allowed are 1 and more"),
         (["digits", "--port", "/nowhere/tty"], "/nowhere/tty: there is no such port"),
-        (["digits", "--simulate", "--baud", "300"], "--baud 300: allowed"),
+        (["digits", "--simulate", "--baud", "300"], "--baud 300: allowed are 115,200 to 3,000,000"),
+        (["digits", "--port", "x", "--baud", "0"], "--baud 0: allowed are 115,200 to 3,000,000"),
+        (["digits", "--port", "x", "--baud", "-1"], "--baud -1: allowed are"),
+        (["digits", "--port", "x", "--baud", "99999999999"], "--baud 99999999999: allowed are"),
     ],
 )
 def test_mistakes_are_one_line(arguments, message, capsys):
@@ -131,6 +135,23 @@ def test_a_board_with_another_engine_is_refused(monkeypatch):
     wanted = demonstrating.Wanted("digits", SMALL, images=1, baud=3_000_000)
     with pytest.raises(UserError, match="the board holds another engine"):
         demonstrating.run(wanted, silent)
+
+
+@BOARD
+def test_a_simulated_board_that_fails_is_told(monkeypatch, capsys):
+    """At once, and not as a cable that was pulled out."""
+
+    def fail(self, cycles):
+        raise RuntimeError("meant")
+
+    wire = "module top(input clk, input rst, input rx, output tx); assign tx = rx; endmodule"
+    simulated = simulation.Simulated(wire, Pins(), cycles_per_bit=8)
+    monkeypatch.setattr(simulation, "board", lambda plan: simulated)
+    monkeypatch.setattr(SerialBoard, "run", fail)
+    monkeypatch.setattr(demonstrating, "SIMULATED_TIMEOUT", 2.0)
+    assert matweave("demo", "digits", "--simulate", "--board", SMALL) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line == "matweave: error: the simulated board stopped: RuntimeError: meant"
 
 
 # Programming.

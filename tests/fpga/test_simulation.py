@@ -1,5 +1,7 @@
 """Whole boards, and what synthesis made of them, with the host's client at the other end."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,6 @@ from matweave.fpga.host.gemm import GemmDevice
 from matweave.fpga.targets import words
 from matweave.hw import config
 from matweave.sim.golden import gemm
-from matweave.sim.serial_board import SerialBoard
 
 BAUD = 2_000_000
 JOBS = ((1, 1, 1), (3, 4, 5), (8, 8, 8), (16, 16, 16))
@@ -28,12 +29,7 @@ def run_jobs(plan, simulated, seed):
     golden = gemm.for_config(settings)
     chance = np.random.default_rng(seed)
     with (
-        SerialBoard(
-            simulated.verilog,
-            simulated.top,
-            cycles_per_bit=simulated.cycles_per_bit,
-            pins=simulated.pins,
-        ) as board,
+        simulated.open() as board,
         Device(board.port, baud=BAUD, timeout=60) as device,
     ):
         engine = GemmDevice(device, settings)
@@ -77,9 +73,7 @@ def test_a_pll_that_never_locks_keeps_the_engine_in_reset(seed):
     simulated = simulation.board(plan)
     broken = simulated.verilog.replace("assign LOCK = &locking & RESETB;", "assign LOCK = 0;")
     assert broken != simulated.verilog
-    with SerialBoard(
-        broken, "top", cycles_per_bit=simulated.cycles_per_bit, pins=simulated.pins
-    ) as board:
+    with dataclasses.replace(simulated, verilog=broken).open() as board:
         with pytest.raises(Exception, match="no answer"):
             Device(board.port, baud=BAUD)
         assert board.failure is None

@@ -96,15 +96,22 @@ def test_the_terminal_gives_what_it_is_given(seed):
         assert board.failure is None
 
 
-def test_what_ends_the_thread_is_kept():
+def test_what_ends_the_thread_is_kept_and_ends_the_terminal():
+    """Whoever waits for an answer is told at once."""
+
     def fail(_):
         raise RuntimeError("meant")
 
     with SerialBoard(WIRE, "wire_", cycles_per_bit=8, pins=PINS, to_device=fail) as board:
         port = os.open(board.port, os.O_RDWR | os.O_NOCTTY)
-        os.write(port, b"x")
-        os.close(port)
-        end = time.monotonic() + 10
-        while board.failure is None and time.monotonic() < end:
-            time.sleep(0.01)
-        assert str(board.failure) == "meant"
+        try:
+            os.write(port, b"x")
+            ready, _, _ = select.select([port], [], [], 30)
+            assert ready
+            assert str(board.failure) == "meant"
+            with pytest.raises(OSError):
+                os.write(port, b"y")
+        finally:
+            os.close(port)
+        with pytest.raises(OSError):
+            os.open(board.port, os.O_RDWR | os.O_NOCTTY)
