@@ -1,9 +1,8 @@
 """From a configuration to a bitstream for a board, and ``build.json``, which says all about it."""
 
 import hashlib
-import importlib
-import importlib.metadata
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pathlib import Path
 from ..hw import output as outputs
 from ..hw.errors import UserError, shown
 from ..sim import toolchain
-from . import boards, flow
+from . import boards, described, flow
 from .boards import Board
 from .targets import netlist, nextpnr, tools
 from .targets.family import REPORT, Family, family
@@ -92,6 +91,10 @@ def check(request: Request) -> tuple[Board, Family]:
         ) from None
     for program in (tools.YOSYS, target.nextpnr, target.packer):
         tools.find(program)
+    from . import report  # noqa: F401  # of its page, made at the end, jinja2 may be missing
+
+    if request.clock is not None and not math.isfinite(request.clock):
+        raise UserError(f"--clock {request.clock}: is not a clock")
     if not 1 <= request.seeds <= MOST_SEEDS:
         raise UserError(f"--seeds {request.seeds}: allowed are 1 to {MOST_SEEDS}")
     return board, target
@@ -127,15 +130,7 @@ def _pins(board: Board, target: Family, clock, module: str) -> dict[str, str]:
     """``top.v`` and the constraints, from the board's platform."""
     from .boards.top import BoardTop, to_verilog
 
-    where, name = board.platform.split(":")
-    try:
-        platform = getattr(importlib.import_module(where), name)()
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] != "amaranth_boards":
-            raise
-        raise toolchain.ToolError(
-            "amaranth-boards was not found: install it with: pip install 'matweave[fpga]'"
-        ) from None
+    platform = boards.platform(board)
     top = BoardTop(board=board, clock=clock, module=module)
     files = platform.prepare(top, "top", emit_src=False, debug_verilog=False).files
     constraints = f"top.{target.constraints}"
@@ -192,15 +187,16 @@ def workers(count: int) -> int:
 
 def _unmet(plan: Plan, steps: Steps) -> str:
     """One line: by how much the clock is missed, where, and what to change."""
-    mhz = float(plan.mhz)
-    name, constraint, achieved = steps.report.engine_clock(mhz)
+    name, constraint, achieved = min(steps.report.clocks, key=lambda each: each[2] / each[1])
     path = nextpnr.critical_path(steps.report, name)
     where = f"; the worst path takes {path['ns']:.1f} ns {path['words']}" if path else ""
     reached = int(achieved * 10) / 10
+    what, advice = "", f"lower --clock, try more --seeds, or {_faster(plan, path)}"
+    if name != steps.report.engine_clock(float(plan.mhz))[0]:  # the engine's settings do not help
+        what, advice = f": clock {name}", "try more --seeds"
     return (
-        f"timing: {plan.request.config.name} on {plan.board.name} reaches {reached:g} MHz, "
-        f"{constraint:g} MHz are wanted{where}; lower --clock, try more --seeds, or "
-        + _faster(plan, path)
+        f"timing: {plan.request.config.name} on {plan.board.name}{what} reaches {reached:g} MHz, "
+        f"{constraint:g} MHz are wanted{where}; {advice}"
     )
 
 
@@ -226,8 +222,8 @@ def _result(plan: Plan, steps: Steps) -> tuple[dict[str, bytes], dict]:
     """The files of a build, and ``build.json``, which is one of them."""
     from . import report
 
-    files = _files(plan, steps)
-    result = describe(plan, steps)
+    files = described.files(plan, steps)
+    result = described.describe(plan, steps)
     result["files"] = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     placement = json.loads(files[result["placement"]])
     files |= {
@@ -235,79 +231,3 @@ def _result(plan: Plan, steps: Steps) -> tuple[dict[str, bytes], dict]:
     }
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     return files | {"build.json": text.encode()}, result
-
-
-def _files(plan: Plan, steps: Steps) -> dict[str, bytes]:
-    name, design = plan.request.config.name, plan.design
-    placed = steps.placed[steps.seed].folder
-    constraints = f"top.{plan.family.constraints}"
-    files = {
-        f"{name}_linked.v": design.files["core.v"].encode(),
-        "top.v": design.files["top.v"].encode(),
-        "netlist.v": (steps.synthesis.folder / "netlist.v").read_bytes(),
-        constraints: design.files[constraints].encode(),
-        plan.family.routed: (placed / plan.family.routed).read_bytes(),
-        "placement.json": (placed / "placement.json").read_bytes(),
-        "nextpnr.json": (placed / REPORT).read_bytes(),
-        "synthesis.log": (steps.synthesis.folder / "synthesis.log").read_bytes(),
-        "place.log": (placed / "place.log").read_bytes(),
-    }
-    for each in plan.family.bitstreams:
-        files[name + Path(each).suffix] = (steps.packed.folder / each).read_bytes()
-    return files
-
-
-def describe(plan: Plan, steps: Steps) -> dict:
-    """``build.json`` without the hashes of files."""
-    mhz, board, report = float(plan.mhz), plan.board, steps.report
-    name = report.engine_clock(mhz)[0]
-    placed = steps.placed[steps.seed]
-    done = [steps.synthesis, placed] + ([steps.packed] if steps.packed else [])
-    resources = nextpnr.resources(report, plan.family, steps.netlist.cells)
-    return {
-        "demo": plan.request.demo,
-        "config": plan.request.config.canonical(),
-        "board": {
-            key: getattr(board, key)
-            for key in ("name", "title", "device", "family", "package", "speed")
-        },
-        "clocks": [
-            {"name": clock, "constraint_mhz": round(wanted, 3), "achieved_mhz": round(got, 3)}
-            for clock, wanted, got in report.clocks
-        ],
-        "resources": resources,
-        "mapping": netlist.mapping(
-            steps.netlist,
-            plan.family,
-            plan.request.config,
-            dsp=plan.request.dsp,
-            available=resources["DSP"]["available"],
-        ),
-        "critical_path": nextpnr.critical_path(report, name),
-        "placement": "placement.json",
-        "seed": steps.seed,
-        "seeds": [
-            {"seed": seed, "achieved_mhz": round(each.engine_clock(mhz)[2], 3)}
-            for seed, each in sorted(steps.reports.items())
-        ],
-        "files": {},
-        "tools": _versions(plan),
-        "commands": [step.command for step in done],
-        "seconds": {
-            "synthesis": steps.synthesis.seconds,
-            "place_and_route": placed.seconds,
-            "pack": steps.packed.seconds if steps.packed else 0.0,
-        },
-        "baud": plan.baud,
-        "met": report.met,
-    }
-
-
-def _versions(plan: Plan) -> dict[str, str]:
-    found = {}
-    for program in (tools.YOSYS, plan.family.nextpnr, plan.family.packer):
-        tool = tools.find(program)
-        found[tool.name] = tool.version
-    for package in ("amaranth", "amaranth-boards", "matweave"):
-        found[package] = importlib.metadata.version(package)
-    return found

@@ -5,6 +5,7 @@ A step that is interrupted or fails leaves nothing; one that is done is not done
 
 import hashlib
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..hw import output as outputs
 from ..sim import cache
 from .boards import Board
 from .targets import nextpnr, runner, tools
@@ -107,7 +109,7 @@ def place(
 
     def make(folder: Path) -> None:
         (folder / constraints).write_text(content, encoding="utf-8")
-        # Programs in WebAssembly see no folder but their own: a link, which costs nothing, is one.
+        # Programs in WebAssembly see no folder but their own.
         _link(netlist, folder / NETLIST)
         seconds = _timed(
             [program.path, *arguments], folder, f"placing and routing {design.name}", tell, stop,
@@ -118,10 +120,14 @@ def place(
         for name in {PLACED, NETLIST} - {design.family.routed}:
             (folder / name).unlink()
 
+    def waiting() -> None:
+        if stop is not None and stop.is_set():
+            raise runner.Cancelled
+
     with netlist.open("rb") as file:
         sha = hashlib.file_digest(file, "sha256").hexdigest()
     key = cache.digest(VERSION, program.name, program.version, sha, content, *arguments)
-    folder = cache.build("place", key, make)
+    folder = cache.build("place", key, make, waiting)
     seconds = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
     return Step(folder, [program.name, *arguments], seconds)
 
@@ -137,18 +143,20 @@ def place_all(
         prefix = f"seed {seed}: " if len(seeds) > 1 else ""
         return place(design, netlist, seed, lambda phase: tell(prefix + phase), stop)
 
-    futures = {seed: pool.submit(one, seed) for seed in seeds}
     try:
+        futures = {seed: pool.submit(one, seed) for seed in seeds}
         while True:
             done, waiting = wait(futures.values(), timeout=0.2)
-            failed = [each.exception() for each in done if each.exception()]
-            if failed:
-                raise failed[0]
+            for future in futures.values():  # in order, so that it is the same one every time
+                if future in done and (error := future.exception()):
+                    raise error
             if not waiting:
                 return {seed: future.result() for seed, future in futures.items()}
     finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+        # A second Ctrl-C would end the program before its threads have ended their children.
+        with outputs.undisturbed():
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def pack(design: Design, placed: Step) -> Step:
@@ -182,7 +190,10 @@ def _timed(arguments, folder: Path, what: str, tell: Tell, stop, outputs: list[s
 
 
 def _link(source: Path, target: Path) -> None:
-    target.hardlink_to(source)  # both are in the cache, hence on one file system
+    try:
+        target.hardlink_to(source)  # both are in the cache, hence on one file system
+    except OSError:  # one without hard links, such as exFAT
+        shutil.copyfile(source, target)
 
 
 def _write_json(path: Path, value) -> None:

@@ -63,7 +63,7 @@ def write_folder(path: str | os.PathLike, files: Mapping[str, str | bytes]) -> N
             for name, content in files.items():
                 _write(staging / name, content)
             _sync_folder(staging)
-            with _undisturbed():
+            with undisturbed():
                 _publish(staging, target, set(files))
 
 
@@ -186,17 +186,28 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Holds Ctrl-C and termination back for the microseconds that moving takes."""
+def undisturbed() -> Iterator[None]:
+    """Holds Ctrl-C and termination back until its end, for what takes a moment and must be whole.
+
+    Other threads than the main one are never disturbed.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held = {signal.SIGINT, signal.SIGTERM}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
-    try:
+    came = []
+
+    def hold(number, _frame):
+        came.append(number)
+
+    # Blocking them is not enough: where there are other threads, one of them would take the signal,
+    # and Python would run its handler here all the same.
+    with contextlib.ExitStack() as stack:
+        stack.callback(lambda: [signal.raise_signal(number) for number in came[:1]])
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if (handler := signal.getsignal(number)) is not None:  # None: not Python's
+                stack.callback(signal.signal, number, handler)
+                signal.signal(number, hold)
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _umask() -> int:

@@ -23,6 +23,9 @@ MAX_AGE = 24 * 3600
 CONTENTS = ".contents.json"
 """The file of an entry that tells the hash of each of the others."""
 
+POLL = 0.1
+"""Seconds between two looks at whether somebody else's build is done."""
+
 MAX_ENTRIES = 256
 """Built simulators that are kept; beyond, those unused for longest go."""
 
@@ -45,18 +48,24 @@ def digest(*parts: object) -> str:
     return total.hexdigest()[:32]
 
 
-def build(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+def build(
+    kind: str,
+    key: str,
+    make: Callable[[Path], None],
+    waiting: Callable[[], None] = lambda: None,
+) -> Path:
     """The folder ``kind``/``key``; where it is not there whole yet, ``make(folder)`` fills it.
 
     ``make`` must write nothing but relocatable files: the folder is moved afterwards. They must
-    not be changed later.
+    not be changed later. While somebody else builds the same, ``waiting`` is called several times a
+    second; what it raises ends the waiting.
     """
     base = root() / kind
     final = base / key
     if _used(final):
         return final
     base.mkdir(parents=True, exist_ok=True)
-    with _lock(base / f".{key}.lock"):
+    with _lock(base / f".{key}.lock", waiting):
         if _used(final):  # somebody else built it while we waited
             return final
         _sweep(base)
@@ -110,11 +119,21 @@ def _used(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """An exclusive lock that ends with this process, however that ends."""
     with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while not _locked(file):
+            waiting()
+            time.sleep(POLL)
         yield
+
+
+def _locked(file) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sweep(base: Path) -> None:

@@ -1,6 +1,8 @@
 """The command ``matweave build``: what it is told, and one line for what cannot be."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from matweave.fpga import boards, demos
         (["none.toml", "--board", "hx8k"], "none.toml: does not exist"),
         (["digits", "--board", "hx8k", "--set", "array.rows=0"], "array.rows: "),
         (["digits", "--board", "ulx3s_85f", "--clock", "500"], "--clock 500: is not a clock"),
+        (["digits", "--board", "ulx3s_85f", "--clock", "inf"], "--clock inf: is not a clock"),
         (["digits"], "--board"),
     ],
 )  # fmt: skip
@@ -60,3 +63,36 @@ def test_a_part_that_became_two_things_is_told_whole():
     build = json.loads((Path(__file__).parent / "fpga/sample_build/build.json").read_text())
     text = building.text(build | {"mapping": mapping, "folder": "out"})
     assert "2 × block RAM; 4 × LUT RAM: too small" in text
+
+
+WITHOUT = """
+import sys
+sys.modules[sys.argv[1]] = None
+from matweave import cli
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "title", "arguments"),
+    [
+        ("jinja2", "jinja2", ["build", "tiny_os", "--board", "icebreaker"]),
+        ("jinja2", "jinja2", ["report", "build.json"]),
+        ("amaranth_boards", "amaranth-boards", ["build", "tiny_os", "--board", "icebreaker"]),
+        ("amaranth_boards", "amaranth-boards",
+         ["package", "tiny_os", "--vendor", "vivado", "--board", "arty_a7"]),
+    ],
+    ids=["build-jinja2", "report-jinja2", "build-amaranth_boards", "package-amaranth_boards"],
+)  # fmt: skip
+@pytest.mark.requires_tool("ice40")
+def test_a_missing_package(tmp_path, package, title, arguments):
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT, package, *arguments, "-o", "out"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    last = ended.stderr.splitlines()[-1]
+    install = "install it with: pip install 'matweave[fpga]'"
+    assert last == f"matweave: error: {title} was not found: {install}"
+    assert ended.returncode == 2
+    assert "placing" not in ended.stderr
+    assert not (tmp_path / "out").exists()

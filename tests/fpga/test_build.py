@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from matweave.fpga import build, flow, report
+from matweave.fpga import boards, build, flow, report
 from matweave.fpga.targets import ecp5, nextpnr, pll_ecp5, runner, tools
+from matweave.fpga.targets.family import family
 from matweave.hw.errors import OutputError, UserError
 from matweave.sim import toolchain
 
@@ -193,6 +195,8 @@ def test_gowin(tmp_path):
     ("parameters", "message"),
     [
         ({"board": "icebraker"}, "is not a board; allowed are .*; did you mean 'icebreaker'"),
+        ({"clock": float("nan")}, "--clock nan: is not a clock"),
+        ({"clock": float("-inf")}, "--clock -inf: is not a clock"),
         ({"clock": 300}, "--clock 300: is not a clock .* allowed are 16 to 275 MHz"),
         ({"baud": 9600}, "--baud 9600: allowed at a clock of 16.5 MHz are 115,200 to 2,062,500"),
         ({"baud": 3_000_000}, "--baud 3000000: allowed"),
@@ -301,51 +305,138 @@ def test_phases_are_told(tmp_path):
     assert told == ["packing", "routing"]
 
 
-INTERRUPTED = """
+def test_of_all_that_fail_the_first_is_told(monkeypatch):
+    def place(design, netlist, seed, tell, stop):
+        raise toolchain.ToolError(f"seed {seed}")
+
+    monkeypatch.setattr(flow, "place", place)
+    with pytest.raises(toolchain.ToolError, match=r"seed 1$"):
+        flow.place_all(None, None, list(range(1, 33)), 4, quiet)
+
+
+def test_a_file_system_without_hard_links(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    (tmp_path / "one").write_bytes(b"netlist")
+    flow._link(tmp_path / "one", tmp_path / "other")
+    assert (tmp_path / "other").read_bytes() == b"netlist"
+
+
+@pytest.mark.parametrize(
+    ("clocks", "message"),
+    [
+        (
+            [("engine", 50.0, 61.0), ("crystal", 25.0, 24.0)],
+            r"little on icebreaker: clock crystal reaches 24 MHz, 25 MHz are wanted; "
+            r"try more --seeds$",
+        ),
+        (
+            [("engine", 50.0, 40.0), ("crystal", 25.0, 24.0)],
+            r"little on icebreaker reaches 40 MHz, 50 MHz are wanted; lower --clock",
+        ),
+    ],
+)
+def test_the_clock_that_misses_most_is_told(clocks, message):
+    board = boards.load("icebreaker")
+    plan = build.Plan(request(), board, family("ice40"), Fraction(50), 1_000_000, None)
+    report = nextpnr.Report(tuple(clocks), {}, ())
+    assert not report.met
+    steps = build.Steps(None, None, {}, {1: report}, 1, None)
+    assert re.search(message, build._unmet(plan, steps))
+
+
+SMALL = """
 import sys
 from matweave import cli
 from matweave.fpga import build
 from tests.fpga.small import small
-build._linked = lambda: small
+build.linked = lambda: small
 sys.exit(cli.main(sys.argv[1:]))
 """
+"""The command line, with a small core in the place of the engine."""
+SIGNALS = pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name
+)
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@pytest.fixture
+def cache():
+    """A folder for results that no other test makes; outside of /tmp, which WebAssembly lacks."""
+    folder = Path.home() / ".cache" / f"matweave-interrupted-{os.getpid()}"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(cache: Path, out: Path, *, until: str, seeds: int = 40) -> subprocess.Popen:
+    """A build that has told ``until`` last."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SMALL, "build", "tiny_os", "--board", "icebreaker",
+         "--seeds", str(seeds), "-o", str(out)],
+        cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"MATWEAVE_CACHE_DIR": str(cache)},
+    )  # fmt: skip
+    for line in process.stderr:
+        if re.search(until, line):
+            return process
+    raise AssertionError(process.communicate())
+
+
+def running_in(cache: Path) -> list:
+    return [
+        each for each in Path("/proc").glob("[0-9]*/cwd")
+        if os.path.lexists(each) and str(cache) in _target(each)
+    ]  # fmt: skip
 
 
 @ICE40
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda each: each.name)
-def test_ctrl_c_during_place_and_route(tmp_path, number):
-    """Earlier results stay whole, and no program stays behind."""
-    cache = Path.home() / ".cache" / f"matweave-interrupted-{os.getpid()}"
+@pytest.mark.parametrize(("times", "seeds"), [(1, 40), (2, 40), (2, 1)])
+@SIGNALS
+def test_ctrl_c_during_place_and_route(tmp_path, cache, number, times, seeds):
+    """Earlier results stay whole, and no program stays behind; pressed twice neither."""
     out = tmp_path / "out"
     out.mkdir()
     (out / "build.json").write_text("earlier")
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, "build", "tiny_os", "--board", "icebreaker",
-         "--seeds", "40", "-o", str(out)],
-        cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"MATWEAVE_CACHE_DIR": str(cache)},
-    )  # fmt: skip
+    process = start(cache, out, until="placing and routing.*: placing$", seeds=seeds)
     try:
-        for line in process.stderr:
-            if "placing and routing" in line and "placing" in line.rsplit(":", 1)[-1]:
-                break
-        process.send_signal(number)
+        assert running_in(cache)
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(0.05)
         out_text, err = process.communicate(timeout=60)
-        assert process.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143}[number], err
+        assert process.returncode == STATUS[number], err
         assert out_text == ""
         assert "Traceback" not in err
         assert (out / "build.json").read_text() == "earlier"
         assert list(out.iterdir()) == [out / "build.json"]
-        left = [
-            each for each in Path("/proc").glob("[0-9]*/cwd")
-            if os.path.lexists(each) and str(cache) in _target(each)
-        ]  # fmt: skip
-        assert left == []
+        assert running_in(cache) == []
         assert [each for each in (cache / "place").glob(".*-*") if each.is_dir()] == []
     finally:
         process.kill()
-        shutil.rmtree(cache, ignore_errors=True)
+
+
+@ICE40
+@SIGNALS
+def test_ctrl_c_while_another_process_makes_the_same(tmp_path, cache, number):
+    first = start(cache, tmp_path / "first", until="placing and routing.*: placing$")
+    try:
+        first.send_signal(signal.SIGSTOP)  # it holds what it has locked
+        second = start(cache, tmp_path / "second", until="placing and routing")
+        try:
+            time.sleep(1)
+            assert second.poll() is None
+            second.send_signal(number)
+            _, err = second.communicate(timeout=15)
+            assert second.returncode == STATUS[number], err
+        finally:
+            second.kill()
+    finally:
+        first.send_signal(signal.SIGCONT)
+        first.send_signal(signal.SIGINT)
+        first.communicate(timeout=60)
+    assert running_in(cache) == []
 
 
 def _target(link: Path) -> str:

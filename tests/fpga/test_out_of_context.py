@@ -1,5 +1,7 @@
 """What nextpnr says of designs small enough to know it."""
 
+from pathlib import Path
+
 import pytest
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
@@ -29,6 +31,22 @@ class Mac(wiring.Component):
 @pytest.fixture(scope="module")
 def verilog():
     return emit.verilog(out_of_context.Registered(Mac()), "mac")
+
+
+def test_another_version_of_a_tool_is_another_result(monkeypatch):
+    keys = []
+
+    def build(kind, key, make):
+        keys.append(key)
+        raise InterruptedError
+
+    monkeypatch.setattr(out_of_context.cache, "build", build)
+    for version in ("0.7", "0.8", "0.7"):
+        router = toolchain.Tool("nextpnr-ecp5", Path("nextpnr-ecp5"), version)
+        monkeypatch.setattr(out_of_context.tools, "find", lambda program, router=router: router)
+        with pytest.raises(InterruptedError):
+            out_of_context.implement("", "top", dsp=False)
+    assert keys[0] == keys[2] != keys[1]
 
 
 def test_multiplier_in_a_dsp_block(verilog):

@@ -314,6 +314,34 @@ def test_a_kill_at_a_random_time_leaves_one_whole_version(tmp_path, by, seed):
         assert len(found["a.v"]) >= 20_000
 
 
+UNDISTURBED = """
+import signal, sys, threading, time
+from matweave.hw import output
+threading.Thread(target=time.sleep, args=(2,), daemon=True).start()
+try:
+    with output.undisturbed():
+        print("ready", flush=True)
+        for _ in range(20):  # signals may come to the other thread
+            time.sleep(0.05)
+        print("whole", flush=True)
+    print("not disturbed afterwards", flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_a_signal_waits_until_what_must_be_whole_is():
+    process = subprocess.Popen(
+        [sys.executable, "-c", UNDISTURBED], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    assert process.communicate(timeout=30)[0].split() == ["whole", "interrupted", "True"]
+
+
 @pytest.mark.parametrize("others", [False, True])
 def test_nobody_ever_sees_a_folder_without_its_files(tmp_path, others):
     target = tmp_path / "x"

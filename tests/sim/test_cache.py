@@ -1,5 +1,6 @@
 """The folder of built simulators: whole entries or none, once each."""
 
+import fcntl
 import os
 import threading
 import time
@@ -152,6 +153,24 @@ def test_two_at_once_build_once():
     for thread in threads:
         thread.join()
     assert len(built) == 1
+
+
+def test_whoever_waits_for_another_build_can_be_told_to_stop(folder):
+    cache.build("kind", "key", write("damaged later"))
+    (folder / "kind" / "key" / "file").write_text("damage")
+    asked = []
+
+    def waiting():
+        asked.append(1)
+        if len(asked) == 3:
+            raise InterruptedError
+
+    with open(folder / "kind" / ".key.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InterruptedError):
+            cache.build("kind", "key", write("never"), waiting)
+    assert len(asked) == 3
+    assert (cache.build("kind", "key", write("at last")) / "file").read_text() == "at last"
 
 
 def test_what_a_killed_build_left_is_swept(folder):

@@ -1,10 +1,10 @@
 """A board's top for a vendor's tool: the engine with its serial link, clock and pins."""
 
-import importlib
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ....hw.errors import UserError, shown
+from ... import boards
 from ...boards import Board
 from ...boards.top import BoardTop
 from .. import pll
@@ -49,9 +49,7 @@ def design(config, board: Board, wanted: float, baud: int) -> Design:
 
     crystal, found = Fraction(str(board.crystal_mhz)), setting(board, wanted)
     source = pll.Crystal(crystal) if found is None else mmcm.Mmcm(crystal, found)
-    where, name = board.platform.split(":")
-    arguments = {"toolchain": "Vivado" if board.family == "vivado" else "Quartus"}
-    platform = getattr(importlib.import_module(where), name)(**arguments)
+    platform = boards.platform(board, toolchain="Vivado" if board.family == "vivado" else "Quartus")
     module = f"{config.name}_linked"
     top = BoardTop(board=board, clock=source, module=module)
     written = platform.prepare(top, "top", emit_src=False, debug_verilog=False).files
