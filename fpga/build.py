@@ -172,7 +172,9 @@ def run(plan: Plan, progress: Progress) -> Steps:
         raise too_large(error, cells, plan) or error from None
     reports = {seed: nextpnr.Report.read(step.folder / REPORT) for seed, step in placed.items()}
     mhz = float(plan.mhz)
-    seed = max(reports, key=lambda each: (reports[each].engine_clock(mhz)[2], -each))
+    seed = max(
+        reports, key=lambda each: (reports[each].met, reports[each].engine_clock(mhz)[2], -each)
+    )
     packed = None
     if reports[seed].met:
         progress(f"packing {name}")
