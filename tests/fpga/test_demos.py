@@ -58,6 +58,31 @@ def test_a_demo_on_the_largest_board(name, capsys):
     assert (result["board"], result["images"], result["wrong"]) == ("ulx3s_85f", 16, 0)
 
 
+@BOARD
+@pytest.mark.slow
+@pytest.mark.requires_tool("ice40", "nextpnr-ecp5")
+@pytest.mark.parametrize(
+    ("name", "board"),
+    [("digits", "icebreaker"), ("digits-ent", "icebreaker"), ("digits", "ulx3s_85f")],
+)
+def test_the_netlist_of_a_demo(name, board):
+    """What synthesis made of the whole board gives what its RTL gives: the sample's results."""
+    from matweave.fpga import build, flow, simulation
+    from matweave.fpga.host import Device, GemmDevice
+
+    demo = demos.load(name)
+    variant = demo.on(board)
+    settings = config.load(demo.engine, variant.set)
+    request = build.Request(settings, board, name, variant.clock, 2_000_000, dsp=variant.dsp)
+    plan = build.make_plan(request, build.linked())
+    step, _ = flow.synthesise(plan.design)
+    simulated = simulation.netlist(plan, (step.folder / "netlist.v").read_text())
+    with simulated.open() as serial, Device(serial.port, baud=plan.baud, timeout=120) as device:
+        engine = GemmDevice(device, settings)
+        found = host.run(lambda **job: engine.gemm(**job).c, batch=settings.limits.m, images=2)
+    assert (found["images"], found["elements"], found["wrong"]) == (2, 84, 0)
+
+
 def test_the_sample_is_what_the_golden_model_gives():
     settings = engine()
     golden = gemm.for_config(settings)
