@@ -26,6 +26,8 @@ CHUNK = 2_000
 IDLE_CHUNKS = 50
 """Chunks without a change on the line after which the clock stands still until a byte comes: what
 an engine does by itself does not take longer."""
+POWER_UP = 10_000
+"""Cycles before any program can open the port, as a board has them: until then it is in reset."""
 ROOM = 1 << 14
 
 Mangle = Callable[[bytes], bytes]
@@ -141,6 +143,7 @@ class SerialBoard(SerialModule):
         **parameters,
     ):
         super().__init__(verilog, top, **parameters)
+        super().run(POWER_UP)
         self.to_device, self.to_host = to_device, to_host
         self.failure: BaseException | None = None
         """What ended the thread, if not :meth:`close`; set before the terminal goes away."""

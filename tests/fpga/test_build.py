@@ -406,7 +406,8 @@ def test_ctrl_c_during_place_and_route(tmp_path, cache, number, times, seeds):
             process.send_signal(number)
             time.sleep(0.05)
         out_text, err = process.communicate(timeout=60)
-        assert process.returncode == STATUS[number], err
+        # A second signal that comes when Python is already leaving kills it: the same to a shell.
+        assert process.returncode in (STATUS[number], *[-number] * (times > 1)), err
         assert out_text == ""
         assert "Traceback" not in err
         assert (out / "build.json").read_text() == "earlier"
