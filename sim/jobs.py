@@ -128,3 +128,29 @@ def _check_mode(job: Job, config: GemmConfig) -> None:
         raise ValueError("this engine has no requantizer: its output.mode is raw")
     if not job.requantize and built == "requantized":
         raise ValueError("this engine gives requantized results only: its output.mode says so")
+
+
+class TakesJobs:
+    """Whoever has ``job(Job)`` is called as the golden model is."""
+
+    def gemm(
+        self,
+        a,
+        b,
+        c0=None,
+        bias=None,
+        multiplier=None,
+        shift=None,
+        zero_point: int = 0,
+        relu: bool = False,
+        requantize: bool = False,
+    ):
+        """Multiply: arguments as ``matweave.sim.golden.gemm`` has them, the result as ``job``.
+
+        Raises :class:`ValueError` where they do not fit the engine.
+        """
+        job = Job(
+            a=a, b=b, c0=c0, bias=bias, multiplier=multiplier, shift=shift,
+            zero_point=zero_point, relu=relu, requantize=requantize,
+        )  # fmt: skip
+        return self.job(job)

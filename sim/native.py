@@ -21,7 +21,7 @@ from matweave.hw.config import GemmConfig
 
 from . import driver, layout, verilate
 from .driver import QUIET, Pause
-from .jobs import Job
+from .jobs import Job, TakesJobs
 from .registers import COUNTERS, Control, Register, Response
 
 WATCHDOG = 100_000
@@ -65,7 +65,7 @@ class Outcome:
     operations: list[driver.Access]
 
 
-class Engine:
+class Engine(TakesJobs):
     """One instance of a GEMM engine, out of reset.
 
     ``seed`` is for the pauses that :class:`Pause` does not seed itself.
@@ -147,28 +147,6 @@ class Engine:
     def counters(self) -> dict[str, int]:
         reads = self.access([driver.read(Register[name]) for name in COUNTERS])
         return {name.lower(): read.data for name, read in zip(COUNTERS, reads, strict=True)}
-
-    def gemm(
-        self,
-        a,
-        b,
-        c0=None,
-        bias=None,
-        multiplier=None,
-        shift=None,
-        zero_point: int = 0,
-        relu: bool = False,
-        requantize: bool = False,
-    ) -> Result:
-        """Multiply on the engine: arguments as ``matweave.sim.golden.gemm`` has them.
-
-        Raises :class:`ValueError` where they do not fit the engine.
-        """
-        job = Job(
-            a=a, b=b, c0=c0, bias=bias, multiplier=multiplier, shift=shift,
-            zero_point=zero_point, relu=relu, requantize=requantize,
-        )  # fmt: skip
-        return self.job(job)
 
     def job(
         self,

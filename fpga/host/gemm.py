@@ -7,7 +7,7 @@ import numpy as np
 from matweave.hw.config import GemmConfig
 from matweave.hw.geometry import Stationary
 from matweave.sim import layout
-from matweave.sim.jobs import Job
+from matweave.sim.jobs import Job, TakesJobs
 from matweave.sim.native import EngineError, Result, stream_bytes
 from matweave.sim.registers import COUNTERS, Register
 
@@ -23,7 +23,7 @@ STALLED = 10.0
 """Seconds without a beat in any direction after which an engine counts as hanging."""
 
 
-class GemmDevice:
+class GemmDevice(TakesJobs):
     """The engine of ``config`` at ``device``.
 
     Raises :class:`.NotOurs` where the device holds an engine of another configuration.
@@ -36,31 +36,12 @@ class GemmDevice:
         self._idle = False
         self._check()
 
-    def gemm(
-        self,
-        a,
-        b,
-        c0=None,
-        bias=None,
-        multiplier=None,
-        shift=None,
-        zero_point: int = 0,
-        relu: bool = False,
-        requantize: bool = False,
-    ) -> Result:
-        """Multiply on the engine: arguments as ``matweave.sim.golden.gemm`` has them.
+    def job(self, job: Job) -> Result:
+        """Run one job; from its beginning again where the device was reset meanwhile.
 
         The result's ``cycles`` are those of the engine's own counter, in most of which it waited
-        for the line. Raises :class:`ValueError` where the arguments do not fit the engine.
+        for the line. Raises :class:`ValueError` where the job does not fit the engine.
         """
-        job = Job(
-            a=a, b=b, c0=c0, bias=bias, multiplier=multiplier, shift=shift,
-            zero_point=zero_point, relu=relu, requantize=requantize,
-        )  # fmt: skip
-        return self.job(job)
-
-    def job(self, job: Job) -> Result:
-        """Run one job; from its beginning again where the device was reset meanwhile."""
         job = job.checked(self.config)
         for attempt in range(RESTARTS + 1):
             try:

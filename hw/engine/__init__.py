@@ -86,7 +86,7 @@ def build(config) -> GemmEngine:
             format=None if output.mode == "raw" else output.format,
             rounding=None if output.mode == "raw" else output.rounding,
             per_channel=output.mode != "raw" and output.scale == "channel",
-            multiplier_stages=output.multiplier_stages,
+            multiplier_stages=1 if output.mode == "raw" else output.multiplier_stages,
         ),
     )
     return GemmEngine(shape=shape, array=choice)
