@@ -6,17 +6,12 @@ import pytest
 
 from matweave.sim import aiger, reachability
 from matweave.sim.aiger import Aig
-from matweave.sim.mutation import Mutation
 from matweave.sim.nets import Nets
 from matweave.sim.taint import Taint
 
-from .test_mutation import MEMORY, RING
+from .netlists import MEMORY, RING, cell, fault
 
 pytestmark = pytest.mark.requires_tool("abc")
-
-
-def cell(kind, **ports):
-    return {"type": kind, "connections": {name: [bit] for name, bit in ports.items()}}
 
 
 # A counter modulo 3 of two flip-flops, enabled by an input; ``seen`` shows whether it is 3.
@@ -34,10 +29,6 @@ COUNTER = {
         "both": cell("$_AND_", A=10, B=11, Y=13),
     },
 }
-
-
-def fault(name, port, mode):
-    return Mutation(1, mode, name, port, 0, None, "")
 
 
 @pytest.fixture(scope="module")
