@@ -11,6 +11,8 @@ def fault(cell, port, mode, bit=0):
     return Mutation(1, mode, cell, port, bit, None, "")
 
 
+# A ring of two flags, of which one is set, and what is seen of them and of a third flip-flop, which
+# holds what came while the first flag was set.
 RING = {
     "ports": {
         "i": {"direction": "input", "bits": [2]},

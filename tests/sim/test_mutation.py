@@ -118,10 +118,6 @@ def test_equivalence(cell, port, mode, equivalent):
     assert verdict.equivalent is equivalent, verdict.how
 
 
-# A ring of two flags, of which one is set, and what is seen of them and of a third flip-flop, which
-# holds what came while the first flag was set.
-
-
 @pytest.fixture
 def ring():
     model = equivalence.Model(Nets(RING))
