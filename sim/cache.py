@@ -26,8 +26,9 @@ CONTENTS = ".contents.json"
 POLL = 0.1
 """Seconds between two looks at whether somebody else's build is done."""
 
-MAX_ENTRIES = 256
-"""Built simulators that are kept; beyond, those unused for longest go."""
+MAX_ENTRIES, MAX_BYTES = 256, 4 << 30
+"""Entries of one kind that are kept, and what they may take on the disk; beyond either, those unused
+for longest go."""
 
 
 def root() -> Path:
@@ -147,5 +148,17 @@ def _sweep(base: Path) -> None:
                 entries.append((age, path))
             elif path.is_dir() and age > MAX_AGE:
                 shutil.rmtree(path, ignore_errors=True)
-    for _, path in sorted(entries)[MAX_ENTRIES:]:
-        _remove(path)
+    size = 0
+    for place, (_, path) in enumerate(sorted(entries)):
+        size += _size(path)
+        if place >= MAX_ENTRIES or size > MAX_BYTES:
+            _remove(path)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below ``folder``."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # removed by somebody else meanwhile
+            size += path.stat().st_size
+    return size

@@ -30,7 +30,8 @@ set options {
     write_checkpoint {-force flag}
     report_utilization {-hierarchical flag -file value}
     report_timing_summary {-file value}
-    get_timing_paths {-max_paths value -nworst value -setup flag -npaths value}
+    get_timing_paths {-max_paths value -nworst value -setup flag -hold flag
+        -npaths value}
     get_property {}
     create_clock {-name value -period value}
     derive_clock_uncertainty {}
@@ -62,16 +63,17 @@ proc record {command arguments} {
     return [answer $command $arguments]
 }
 
-# What the tool would say: lists of one thing, and the slack that the test asks for.
+# What the tool would say: lists of one thing, and the setup and hold slack that the test asks for.
 proc answer {command arguments} {
     switch $command {
         get_filesets - get_runs - get_ports - get_files { return [lindex $arguments 0] }
         get_cells { return cell }
         get_pins { return pin }
         get_iobanks - current_design { return $command }
-        get_timing_paths { return path }
-        get_property - get_path_info { return $::env(SLACK) }
-        qexec { if {$::env(SLACK) < 0} { error "exit status 1" } }
+        get_timing_paths { return [expr {"-hold" in $arguments ? "HOLD_SLACK" : "SLACK"}] }
+        get_property { return $::env([lindex $arguments end]) }
+        get_path_info { return $::env([lindex $arguments 0]) }
+        qexec { if {$::env(SLACK) < 0 || $::env(HOLD_SLACK) < 0} { error "exit status 1" } }
     }
     return ""
 }

@@ -195,6 +195,15 @@ def test_the_entries_unused_for_longest_go(folder, monkeypatch):
     assert visible(folder / "kind") == ["a", "c", "d"]
 
 
+def test_entries_that_take_too_much_go_the_oldest_first(folder, monkeypatch):
+    for age, key in ((300, "a"), (200, "b"), (100, "c")):
+        path = cache.build("kind", key, write("1" * 10_000))
+        os.utime(path, (time.time() - age, time.time() - age))
+    monkeypatch.setattr(cache, "MAX_BYTES", 25_000)
+    cache.build("kind", "d", write("d"))
+    assert visible(folder / "kind") == ["b", "c", "d"]
+
+
 def test_the_root(monkeypatch, tmp_path):
     monkeypatch.delenv("MATWEAVE_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -29,21 +29,21 @@ FAMILIES = {
 README = """\
 ```sh
 quartus_sh -t project.tcl   # makes {name}.qpf and {name}.qsf in this folder
-quartus_sh -t build.tcl     # compiles; exit status 1 if setup timing is not met
+quartus_sh -t build.tcl     # compiles to output_files/
 ```
 
-The ports are virtual pins, so that the engine fits by itself; paths through them are not
-constrained: that is for the design around it. Hold is not checked: see the reports in
-`output_files/`.
+`build.tcl` ends with exit status 1 if setup or hold timing is not met. The ports are virtual pins,
+so that the engine fits by itself; paths through them are not constrained: that is for the design
+around it.
 """
 
 BOARD_README = """\
 ```sh
 quartus_sh -t project.tcl   # makes {name}.qpf and {name}.qsf in this folder
-quartus_sh -t build.tcl     # compiles to output_files/; exit status 1 if setup timing is not met
+quartus_sh -t build.tcl     # compiles to output_files/
 ```
 
-Hold is not checked: see the reports in `output_files/`. Once the board is programmed,
+`build.tcl` ends with exit status 1 if setup or hold timing is not met. Once the board is programmed,
 `matweave.fpga.host` talks to it over the serial port at {baud:,} baud.
 """
 
@@ -94,7 +94,7 @@ project_close
 """
 
 BUILD = """\
-# Compiles {name} after project.tcl, and fails where setup timing is not met:
+# Compiles {name} after project.tcl, and fails where setup or hold timing is not met:
 #   quartus_sh -t build.tcl
 package require ::quartus::project
 package require ::quartus::flow
@@ -103,13 +103,13 @@ project_open {name}
 execute_flow -compile
 project_close
 if {{[catch {{qexec "quartus_sta -t timing.tcl"}}]}} {{
-    puts stderr "matweave: error: setup timing is not met, or was not analysed; see output_files"
+    puts stderr "matweave: error: timing is not met, or was not analysed; see output_files"
     exit 1
 }}
 """
 
 TIMING = """\
-# Exit status 1 if the worst setup slack of {name} is negative; build.tcl runs it:
+# Exit status 1 if the worst setup or hold slack of {name} is negative; build.tcl runs it:
 #   quartus_sta -t timing.tcl
 package require ::quartus::project
 package require ::quartus::sta
@@ -118,16 +118,20 @@ project_open {name}
 create_timing_netlist
 read_sdc {name}.sdc
 update_timing_netlist
-set slack ""
-foreach_in_collection path [get_timing_paths -setup -npaths 1] {{
-    set slack [get_path_info $path -slack]
+set late 0
+foreach kind {{setup hold}} {{
+    set slack ""
+    foreach_in_collection path [get_timing_paths -$kind -npaths 1] {{
+        set slack [get_path_info $path -slack]
+    }}
+    puts "matweave: $kind slack $slack ns at a period of {period} ns"
+    if {{$slack eq "" || $slack < 0}} {{
+        set late 1
+    }}
 }}
 delete_timing_netlist
 project_close
-puts "matweave: setup slack $slack ns at a period of {period} ns"
-if {{$slack eq "" || $slack < 0}} {{
-    exit 1
-}}
+exit $late
 """
 
 

@@ -13,9 +13,10 @@ vivado -mode batch -source project.tcl   # makes project/{name}.xpr, to open and
 vivado -mode batch -source build.tcl     # places and routes out of context into build/
 ```
 
-`build.tcl` ends with exit status 1 if setup timing is not met; hold it does not check, see
-`build/timing.rpt`. Utilisation, timing and a checkpoint are in `build/`. Paths through the engine's
-ports are not constrained: that is for the design around it.
+`build.tcl` ends with exit status 1 if setup timing is not met. Hold it does not check: it depends on
+the clock tree of the design around the engine, which is not there yet. Utilisation, timing and a
+checkpoint are in `build/`. Paths through the engine's ports are not constrained: that is for the
+design around it.
 
 In a block design: add this folder to the project's IP repositories, then the engine is
 `matweave:engine:{name}:1.0` (`component.xml`), with AXI4-Stream interfaces `s_axis_a`, `s_axis_b`,
@@ -32,9 +33,9 @@ vivado -mode batch -source project.tcl   # makes project/{name}.xpr, to open and
 vivado -mode batch -source build.tcl     # synthesis to bitstream in build/
 ```
 
-`build.tcl` ends with exit status 1, and writes no bitstream, if setup timing is not met; hold it
-does not check, see `build/timing.rpt`. Once the board is programmed, `matweave.fpga.host` talks to
-it over the serial port at {baud:,} baud.
+`build.tcl` ends with exit status 1, and writes no bitstream, if setup or hold timing is not met; see
+`build/timing.rpt`. Once the board is programmed, `matweave.fpga.host` talks to it over the serial
+port at {baud:,} baud.
 """
 
 XDC = """\
@@ -104,7 +105,7 @@ update_compile_order -fileset sources_1
 """
 
 BOARD_BUILD = """\
-# From {name} to a bitstream in build/ beside this script, if setup timing is met:
+# From {name} to a bitstream in build/ beside this script, if setup and hold timing are met:
 #   vivado -mode batch -source build.tcl
 set here [file dirname [file normalize [info script]]]
 set out [file join $here build]
@@ -120,11 +121,13 @@ route_design
 write_checkpoint -force [file join $out {name}.dcp]
 report_utilization -hierarchical -file [file join $out utilization.rpt]
 report_timing_summary -file [file join $out timing.rpt]
-set slack [get_property SLACK [lindex [get_timing_paths -max_paths 1 -nworst 1 -setup] 0]]
-puts "matweave: setup slack $slack ns at a clock of {clock:g} MHz"
-if {{$slack < 0}} {{
-    puts stderr "matweave: error: setup timing is not met; see [file join $out timing.rpt]"
-    exit 1
+foreach kind {{setup hold}} {{
+    set slack [get_property SLACK [lindex [get_timing_paths -max_paths 1 -nworst 1 -$kind] 0]]
+    puts "matweave: $kind slack $slack ns at a clock of {clock:g} MHz"
+    if {{$slack < 0}} {{
+        puts stderr "matweave: error: $kind timing is not met; see [file join $out timing.rpt]"
+        exit 1
+    }}
 }}
 write_bitstream -force [file join $out {name}.bit]
 """
