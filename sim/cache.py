@@ -27,8 +27,8 @@ POLL = 0.1
 """Seconds between two looks at whether somebody else's build is done."""
 
 MAX_ENTRIES, MAX_BYTES = 256, 4 << 30
-"""Entries of one kind that are kept, and what they may take on the disk; beyond either, those unused
-for longest go."""
+"""Entries of one kind that are kept, and what they may take on the disk; beyond either, those
+unused for longest go."""
 
 
 def root() -> Path:

@@ -43,8 +43,8 @@ quartus_sh -t project.tcl   # makes {name}.qpf and {name}.qsf in this folder
 quartus_sh -t build.tcl     # compiles to output_files/
 ```
 
-`build.tcl` ends with exit status 1 if setup or hold timing is not met. Once the board is programmed,
-`matweave.fpga.host` talks to it over the serial port at {baud:,} baud.
+`build.tcl` ends with exit status 1 if setup or hold timing is not met. Once the board is
+programmed, `matweave.fpga.host` talks to it over the serial port at {baud:,} baud.
 """
 
 SDC = """\

@@ -13,9 +13,9 @@ vivado -mode batch -source project.tcl   # makes project/{name}.xpr, to open and
 vivado -mode batch -source build.tcl     # places and routes out of context into build/
 ```
 
-`build.tcl` ends with exit status 1 if setup timing is not met. Hold it does not check: it depends on
-the clock tree of the design around the engine, which is not there yet. Utilisation, timing and a
-checkpoint are in `build/`. Paths through the engine's ports are not constrained: that is for the
+`build.tcl` ends with exit status 1 if setup timing is not met. Hold it does not check: it depends
+on the clock tree of the design around the engine, which is not there yet. Utilisation, timing and
+a checkpoint are in `build/`. Paths through the engine's ports are not constrained: that is for the
 design around it.
 
 In a block design: add this folder to the project's IP repositories, then the engine is
@@ -33,9 +33,9 @@ vivado -mode batch -source project.tcl   # makes project/{name}.xpr, to open and
 vivado -mode batch -source build.tcl     # synthesis to bitstream in build/
 ```
 
-`build.tcl` ends with exit status 1, and writes no bitstream, if setup or hold timing is not met; see
-`build/timing.rpt`. Once the board is programmed, `matweave.fpga.host` talks to it over the serial
-port at {baud:,} baud.
+`build.tcl` ends with exit status 1, and writes no bitstream, if setup or hold timing is not met;
+see `build/timing.rpt`. Once the board is programmed, `matweave.fpga.host` talks to it over the
+serial port at {baud:,} baud.
 """
 
 XDC = """\
