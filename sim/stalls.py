@@ -5,10 +5,10 @@ reached, Bitwuzla shows that the netlist keeps every other flip-flop, and what i
 adds one to each counter that moves, *whatever their values*: so after any number of cycles the
 state is known without simulating them. For each mutant the first cycle of the stall is determined
 in which its next state would be another; until there it is in that same state as well. From there
-both are simulated, with all registers read: a mutant whose ports then show something else is
-killed, by stimuli that a patient simulator could play. If its state is never another, or nobody
-sees it, Bitwuzla looks for the end of the stall that makes a difference: a number of cycles, and
-what the streams and a reader of registers do then.
+both are simulated, with all counters read, cleared and read again: a mutant whose ports then show
+something else is killed, by stimuli that a patient simulator could play. If its state is never
+another, or nobody sees it, Bitwuzla looks for the end of the stall that makes a difference: a
+number of cycles, and what the streams and a reader of registers do then.
 """
 
 import time
@@ -281,13 +281,15 @@ def _seen(simulator, waiting, lengths: dict[int, int], ending: dict | None = Non
 
 def _watch(simulator, streams, steps) -> int:
     """The runs whose ports differ from run 0's in the cycles ``steps`` and while the counters are
-    read after them."""
+    read after them, cleared, and read again."""
     every, nets = simulator.all, simulator.nets
     width = len(nets.inputs["s_axil_araddr"])
     steps = list(steps)
-    for register in (*COUNTERS, None, *COUNTERS):
-        if register is None:  # what changes in every cycle must not be read in every other only
-            steps.append({})
+    # What changes in every cycle must not be read in every other only.
+    cleared = _write(simulator, Register.CONTROL, Control.CLEAR_COUNTERS)
+    for register in (*COUNTERS, [{}], *COUNTERS, cleared, *COUNTERS):
+        if not isinstance(register, str):
+            steps += register
             continue
         reading = {
             "s_axil_arvalid": [every],

@@ -92,7 +92,8 @@ class WeightStationaryCore(wiring.Component):
             b_here.eq((loaded != 0) | filled),
             # The depth is a power of two: full is the top bit alone.
             room.eq(~blocks.last | ~reserved[-1]),
-            issue.eq(running & a_here & b_here & room),
+            # Blocks of B are there only while a job runs: all that come are used.
+            issue.eq(a_here & b_here & room),
             self.tile.eq(issue & rows.last),
             self.stall_a.eq(running & ~a_here),
             self.stall_b.eq(running & ~b_here),
@@ -207,7 +208,8 @@ class WeightStationaryCore(wiring.Component):
             totals.append(add.o)
         m.d.comb += [
             sums.r_addr.eq(place),
-            sums.w_en.eq(array.o_valid & ~last),
+            # The last block's sums go there too: nobody reads them, the next panel begins at zero.
+            sums.w_en.eq(array.o_valid),
             sums.w_addr.eq(row),
             sums.w_data.eq(Cat(totals)),
             queue.i_data.eq(Cat(totals)),

@@ -11,6 +11,7 @@ from ..cases import case, values
 from ..driver import Pause, flush, read, write
 from ..harness import Setting
 from ..jobs import Job
+from ..native import stream_bytes, stream_name
 from ..registers import READ_WRITE, Control, Register, tables
 from .steps import WATCHDOG, Step, access, all_registers, job_step, random_pauses, state, sums
 
@@ -198,7 +199,8 @@ def held(config: GemmConfig, seed: int) -> Iterator[Step]:
 
 
 def surplus(config: GemmConfig, seed: int) -> Iterator[Step]:
-    """More beats than belong to the job, offered on every stream until it ends."""
+    """More beats than belong to the job, offered on every stream until it ends; also on C0's to
+    jobs that do not add it."""
     rng = np.random.default_rng([seed, 14])
     result = config.result_format
     for index in range(12):
@@ -207,11 +209,11 @@ def surplus(config: GemmConfig, seed: int) -> Iterator[Step]:
         c0 = values(result, "random", (m, n), rng) if index % 2 else None
         pauses = {("a", "b", "c")[index % 3]: Pause(0.3, 100, seed=index + 1)}
         step = job_step(config, sums(config, m, n, k, rng, c0=c0), fill=rng, pauses=pauses)
-        more = {
-            name: np.frombuffer(rng.bytes(200 * beats.shape[1]), np.uint8).reshape(200, -1)
-            for name, beats in step.inputs.items()
-        }
-        inputs = {name: np.concatenate([step.inputs[name], more[name]]) for name in more}
+        inputs = {}
+        for port, size in stream_bytes(config)[0].items():
+            name, beats = stream_name(port), rng.bytes(200 * size)
+            more = np.frombuffer(beats, np.uint8).reshape(200, size)
+            inputs[name] = np.concatenate([step.inputs.get(name, more[:0]), more])
         yield dataclasses.replace(step, inputs=inputs)
         yield access(*all_registers())
 

@@ -157,6 +157,15 @@ def raised(config: GemmConfig) -> Iterator[Step]:
         yield hard_reset()
 
 
+def changed(config: GemmConfig) -> Iterator[Step]:
+    """Every bit of every register in turns 0 and 1 while a storm of reads looks on."""
+    pairs = {"ZERO_POINT": (0xFFFF, 0xFFFF_0000), "MULTIPLIER": (0, 0x7FFF_FFFF), "SHIFT": (32, 31)}
+    for seed, name in enumerate(READ_WRITE):
+        writes = [write(Register[name], value) for value in pairs.get(name, (0, 0xFFFF_FFFF))]
+        yield access(*writes * 60, setting=Setting(reads=True, seed=seed))
+        yield hard_reset()
+
+
 def storms(config: GemmConfig, seed: int) -> Iterator[Step]:
     """Reads and writes beyond what the driver does, beside jobs and beside each other."""
     rng = np.random.default_rng([seed, 5])

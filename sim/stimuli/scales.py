@@ -11,7 +11,7 @@ from ..cases import values
 from ..jobs import Job
 from .steps import Step, job_step, random_pauses, sums
 
-N_SCALES, N_TIES = 60, 300
+N_SCALES, N_TIES, N_FACTORS = 60, 300, 400
 
 
 def sizes(config: GemmConfig, seed: int) -> Iterator[Step]:
@@ -155,4 +155,21 @@ def ties(config: GemmConfig, seed: int) -> Iterator[Step]:
         else:
             factor, c0 = small, large * sign - np.arange(m)[:, None] % 2
         job = sums(config, m, n, 1, rng, c0=c0, requantize=True, multiplier=factor, shift=shift)
+        yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
+
+
+def factors(config: GemmConfig, seed: int) -> Iterator[Step]:
+    """Sums and multipliers of every size, each time with a shift that leaves the output's bits of
+    their product: a carry inside the multiplier needs several bits of both, and no saturation."""
+    rng = np.random.default_rng([seed, 18])
+    m, n = config.limits.m, config.limits.n
+    size = (n,) if config.output.scale == "channel" else ()
+    for _ in range(N_FACTORS):
+        multiplier_bits = rng.integers(1, 32, size)
+        sum_bits = rng.integers(1, config.result_format.width, size)
+        shift = multiplier_bits + sum_bits - config.output.format.width + rng.integers(-1, 3, size)
+        factor = rng.integers(1 << multiplier_bits - 1, 1 << multiplier_bits)
+        limit = np.broadcast_to(1 << sum_bits, (m, n))
+        job = sums(config, m, n, 1, rng, c0=rng.integers(-limit, limit), requantize=True,
+                   multiplier=factor, shift=np.clip(shift, 0, 62))  # fmt: skip
         yield job_step(config, dataclasses.replace(job, a=np.zeros_like(job.a)), fill=rng)
