@@ -10,12 +10,10 @@ import json
 import operator
 import os
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     create_model,
@@ -24,37 +22,23 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from . import catalog, cost, source
+from .array_tables import ARRAYS, Table
 from .errors import ConfigError, described, nearest, shown
 from .explain import explain
 from .fields import Name, OperandFormat, choice, integer, integer_or, literal, one_of, wrong
 from .formats import Format, Overflow, Rounding, accumulator_width, lane_width
-from .geometry import Geometry, Stationary
+from .geometry import Geometry
 
-MAX_SIDE = 256
-"""Most rows or columns of an array."""
-MAX_DEPTH = 64
-"""Most products that one PE of a cube, or one tree, adds up per cycle."""
 MAX_LIMIT = 65_536
 """Largest M, N or K."""
-MAX_PIPELINE = 2
-"""Most register stages in the product and adder path."""
 MIN_ACCUMULATOR, MAX_ACCUMULATOR = 2, 48
 """Bounds in bits of an accumulator whose width is given."""
 
 
-Side = integer(1, MAX_SIDE)
-Depth = integer(1, MAX_DEPTH)
 Limit = integer(1, MAX_LIMIT)
-Stages = integer(0, MAX_PIPELINE)
 
 
-class _Table(BaseModel):
-    """A TOML table: nothing unknown in it, nothing converted, nothing changed later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Limits(_Table):
+class Limits(Table):
     """The largest sizes of a job: C[m, n] = A[m, k] · B[k, n]."""
 
     m: Limit = Field(description="Most rows of A and C.")
@@ -62,146 +46,7 @@ class Limits(_Table):
     k: Limit = Field(description="Most columns of A and rows of B.")
 
 
-class _Systolic(_Table):
-    kind: str
-    rows: Side
-    columns: Side
-    tile_rows: Side
-    tile_columns: Side
-
-    @model_validator(mode="after")
-    def _tile_fits(self):
-        for tile, side in (("tile_rows", "rows"), ("tile_columns", "columns")):
-            value, most = getattr(self, tile), getattr(self, side)
-            if value > most:
-                raise wrong(
-                    f"{value} is more than {side}, which is {most}; allowed are 1 to {most}", tile
-                )
-        return self
-
-
-class OutputStationary(_Systolic):
-    """Systolic: each PE keeps one element of C while A moves right and B moves down."""
-
-    title: ClassVar[str] = "systolic, C stays in the PEs"
-    kind: Literal["output_stationary"]
-    rows: Side = Field(description="PEs along M.")
-    columns: Side = Field(description="PEs along N.")
-    tile_rows: Side = Field(1, description="Rows of PEs between pipeline registers.")
-    tile_columns: Side = Field(
-        default_factory=lambda data: min(4, data["columns"]),
-        description="Columns of PEs between pipeline registers; by default min(4, columns).",
-    )
-
-    @property
-    def geometry(self) -> Geometry:
-        return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
-
-
-class WeightStationary(_Systolic):
-    """Systolic: each PE keeps one element of B while A moves right and partial sums move down."""
-
-    title: ClassVar[str] = "systolic, B stays in the PEs"
-    kind: Literal["weight_stationary"]
-    rows: Side = Field(description="PEs along K.")
-    columns: Side = Field(description="PEs along N.")
-    tile_rows: Side = Field(
-        default_factory=lambda data: min(4, data["rows"]),
-        description="Rows of PEs between pipeline registers; by default min(4, rows).",
-    )
-    tile_columns: Side = Field(
-        default_factory=lambda data: min(4, data["columns"]),
-        description="Columns of PEs between pipeline registers; by default min(4, columns).",
-    )
-
-    @property
-    def geometry(self) -> Geometry:
-        return Geometry(Stationary.WEIGHT, 1, self.columns, self.rows)
-
-
-class Matrix(_Table):
-    """Outer product: a column of A and a row of B are broadcast; each PE keeps one element of C."""
-
-    title: ClassVar[str] = "operands broadcast, outer product"
-    kind: Literal["matrix"]
-    rows: Side = Field(description="PEs along M.")
-    columns: Side = Field(description="PEs along N.")
-    pipeline: Stages = Field(1, description="Register stages in the product path.")
-
-    @property
-    def geometry(self) -> Geometry:
-        return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
-
-
-class Tree(_Table):
-    """Dot products: ``columns`` trees, each adding ``depth`` products; one column is 1D."""
-
-    title: ClassVar[str] = "dot products, multipliers and an adder tree"
-    kind: Literal["tree"]
-    columns: Side = Field(description="Dot products side by side, along N.")
-    depth: Depth = Field(description="Terms of each dot product, along K.")
-    pipeline: Stages = Field(1, description="Register stages in the product and adder path.")
-
-    @property
-    def geometry(self) -> Geometry:
-        return Geometry(Stationary.WEIGHT, 1, self.columns, self.depth)
-
-
-class Cube(_Table):
-    """Three dimensions: each PE adds ``depth`` products per cycle to its element of C."""
-
-    title: ClassVar[str] = "a matrix of small dot products"
-    kind: Literal["cube"]
-    rows: Side = Field(description="PEs along M.")
-    columns: Side = Field(description="PEs along N.")
-    depth: Depth = Field(description="Products that each PE adds per cycle, along K.")
-    pipeline: Stages = Field(1, description="Register stages in the product and adder path.")
-
-    @property
-    def geometry(self) -> Geometry:
-        return Geometry(Stationary.OUTPUT, self.rows, self.columns, self.depth)
-
-
-class DigitSerial(_Table):
-    """Bit-weight serial: a row of PEs takes the digits of A one after another; sums stay."""
-
-    title: ClassVar[str] = "digits of A one after another, C stays in the PEs"
-    cost_model: ClassVar = staticmethod(cost.digit_serial)
-    kind: Literal["digit_serial"]
-    rows: Side = Field(description="PEs along M.")
-    columns: Side = Field(description="PEs along N.")
-    synchronise: literal("a way to synchronise rows", "fifo", "barrier") = Field(
-        "fifo",
-        description="`fifo`: rows run ahead of each other; `barrier`: they start tiles together.",
-    )
-    share: Side = Field(
-        default_factory=lambda data: min(8, data["rows"]),
-        description="Rows that share the adders at the drain; by default min(8, rows).",
-    )
-
-    @model_validator(mode="after")
-    def _share_fits(self):
-        if self.share > self.rows:
-            raise wrong(
-                f"{self.share} is more than rows, which is {self.rows}; allowed are 1 to "
-                f"{self.rows}",
-                "share",
-            )
-        return self
-
-    @property
-    def geometry(self) -> Geometry:
-        return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
-
-
-ARRAYS = {
-    array.model_fields["kind"].annotation.__args__[0]: array
-    for array in (OutputStationary, WeightStationary, Matrix, Tree, Cube, DigitSerial)
-}
-"""Array tables by their ``kind``."""
-
-
-class Pe(_Table):
+class Pe(Table):
     """The multiply-accumulate variant in every cell of the array; one table for each variant."""
 
     kind: str
@@ -227,11 +72,11 @@ PES: dict[str, type[Pe]] = {facts.name: _pe_table(facts) for facts in catalog.pe
 """PE tables by their ``kind``."""
 
 
-def _table_of(what: str, tables: Mapping[str, type[_Table]], default: str | None = None):
+def _table_of(what: str, tables: Mapping[str, type[Table]], default: str | None = None):
     """A validator that refuses what Pydantic could not choose one of ``tables`` by."""
 
     def check(value: object) -> object:
-        if isinstance(value, _Table):
+        if isinstance(value, Table):
             return value
         if not isinstance(value, dict):
             raise wrong(f"must be a table, not {described(value)}")
@@ -248,11 +93,11 @@ def _table_of(what: str, tables: Mapping[str, type[_Table]], default: str | None
     return BeforeValidator(check)
 
 
-def _union(tables: Mapping[str, type[_Table]]):
+def _union(tables: Mapping[str, type[Table]]):
     return functools.reduce(operator.or_, tables.values())
 
 
-class Accumulator(_Table):
+class Accumulator(Table):
     """The running sum of products."""
 
     width: integer_or("exact", MIN_ACCUMULATOR, MAX_ACCUMULATOR) = Field(
@@ -265,7 +110,7 @@ class Accumulator(_Table):
     )
 
 
-class Output(_Table):
+class Output(Table):
     """What happens to a finished sum."""
 
     mode: literal("an output mode", "raw", "requantized", "both") = Field(
@@ -287,7 +132,7 @@ class Output(_Table):
     )
 
 
-class GemmConfig(_Table):
+class GemmConfig(Table):
     """A matrix-multiplication engine: C = requantise(A · B + C₀ + bias)."""
 
     kind: Literal["gemm"] = Field(description="Which engine this is.")

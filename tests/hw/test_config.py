@@ -11,7 +11,7 @@ import jsonschema
 import pydantic
 import pytest
 
-from matweave.hw import catalog, config, cost, source
+from matweave.hw import array_tables, catalog, config, cost, source
 from matweave.hw.errors import ConfigError
 from matweave.hw.formats import Format, Overflow, Rounding
 from matweave.hw.geometry import Geometry, Stationary
@@ -163,8 +163,8 @@ def bound(key, low, high):
 @pytest.mark.parametrize(
     ("key", "value", "good"),
     [
-        *bound("array.rows", 1, config.MAX_SIDE),
-        *bound("array.columns", 4, config.MAX_SIDE)[2:],
+        *bound("array.rows", 1, array_tables.MAX_SIDE),
+        *bound("array.columns", 4, array_tables.MAX_SIDE)[2:],
         *bound("limits.m", 1, config.MAX_LIMIT),
         *bound("limits.n", 1, config.MAX_LIMIT),
         *bound("limits.k", 1, config.MAX_LIMIT),
@@ -182,7 +182,10 @@ def test_sizes_are_bounded(key, value, good):
 
 @pytest.mark.parametrize(
     ("key", "value", "good"),
-    [*bound("array.depth", 1, config.MAX_DEPTH), *bound("array.pipeline", 0, config.MAX_PIPELINE)],
+    [
+        *bound("array.depth", 1, array_tables.MAX_DEPTH),
+        *bound("array.pipeline", 0, array_tables.MAX_PIPELINE),
+    ],
 )
 def test_sizes_of_a_cube_are_bounded(key, value, good):
     if good:
