@@ -12,32 +12,11 @@ import sys
 from pathlib import Path
 
 import area_page
+import arrays
 import common
 import extrapolate
 import one_pe
 import power_tables
-
-ARRAYS = {
-    "os": ("gemm_os_8x8", "array.rows={n} array.columns={n}", [""]),
-    "ws": (
-        "gemm_ws_8x8",
-        "array.rows={n} array.columns={n}",
-        ["array.tile_rows=1", "array.tile_rows=4"],
-    ),
-    "matrix": (
-        "gemm_matrix_8x8",
-        "array.rows={n} array.columns={n}",
-        ["array.pipeline=0", "array.pipeline=1"],
-    ),
-    "cube": (
-        "gemm_cube_4x4x4",
-        "array.rows={h} array.columns={h} array.depth={d}",
-        ["array.pipeline=0", "array.pipeline=1"],
-    ),
-    "tree": ("gemm_tree_8x8", "array.columns={n} array.depth={n}", ["array.pipeline=1"]),
-}
-"""Short name -> preset, the sizes for ``n`` x ``n`` multipliers, and where registers may be: every
-PE, the plain one too, is tried with each and counts with its best."""
 
 MATCHED = "pe.kind=mac_edge"
 """The plain multiplier with the register at the edge that PEs have which recode there."""
@@ -50,15 +29,6 @@ OPT = {"os": 1.27, "ws": 1.27, "cube": 1.28, "tree": 1.56, "matrix": 1.44}
 """OPT1 and OPT2 against plain, by array."""
 
 
-def sizes(pattern: str, side: int) -> list[str]:
-    """Overrides for an array of ``side`` x ``side`` multipliers."""
-    depth = 4  # of a cube's PE
-    edge = round((side * side / depth) ** 0.5)
-    while edge * edge * depth != side * side:
-        depth, edge = depth * 2, round((side * side / (depth * 2)) ** 0.5)
-    return pattern.format(n=side, h=edge, d=depth).split()
-
-
 def measure(options, progress) -> list[dict]:
     from matweave.fpga.targets.asic import generic, liberty, report
     from matweave.hw import config
@@ -67,8 +37,8 @@ def measure(options, progress) -> list[dict]:
     library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
     rows = []
     for array, side in itertools.product(options.arrays, options.side):
-        preset, pattern, registers = ARRAYS[array]
-        own = [*sizes(pattern, side), "accumulator.width=32"]
+        preset, pattern, registers = arrays.ARRAYS[array]
+        own = [*arrays.sizes(pattern, side), "accumulator.width=32"]
         own += options.set if array in ("os", "ws") else []
         plain = [config.load(preset, [*own, *each.split()]) for each in registers]
         known = {}
@@ -165,7 +135,7 @@ def bars(rows: list[dict]) -> list[common.Bar]:
                 array = row["config"]["array"]
                 ent[array] = max(row["per_area"], ent.get(array, 0))
         # The published figures are averages over all five.
-        if set(ent) == set(ARRAYS) and side in ENT:
+        if set(ent) == set(arrays.ARRAYS) and side in ENT:
             mean = sum(ent.values()) / len(ent)
             name = f"EN-T, mean of {len(ent)} arrays, {_size(rows, side)}"
             found.append(common.Bar(name, mean, ">=", ENT[side]))
@@ -218,7 +188,7 @@ def main() -> int:
         "--plain-flows", nargs="+", default=[], help="of the plain multiplier; default: all"
     )
     parser.add_argument("--own-flows", nargs="+", default=[], help="of the others; default: all")
-    parser.add_argument("--arrays", nargs="+", choices=ARRAYS, default=list(ARRAYS))
+    parser.add_argument("--arrays", nargs="+", choices=arrays.ARRAYS, default=list(arrays.ARRAYS))
     parser.add_argument(
         "--pes", nargs="+", default=None, help="as booth or booth,encode=b; default: all"
     )
@@ -243,7 +213,8 @@ def main() -> int:
         single = one_pe.measure(options)
         rows = measure(options, progress)
     rows += extrapolate.beyond(rows, options.extrapolate)
-    rows.sort(key=lambda row: (list(ARRAYS).index(row["config"]["array"]), row["config"]["side"]))
+    order = list(arrays.ARRAYS)
+    rows.sort(key=lambda row: (order.index(row["config"]["array"]), row["config"]["side"]))
     judged = [*bars(rows), *one_pe.bars(single)]
     if options.markdown and rows:
         lines = area_page.markdown(rows, single, judged, runs)

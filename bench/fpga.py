@@ -11,14 +11,10 @@ With ``--boards`` whole engines with their serial link, on the pins of boards: s
 
 import sys
 
+import arrays
 import common
 import fpga_boards
 
-KINDS = {
-    "os": "gemm_os_8x8",
-    "ws": "gemm_ws_8x8",
-    "matrix": "gemm_matrix_8x8",
-}
 PES = ("mac", "booth", "ent", "opt1")
 VARIANTS = {"mac": (("lut", {}), ("lut, Booth", {"booth": True}), ("DSP", {"dsp": True}))}
 
@@ -30,12 +26,13 @@ def array(kind: str, pe: str, side: int):
     from matweave.hw import emit
     from matweave.hw.engine import array_choice
 
-    overrides = [f"array.rows={side}", f"array.columns={side}", f"pe.kind='{pe}'"]
-    preset = configuration.load(KINDS[kind])
+    origin, pattern, _ = arrays.ARRAYS[kind]
+    overrides = [*arrays.sizes(pattern, side), f"pe.kind='{pe}'"]
+    preset = configuration.load(origin)
     for name in ("tile_rows", "tile_columns"):
         if hasattr(preset.array, name):
             overrides.append(f"array.{name}={min(getattr(preset.array, name), side)}")
-    config = configuration.load(KINDS[kind], overrides)
+    config = configuration.load(origin, overrides)
     choice = array_choice(config)
     component = out_of_context.Registered(choice.cls(**dict(choice.parameters)))
     return emit.verilog(component, "array"), config.geometry.macs
@@ -60,8 +57,9 @@ def measure(kind: str, pe: str, side: int) -> list[dict]:
 
 def main() -> int:
     parser = common.parser(__doc__)
-    parser.add_argument("--side", type=int, default=4, help="rows and columns")
-    parser.add_argument("--arrays", nargs="+", default=["os"], choices=KINDS)
+    parser.add_argument("--side", type=int, default=4, help="SIDE x SIDE multipliers")
+    parser.add_argument("--arrays", nargs="+", default=["os"],
+                        choices=arrays.ARRAYS)  # fmt: skip
     parser.add_argument("--pes", nargs="+", default=PES, choices=PES)
     parser.add_argument("--boards", nargs="+", metavar="BOARD", help="whole engines on boards")
     parser.add_argument("--engines", nargs="+", default=[fpga_boards.BAR],
