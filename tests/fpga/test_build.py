@@ -188,7 +188,7 @@ def test_nexus(tmp_path):
     result = build.build(request("crosslink_nx_evn"), folder, quiet, small)
     assert result["met"]
     assert [each["constraint_mhz"] for each in result["clocks"]] == [12]
-    assert result["resources"]["DSP"] == {"used": 2, "available": 112}  # 18 by 18 bits
+    assert result["resources"]["DSP"] == {"used": 1, "available": 112}
     assert result["resources"]["BRAM"] == {"used": 1, "available": 84}
     pack = nexus.Nexus.packer
     text = unpacked(

@@ -12,7 +12,8 @@ from matweave.fpga.targets import words
 from matweave.hw import config
 from matweave.sim.golden import gemm
 
-BAUD = 2_000_000
+BAUD = 1_500_000
+"""The most at 12 MHz."""
 JOBS = ((1, 1, 1), (3, 4, 5), (8, 8, 8), (16, 16, 16))
 SIZE = ["array.rows=2", "array.columns=1", "array.tile_columns=1"]
 BUILDS = pytest.mark.requires_tool("amaranth_boards", "verilator", "g++", "make", "perl")
