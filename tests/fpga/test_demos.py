@@ -61,10 +61,15 @@ def test_a_demo_on_the_largest_board(name, capsys):
 
 @BOARD
 @pytest.mark.slow
-@pytest.mark.requires_tool("ice40", "nextpnr-ecp5")
+@pytest.mark.requires_tool("ice40", "nextpnr-ecp5", "nexus")
 @pytest.mark.parametrize(
     ("name", "board"),
-    [("digits", "icebreaker"), ("digits-ent", "icebreaker"), ("digits", "ulx3s_85f")],
+    [
+        ("digits", "icebreaker"),
+        ("digits-ent", "icebreaker"),
+        ("digits", "ulx3s_85f"),
+        ("digits", "crosslink_nx_evn"),
+    ],
 )
 def test_the_netlist_of_a_demo(name, board):
     """What synthesis made of the whole board gives what its RTL gives: the sample's results."""
@@ -74,7 +79,7 @@ def test_the_netlist_of_a_demo(name, board):
     demo = demos.load(name)
     variant = demo.on(board)
     settings = config.load(demo.engine, variant.set)
-    request = build.Request(settings, board, name, variant.clock, 2_000_000, dsp=variant.dsp)
+    request = build.Request(settings, board, name, variant.clock, 1_500_000, dsp=variant.dsp)
     plan = build.make_plan(request, build.linked())
     step, _ = flow.synthesise(plan.design)
     simulated = simulation.netlist(plan, (step.folder / "netlist.v").read_text())
