@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 from matweave import listing, reference
+from matweave.fpga import boards
+from matweave.fpga.targets import vendor
+from matweave.fpga.targets.family import family
 from matweave.hw import catalog, config, emit, engine, manifest, source
 from matweave.hw.engine import regmap
 from matweave.hw.formats import Overflow
 
 DOCS = Path(__file__).parent
-MARKS = ("<!-- engines: made by docs/make.py -->", "<!-- end -->")
+MARKS = ("<!-- {}: made by docs/make.py -->", "<!-- end -->")
 
 REGISTERS_HEAD = """\
 # Registers
@@ -83,13 +86,14 @@ width that saturates, inside a PE that only adds modulo 2^width.
 def pages() -> dict[Path, str]:
     """Every page that is made from code, and what it must hold."""
     readme = DOCS.parent / "README.md"
+    text = _between_marks(readme.read_text(encoding="utf-8"), "engines", arrays_table())
     return {
         DOCS / "reference" / "configuration.md": reference.markdown() + "\n",
         DOCS / "reference" / "registers.md": registers(),
         DOCS / "reference" / "engines.md": engines(),
         DOCS / "pictures" / "flow.svg": _script("pictures/flow.py").svg(),
         **{DOCS / name: text for name, text in _script("datapath/__init__.py").pages().items()},
-        readme: _between_marks(readme.read_text(encoding="utf-8"), arrays_table()),
+        readme: _between_marks(text, "boards", boards_table()),
     }
 
 
@@ -171,11 +175,25 @@ def arrays_table() -> str:
     return "\n".join(rows)
 
 
-def _between_marks(text: str, table: str) -> str:
-    start, end = map(re.escape, MARKS)
-    assert re.search(f"{start}.*{end}", text, re.DOTALL), "the README has lost its marks"
+def boards_table() -> str:
+    """For the README: each board, what it has, and whose tools make its bitstream."""
+    rows = ["| `--board` | what it is | clock of an engine | bitstream by |", "|---|---|---|---|"]
+    for board in boards.boards().values():
+        if board.family in vendor.VENDORS:
+            tools = f"{vendor.VENDORS[board.family].TOOL}, from a `matweave package`"
+        else:
+            made = family(board.family)
+            tools = f"{made.nextpnr.native}, {made.packer.native}"
+        clock = f"{board.clock_mhz:g} MHz"
+        rows.append(f"| `{board.name}` | {board.title} | {clock} | {tools} |")
+    return "\n".join(rows)
+
+
+def _between_marks(text: str, name: str, table: str) -> str:
+    start, end = (re.escape(mark.format(name)) for mark in MARKS)
+    assert re.search(f"{start}.*?{end}", text, re.DOTALL), f"the README has lost its mark {name}"
     return re.sub(
-        f"({start}\n).*({end})", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL
+        f"({start}\n).*?({end})", lambda m: f"{m[1]}{table}\n{m[2]}", text, flags=re.DOTALL
     )
 
 

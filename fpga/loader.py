@@ -12,7 +12,7 @@ from .boards import Board
 PROGRAM = "openFPGALoader"
 TIMEOUT = 300
 ENDINGS = (".bit", ".bin", ".fs")
-"""Of the bitstreams of ECP5, iCE40 and Gowin."""
+"""Of the bitstreams of ECP5 and Nexus, iCE40, Gowin."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,11 @@ def program(board: Board, path: Path) -> None:
 
     It goes into the device's own memory, until the power goes; but on iCE40 boards openFPGALoader
     writes it to the board's flash, over what was there.
-    Raises :class:`.toolchain.ToolError` where openFPGALoader is missing or fails.
+    Raises :class:`.errors.UserError` for a board that openFPGALoader does not know,
+    :class:`.toolchain.ToolError` where it is missing or fails.
     """
+    if not board.loader:
+        raise UserError(f"--program: {PROGRAM} does not know {board.title}")
     if shutil.which(PROGRAM) is None:
         install = "apt install openfpgaloader" if sys.platform == "linux" else "see its home page"
         raise toolchain.ToolError(f"{PROGRAM} was not found; it programs boards: {install}")

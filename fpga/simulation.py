@@ -20,6 +20,7 @@ OURS = {
     "ecp5": ("pll_ecp5.v", "ecp5.v"),
     "ice40": ("pll_ice40.v", "io_ice40.v"),
     "gowin": ("pll_gowin.v",),
+    "nexus": ("nexus.v",),
 }
 """Our models, by family."""
 REPLACED = ("SB_IO", "SB_IO_OD", "TRELLIS_IO")

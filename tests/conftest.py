@@ -50,7 +50,7 @@ def pytest_runtest_setup(item):
 
 def _missing(name: str) -> str:
     """What to tell if ``name`` is not there; searched for as the product does."""
-    from matweave.fpga.targets import ecp5, gowin, ice40, tools
+    from matweave.fpga.targets import ecp5, gowin, ice40, nexus, tools
     from matweave.sim import formal, toolchain
 
     def flow(family):
@@ -61,6 +61,7 @@ def _missing(name: str) -> str:
         "nextpnr-ecp5": lambda: tools.find(ecp5.NEXTPNR),
         "ice40": flow(ice40.Ice40),
         "gowin": flow(gowin.Gowin),
+        "nexus": flow(nexus.Nexus),
         "verilator": toolchain.verilator,
         "yosys": toolchain.yosys,
         "proofs": formal.check_tools,

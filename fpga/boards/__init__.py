@@ -10,7 +10,7 @@ A board is a file in this folder with a module-level literal, read without impor
         "crystal_mhz": 25.0,     # of the platform's default clock
         "clock_mhz": 50.0,       # the engine's, unless the user or a demo asks for another
         "led": "led",            # a resource of one bit, lit while the engine is busy
-        "loader": "ulx3s",       # what openFPGALoader --board calls it
+        "loader": "ulx3s",       # what openFPGALoader --board calls it, "" if it does not know it
     }
 
 and, where they differ from the default, those keys of :class:`Board` that have one. Adding the file

@@ -49,7 +49,7 @@ class Device:
 ECP5 = "assumed, not read from Lattice FPGA-DS-02012: check it there"
 ICE40 = "Lattice FPGA-DS-02029, static supply current"
 ULTRA_PLUS = "assumed, not read from Lattice FPGA-DS-02008: check it there"
-GOWIN = "not in the estimate: no figure at hand for this family"
+NOT_AT_HAND = "not in the estimate: no figure at hand for this family"
 DEVICES = {
     "LFE5U-12F": Device(1.1, 77, ECP5),
     "LFE5U-25F": Device(1.1, 77, ECP5),
@@ -59,8 +59,9 @@ DEVICES = {
     "iCE40HX4K": Device(1.2, 1.14, ICE40),
     "iCE40HX8K": Device(1.2, 1.14, ICE40),
     "iCE40UP5K": Device(1.2, 0.075, ULTRA_PLUS),
-    "GW1N": Device(1.2, None, GOWIN),
-    "GW2A": Device(1.0, None, GOWIN),
+    "GW1N": Device(1.2, None, NOT_AT_HAND),
+    "GW2A": Device(1.0, None, NOT_AT_HAND),
+    "LIFCL": Device(1.0, None, NOT_AT_HAND),
 }
 """By how the device's name begins."""
 

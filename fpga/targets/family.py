@@ -65,6 +65,7 @@ def family(name: str) -> Family:
     from .ecp5 import Ecp5
     from .gowin import Gowin
     from .ice40 import Ice40
+    from .nexus import Nexus
 
-    kinds = {kind.name: kind for kind in (Ecp5, Ice40, Gowin)}
+    kinds = {kind.name: kind for kind in (Ecp5, Ice40, Gowin, Nexus)}
     return kinds[name]()

@@ -18,6 +18,8 @@ def too_large(error: ToolFailed, netlist: Netlist, plan) -> UserError | None:
     if not over:
         return None
     names = {kind: name for name, kinds in plan.family.resources.items() for kind in kinds}
+    # A DSP block of Nexus is several kinds of place, of which one is counted.
+    over = {kind: pair for kind, pair in over.items() if kind in names} or over
     clauses = []
     for kind, (used, there) in over.items():
         name = names.get(kind, kind)

@@ -118,7 +118,7 @@ def _memory_rows(netlist: Netlist, family: Family) -> list[dict]:
 
 
 def _place(kind: str) -> str:
-    block = re.search(r"16KD|RAM40|ICE40_RAM4K|GOWIN_SP|GOWIN_DP|GOWIN_SDP|SPRAM|BSRAM", kind)
+    block = re.search(r"16K|RAM40|ICE40_RAM4K|GOWIN_SP|GOWIN_DP|GOWIN_SDP|SPRAM|BSRAM", kind)
     return "block RAM" if block else "LUT RAM"
 
 

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.requires_tool("amaranth_boards")
 
 
 def test_those_asked_for_are_there():
-    assert {"ulx3s_12f", "ulx3s_85f", "orangecrab", "icebreaker", "hx8k", "tang_nano_9k"} <= set(
-        NAMES
-    )
+    names = """ulx3s_12f ulx3s_85f orangecrab icebreaker hx8k tang_nano_9k tang_primer_20k
+        crosslink_nx_evn arty_a7 rfsoc4x2"""
+    assert set(names.split()) <= set(NAMES)
     assert {"digits", "digits-ent"} <= set(demos.demos())
 
 
@@ -42,6 +42,12 @@ def test_facts_agree_with_the_platform(name):
     if board.family == "ice40":
         assert board.options["flag"] == platform._nextpnr_device_options[platform.device]
         assert board.package == platform.package.lower()
+    if board.family == "gowin":
+        assert board.options["family"] == platform._chipdb_device
+        assert platform.part.endswith(board.speed)
+    if board.family == "nexus":
+        assert (board.package, board.speed) == (platform.package, platform.speed)
+        assert board.options["grade"] == platform.grade
     if board.family in vendor.VENDORS:
         assert (board.package, board.speed) == (platform.package, platform.speed)
     else:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from matweave.fpga import boards, build, flow, report
-from matweave.fpga.targets import ecp5, nextpnr, pll_ecp5, runner, tools
+from matweave.fpga.targets import ecp5, nextpnr, nexus, pll_ecp5, runner, tools
 from matweave.fpga.targets.family import family
 from matweave.hw.errors import OutputError, UserError
 from matweave.sim import toolchain
@@ -25,6 +25,9 @@ from .small import ENGINE, slow, small
 ICE40 = pytest.mark.requires_tool("amaranth_boards", "ice40")
 ECP5 = pytest.mark.requires_tool("yosys", "amaranth_boards", "nextpnr-ecp5")
 GOWIN = pytest.mark.requires_tool("amaranth_boards", "gowin")
+NEXUS = pytest.mark.requires_tool("amaranth_boards", "nexus")
+UNPACK_ECP5 = (ecp5.ECPUNPACK, "--input", "top.bit", "--textcfg", "top.txt")
+PACK_ECP5 = (ecp5.ECPPACK, "--input", "top.txt", "--bit", "again.bit")
 
 
 def quiet(*_):
@@ -151,16 +154,16 @@ def logic(settings: set) -> tuple[set, set]:
     return wires, {each for each in words if not each[1].endswith("1" * 16)}
 
 
-def unpacked(bitstream: Path) -> str:
-    """The configuration in a bitstream; packed again it is the same bitstream."""
+def unpacked(bitstream: Path, unpack=UNPACK_ECP5, pack=PACK_ECP5) -> str:
+    """The configuration in a bitstream; packed again it is the same bitstream.
+
+    ``unpack`` and ``pack``: a program and its arguments, from ``top.bit`` to ``top.txt`` and from
+    there to ``again.bit``."""
     work = Path.home() / ".cache" / f"matweave-unpack-{os.getpid()}"  # WebAssembly has its own /tmp
     work.mkdir(parents=True)
     try:
         (work / "top.bit").write_bytes(bitstream.read_bytes())
-        for program, arguments in (
-            (ecp5.ECPUNPACK, ["--input", "top.bit", "--textcfg", "top.txt"]),
-            (ecp5.ECPPACK, ["--input", "top.txt", "--bit", "again.bit"]),
-        ):
+        for program, *arguments in (unpack, pack):
             runner.run([tools.find(program).path, *arguments], cwd=work, what="unpacking")
         assert (work / "again.bit").read_bytes() == bitstream.read_bytes()
         return (work / "top.txt").read_text()
@@ -179,13 +182,49 @@ def settings(text: str) -> set:
     return found
 
 
+@NEXUS
+def test_nexus(tmp_path):
+    folder = tmp_path / "out"
+    result = build.build(request("crosslink_nx_evn"), folder, quiet, small)
+    assert result["met"]
+    assert [each["constraint_mhz"] for each in result["clocks"]] == [12]
+    assert result["resources"]["DSP"] == {"used": 1, "available": 112}
+    assert result["resources"]["BRAM"] == {"used": 1, "available": 84}
+    pack = nexus.Nexus.packer
+    text = unpacked(
+        folder / "little.bit",
+        (pack, "unpack", "top.bit", "top.txt"),
+        (pack, "pack", "top.txt", "again.bit"),
+    )
+    assert '{ oxide.device="LIFCL-40" }' in text
+    # As of an ECP5: every connection and every table of the logic, and none beside them.
+    wires, tables = fabric((folder / "top.fasm").read_text())
+    assert (wires, tables) == fabric(text)
+    assert len(wires) > 300
+    assert len(tables) > 20
+
+
+def fabric(fasm: str) -> tuple[set, set]:
+    """Connections in the tiles of logic but those in a slice, and tables that are not all ones."""
+    lines = {line for line in fasm.splitlines() if "__PLC." in line}
+    wires = {line for line in lines if ".PIP." in line and not re.search("_SLICE|MUX", line)}
+    return wires, {line for line in lines if ".INIT[" in line and not line.endswith("1" * 16)}
+
+
+@NEXUS
+def test_a_nexus_board_has_the_clock_of_its_crystal():
+    with pytest.raises(UserError, match=r"--clock 24: is not the clock of .*allowed is 12 MHz"):
+        build.make_plan(request("crosslink_nx_evn", clock=24), small)
+
+
 @GOWIN
 @pytest.mark.slow
-def test_gowin(tmp_path):
-    result = build.build(request("tang_nano_9k"), tmp_path / "out", quiet, small)
+@pytest.mark.parametrize(("board", "mhz"), [("tang_nano_9k", 27), ("tang_primer_20k", 54)])
+def test_gowin(tmp_path, board, mhz):
+    result = build.build(request(board), tmp_path / "out", quiet, small)
     assert result["met"]
     (clock,) = [each for each in result["clocks"] if each["constraint_mhz"] > 26]
-    assert clock["constraint_mhz"] == 27
+    assert clock["constraint_mhz"] == mhz
     assert result["resources"]["DSP"]["used"] == 1
     assert (tmp_path / "out" / "little.fs").read_text().count("\n") > 100
 

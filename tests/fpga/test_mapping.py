@@ -139,5 +139,12 @@ def test_flip_flops_are_not_told_by_luts():
     assert "FF: 30,000 needed, 24,288 there, 5,712 too many; lower array.rows" in message
 
 
+def test_a_dsp_block_of_several_places_is_told_once():
+    over = dict.fromkeys(("PREADD9_CORE", "MULT9_CORE", "REG18_CORE"), (128, 112))
+    message = str(told({**over, "MULT18_CORE": (64, 56)}, name="nexus"))
+    assert "DSP: 128 needed, 112 there, 16 too many; lower array.rows" in message
+    assert "_CORE" not in message
+
+
 def test_another_failure_of_nextpnr_is_none_of_these():
     assert told({LC: (10, 5280)}) is None

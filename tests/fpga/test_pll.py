@@ -60,14 +60,17 @@ def test_ice40(crystal, wanted):
     assert abs(setting.mhz - wanted) == best
 
 
-@given(st.just(Fraction(27)), MHZ)
+@pytest.mark.parametrize(
+    ("speed", "pfd", "vco"), [("C6/I5", 400, (400, 1200)), ("C8/I7", 500, (500, 1250))]
+)
+@given(crystal=st.just(Fraction(27)), wanted=MHZ)
 @settings(max_examples=30, deadline=None)
-def test_gowin(crystal, wanted):
-    setting = pll_gowin.choose(crystal, wanted, "C6/I5")
+def test_gowin(speed, pfd, vco, crystal, wanted):
+    setting = pll_gowin.choose(crystal, wanted, speed)
     divide = setting.parameters
-    assert 3 <= setting.pfd == crystal / (divide["IDIV_SEL"] + 1) <= 400
+    assert 3 <= setting.pfd == crystal / (divide["IDIV_SEL"] + 1) <= pfd
     assert setting.mhz == setting.pfd * (divide["FBDIV_SEL"] + 1)
-    assert 400 <= setting.vco == setting.mhz * divide["ODIV_SEL"] <= 1200
+    assert vco[0] <= setting.vco == setting.mhz * divide["ODIV_SEL"] <= vco[1]
     assert abs(setting.mhz - wanted) < wanted / 8
 
 

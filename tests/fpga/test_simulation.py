@@ -12,7 +12,8 @@ from matweave.fpga.targets import words
 from matweave.hw import config
 from matweave.sim.golden import gemm
 
-BAUD = 2_000_000
+BAUD = 1_500_000
+"""The most at 12 MHz."""
 JOBS = ((1, 1, 1), (3, 4, 5), (8, 8, 8), (16, 16, 16))
 SIZE = ["array.rows=2", "array.columns=1", "array.tile_columns=1"]
 BUILDS = pytest.mark.requires_tool("amaranth_boards", "verilator", "g++", "make", "perl")
@@ -46,7 +47,9 @@ def run_jobs(plan, simulated, seed):
 
 
 @BUILDS
-@pytest.mark.parametrize("board", ["ulx3s_85f", "icebreaker", "hx8k", "tang_nano_9k"])
+@pytest.mark.parametrize(
+    "board", ["ulx3s_85f", "icebreaker", "hx8k", "tang_nano_9k", "crosslink_nx_evn"]
+)
 def test_the_whole_top(board, seed):
     """Pins, PLL, reset, link and engine, as the synthesis reads them."""
     plan = plan_for(board)
@@ -55,8 +58,8 @@ def test_the_whole_top(board, seed):
 
 @BUILDS
 @pytest.mark.slow
-@pytest.mark.requires_tool("ice40", "nextpnr-ecp5")
-@pytest.mark.parametrize("board", ["ulx3s_85f", "icebreaker", "hx8k"])
+@pytest.mark.requires_tool("ice40", "nextpnr-ecp5", "nexus")
+@pytest.mark.parametrize("board", ["ulx3s_85f", "icebreaker", "hx8k", "crosslink_nx_evn"])
 def test_the_netlist(board, seed):
     """The vendor's cells that Yosys chose: block RAM, DSP blocks, carry chains, flip-flops."""
     plan = plan_for(board)

@@ -34,7 +34,7 @@ def setting(board: Board, wanted: float) -> pll.Setting | None:
             f"--clock: {shown(float(wanted))} is not the clock of {board.name}, and a package for "
             f"{board.family} has no PLL; allowed is {float(crystal):g} MHz"
         )
-    return mmcm.choose(crystal, wanted)
+    return mmcm.choose(mmcm.kind(board.device), crystal, wanted)
 
 
 def mhz(board: Board, wanted: float) -> Fraction:
@@ -48,7 +48,10 @@ def design(config, board: Board, wanted: float, baud: int) -> Design:
     from ....hw.link.linked import linked_verilog
 
     crystal, found = Fraction(str(board.crystal_mhz)), setting(board, wanted)
-    source = pll.Crystal(crystal) if found is None else mmcm.Mmcm(crystal, found)
+    if found is None:
+        source = pll.Crystal(crystal)
+    else:
+        source = mmcm.Mmcm(mmcm.kind(board.device), crystal, found)
     platform = boards.platform(board, toolchain="Vivado" if board.family == "vivado" else "Quartus")
     module = f"{config.name}_linked"
     top = BoardTop(board=board, clock=source, module=module)

@@ -1,27 +1,63 @@
-"""The PLL of AMD's 7 series, ``MMCME2_BASE`` (DS181, MMCM, speed grade -1; UG472)."""
+"""The PLL of AMD's devices, ``MMCME2_BASE`` and ``MMCME4_BASE``, at speed grade -1, the slowest
+(DS181 and DS925, "MMCM Switching Characteristics"; UG472, UG572)."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 from amaranth.hdl import Const, Elaboratable, Instance, Module, Signal
 
+from ....hw.errors import UserError
 from ..pll import Limits, Setting, nearest
 
-LIMITS = Limits("the MMCM of a 7 series device", pfd=(10, 450), vco=(600, 1200), output=(4.69, 464))
 EIGHTH = 8
 """Multiplier and divider are in eighths."""
 
 
-def choose(crystal: Fraction, wanted: Fraction) -> Setting:
+@dataclass(frozen=True)
+class Kind:
+    """The MMCM of a series of devices: its ``primitive``, its ``limits``, and the most that its
+    oscillator's frequency is multiplied by (``CLKFBOUT_MULT_F``)."""
+
+    primitive: str
+    limits: Limits
+    multiplier: int
+
+
+KINDS = {
+    "xc7": Kind(
+        "MMCME2_BASE",
+        Limits("the MMCM of a 7 series device", (10, 450), (600, 1200), (4.69, 464)),
+        64,
+    ),
+    "xczu": Kind(
+        "MMCME4_BASE",
+        Limits("the MMCM of a Zynq UltraScale+", (10, 450), (800, 1600), (6.25, 667)),
+        128,
+    ),
+}
+"""By how the names of devices begin."""
+
+
+def kind(device: str) -> Kind:
+    """The MMCM that ``device`` has. Raises :class:`UserError` if that is not known."""
+    for start, found in KINDS.items():
+        if device.startswith(start):
+            return found
+    raise UserError(f"--clock: the PLL of {device} is not known; those of {', '.join(KINDS)}… are")
+
+
+def choose(kind: Kind, crystal: Fraction, wanted: Fraction) -> Setting:
     """Output CLKOUT0 for ``wanted`` MHz. Parameters but ``D`` are in eighths."""
-    return nearest(wanted, LIMITS, _settings(crystal, wanted))
+    return nearest(wanted, kind.limits, _settings(kind, crystal, wanted))
 
 
-def _settings(crystal: Fraction, wanted: Fraction):
+def _settings(kind: Kind, crystal: Fraction, wanted: Fraction):
+    least, most = kind.limits.vco
     for divider in range(1, int(crystal / 10) + 1):
         pfd = crystal / divider
-        for multiplier in range(2 * EIGHTH, 64 * EIGHTH + 1):
+        for multiplier in range(2 * EIGHTH, kind.multiplier * EIGHTH + 1):
             vco = pfd * multiplier / EIGHTH
-            if not 600 <= vco <= 1200:
+            if not least <= vco <= most:
                 continue
             nearest_output = round(vco * EIGHTH / wanted)
             for output in range(nearest_output - 1, nearest_output + 2):
@@ -34,8 +70,8 @@ def _settings(crystal: Fraction, wanted: Fraction):
 class Mmcm(Elaboratable):
     """``o``: the clock of ``setting``, from the board's default clock; ``locked``."""
 
-    def __init__(self, crystal: Fraction, setting: Setting):
-        self.crystal, self.setting, self.mhz = crystal, setting, setting.mhz
+    def __init__(self, kind: Kind, crystal: Fraction, setting: Setting):
+        self.kind, self.crystal, self.setting, self.mhz = kind, crystal, setting, setting.mhz
         self.o = Signal()
         self.locked = Signal()
 
@@ -44,7 +80,7 @@ class Mmcm(Elaboratable):
         feedback, output = Signal(), Signal()
         parameters = self.setting.parameters
         m.submodules.pll = Instance(
-            "MMCME2_BASE",
+            self.kind.primitive,
             p_CLKIN1_PERIOD=float(1000 / self.crystal),
             p_DIVCLK_DIVIDE=parameters["D"],
             p_CLKFBOUT_MULT_F=parameters["M"] / EIGHTH,

@@ -160,8 +160,9 @@ def files(manifest: dict, target) -> dict[str, str]:
 
 
 def board_part(board) -> str:
-    """Vivado's name of the board's device."""
-    return f"{board.device}{board.package}-{board.speed}"
+    """Vivado's name of the board's device: the package has a hyphen before it in UltraScale."""
+    hyphen = "" if board.device.startswith("xc7") else "-"
+    return f"{board.device}{hyphen}{board.package}-{board.speed}"
 
 
 def board_about(name: str) -> dict[str, str]:
