@@ -5,35 +5,14 @@ lines per digit travel.
 """
 
 from amaranth.hdl import Cat, Const, Module, Mux
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
-from .recoding import LinesRecoding
+from .recoding import LinesRecoder, LinesRecoding
 
 __all__ = ["BoothRecoder", "BoothRecoding"]
 
 
-class BoothRecoder(wiring.Component):
-    """Combinational recoder of one operand.
-
-    Parameters
-    ----------
-    recoding : BoothRecoding
-
-    Attributes
-    ----------
-    i : In(format.width)
-        The operand's bits.
-    o : Out(3 * n_digits)
-        Three bits per digit, digit 0 lowest: bit 0 *one*, bit 1 *two*, bit 2 *neg*. Digit 0 is
-        ``000`` (never a negative zero); *one* and *two* are never both set.
-    """
-
-    sequential = False
-
-    def __init__(self, *, recoding: "BoothRecoding"):
-        self.recoding = recoding
-        super().__init__({"i": In(recoding.format.width), "o": Out(recoding.code_width)})
+class BoothRecoder(LinesRecoder):
+    """Combinational recoder of one operand."""
 
     def elaborate(self, platform):
         m = Module()

@@ -12,16 +12,14 @@ weight digit set conversions", IEEE Trans. Computers 53(6), 2004.)
 from dataclasses import dataclass
 
 from amaranth.hdl import Cat, Const, Module
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from .carry import CARRIES, check_carry
-from .recoding import LinesRecoding
+from .recoding import LinesRecoder, LinesRecoding
 
 __all__ = ["CsdRecoder", "CsdRecoding"]
 
 
-class CsdRecoder(wiring.Component):
+class CsdRecoder(LinesRecoder):
     """Combinational recoder of one operand.
 
     A slice ``s`` of two bits, the carry ``c`` into it and the bit ``n`` above it give a digit and a
@@ -40,25 +38,7 @@ class CsdRecoder(wiring.Component):
     s[1] | (s[0] & n)``: two steps of Reitwiesner's carry, the majority of two neighbouring bits and
     the carry into them. Above a signed operand are copies of its sign, above an unsigned one zeros.
     Nothing is negated. Each of the ``n_digits - 1`` lower slices has carry logic (:mod:`.carry`).
-
-    Parameters
-    ----------
-    recoding : CsdRecoding
-
-    Attributes
-    ----------
-    i : In(format.width)
-        The operand's bits.
-    o : Out(3 * n_digits)
-        Three bits per digit, digit 0 lowest: bit 0 *one*, bit 1 *two*, bit 2 *neg*. Digit 0 is
-        ``000`` (never a negative zero); *one* and *two* are never both set.
     """
-
-    sequential = False
-
-    def __init__(self, *, recoding: "CsdRecoding"):
-        self.recoding = recoding
-        super().__init__({"i": In(recoding.format.width), "o": Out(recoding.code_width)})
 
     def elaborate(self, platform):
         m = Module()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 
 from ..formats import MAX_WIDTH, MIN_WIDTH, Format
 from .compress import Operand
@@ -74,6 +76,29 @@ class Recoding:
             row = multiple(m, digit, other, other_format, shift=2 * index, name=f"{name}{index}")
             operands += row
         return operands
+
+
+class LinesRecoder(wiring.Component):
+    """Combinational recoder of one operand to its digits' select lines; subclasses elaborate it.
+
+    Parameters
+    ----------
+    recoding : LinesRecoding
+
+    Attributes
+    ----------
+    i : In(format.width)
+        The operand's bits.
+    o : Out(3 * n_digits)
+        Three bits per digit, digit 0 lowest: bit 0 *one*, bit 1 *two*, bit 2 *neg*. Digit 0 is
+        ``000`` (never a negative zero); *one* and *two* are never both set.
+    """
+
+    sequential = False
+
+    def __init__(self, *, recoding: "LinesRecoding"):
+        self.recoding = recoding
+        super().__init__({"i": In(recoding.format.width), "o": Out(recoding.code_width)})
 
 
 class LinesRecoding(Recoding):
