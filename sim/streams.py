@@ -58,9 +58,9 @@ class StreamDriver:
         :class:`Pause` does not seed itself."""
         self.seed = seed
         self._inputs, self._outputs = dict(inputs), dict(outputs)
-        path = verilate.library(verilog, top, inputs, outputs, registers=registers)
+        self.path = verilate.library(verilog, top, inputs, outputs, registers=registers)
         self._job_type = driver.job_type(len(self._inputs), len(self._outputs))
-        self._library = driver.load(path, self._job_type)
+        self._library = driver.load(self.path, self._job_type)
         self._handle = self._library.matweave_new(seed)
         self.hard_reset()
 
