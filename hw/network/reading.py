@@ -55,7 +55,7 @@ def _layer(node) -> Layer:
     }  # fmt: skip
     if kind not in readers:
         hint = (
-            "leave it out and use the logits (hls4ml: set its Skip to True)"
+            "leave it out and take the logits (hls4ml: its Skip; `matweave import`: --logits)"
             if kind == "Softmax"
             else f"use layers of {READ}"
         )
