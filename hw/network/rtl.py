@@ -124,6 +124,8 @@ class _Drawing:
 
     def _low(self, index, stage, count):
         """The ``count`` lowest bits of a node, extended by its sign."""
+        if not count:
+            return Const(0, 0)
         value = self._number(index, stage)
         bits = Signal(count, name="low")
         self.m.d.comb += bits.eq(value)
