@@ -107,13 +107,20 @@ def _is(precision, *names: str) -> bool:
 
 
 def _weights(node, name: str) -> tuple[np.ndarray, Fixed]:
-    """Raw weights in their format; hls4ml keeps them as the floats they were."""
+    """Raw weights in their format; hls4ml keeps them as the floats they were.
+
+    It writes them into its C++ with as many decimals as the format has fraction bits
+    (``WeightVariable.update_precision``), before they are cast. What the format holds is not
+    changed by that; what it does not hold is rounded twice, here as there.
+    """
     variable = node.weights[name]
     to = fixed(node, variable.type.precision, name)
     data = np.asarray(variable.data, np.float64)
     if not np.isfinite(data).all():
         raise refuse(node, f"{name} has values that are not finite", "train it again")
-    return raw(data, to), to
+    decimals = max(to.fraction, 0)
+    written = [float(f"{value:.{decimals}f}") for value in data.ravel()]
+    return raw(np.reshape(written, data.shape), to), to
 
 
 def raw(data: np.ndarray, to: Fixed) -> np.ndarray:
