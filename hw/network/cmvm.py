@@ -8,10 +8,6 @@ et al., "da4ml: Distributed Arithmetic for Real-time Neural Networks on FPGAs", 
 section 4). What remains of each sum is added up, cheapest pair first. No sum gets deeper than its
 limit: the terms of one sum, of levels l, must keep the sum of 2**l at most 2**limit (Kraft).
 
-Where this departs from both: an operand of at most five bits is multiplied by a weight of any
-number of digits in the LUTs in front of the carries of the adder that takes the product
-(:mod:`.adders`), so that such a product is one term, not one per digit.
-
 Deterministic: ties go to the pattern that a fixed order puts first.
 """
 
@@ -19,7 +15,7 @@ import heapq
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .adders import TABLE_BITS, Term, added, cost, width
+from .adders import Term, added, cost, width
 
 
 class Step(NamedTuple):
@@ -50,12 +46,10 @@ class Plan(NamedTuple):
 
 
 class Options(NamedTuple):
-    """``slack``: levels that the deepest sum may have more than it needs; ``tables``: products of
-    operands of up to so many bits are one term; ``sharing``: whether patterns are shared;
-    ``power``: how much occurrences count against width."""
+    """``slack``: levels that the deepest sum may have more than it needs; ``sharing``: whether
+    patterns are shared; ``power``: how much occurrences count against width."""
 
     slack: int = 1
-    tables: int = TABLE_BITS
     sharing: bool = True
     power: float = 1.0
 
@@ -113,25 +107,9 @@ class _Solver:
             if term.low == term.high:
                 _put(column, operand, weight.bit_length() - 1, 1)
                 continue
-            digits = csd(weight)
-            few = term.support is not None and len(term.support) <= self.options.tables
-            if few and len(digits) > 1:
-                shift = digits[0][0]
-                table, negative = self._product(operand, weight >> shift)
-                _put(column, table, shift, -1 if negative else 1)
-                continue
-            for shift, sign in digits:
+            for shift, sign in csd(weight):
                 _put(column, operand, shift, sign)
         return column
-
-    def _product(self, operand, weight):
-        """The odd multiple ``|weight|`` of a narrow operand, from its digits; whether to negate."""
-        digits = csd(abs(weight))
-        term, shift, _ = operand, *digits[-1]
-        for low, sign in reversed(digits[:-1]):
-            term = self._step(term, operand, shift - low, 0, sign < 0)
-            shift = low
-        return term, weight < 0
 
     def _kraft(self, column):
         return sum(1 << self.terms[term].level for term, _ in column)
@@ -184,7 +162,7 @@ class _Solver:
             price = cost(second, first, right, left, True)
         else:
             price = cost(first, second, left, right, minus)
-        saved = (len(self.places[pattern]) - 1) ** self.options.power * max(price, 0.5)
+        saved = max(len(self.places[pattern]) - 1, 0) ** self.options.power * price
         depth = max(first.level, second.level)
         return (-saved, depth, pattern)
 
@@ -317,7 +295,6 @@ class _Solver:
         for each in results:
             if each.term is not None:
                 term = self.terms[each.term]
-                total += width(term.low, term.high) if term.support and term.level else 0
                 total += width(term.low, term.high) if each.negative else 0
         return Plan(steps, [e._replace(term=number.get(e.term)) for e in results], total)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..fixed import Fixed, FixedOverflow, FixedRounding
 from . import cmvm
-from .adders import TABLE_BITS, Term
+from .adders import Term
 from .graph import Graph
 from .layers import Affine, Cast, Dense, Network, Relu, Reshape
 
@@ -226,9 +226,7 @@ class _Lowering:
 
     def _term(self, index):
         node = self.graph[index]
-        few = node.width <= TABLE_BITS
-        support = frozenset((index, bit) for bit in range(node.width)) if few else None
-        return Term(node.low, node.high, 0, support)
+        return Term(node.low, node.high)
 
     def _stepwise(self, layer, products, bias) -> list[Value]:
         """Every product, and every sum, cast to the accumulator."""
@@ -305,10 +303,7 @@ class _Lowering:
 
 
 CHOICES = tuple(
-    cmvm.Options(slack=slack, tables=tables, power=power)
-    for slack in (1, 2)
-    for tables in (TABLE_BITS, 3)
-    for power in (1.0, 2.0)
+    cmvm.Options(slack=slack, power=power) for slack in (1, 0, 2) for power in (1.0, 2.0, 0.5)
 )
 """Ways to solve a matrix; a large one takes the first."""
 

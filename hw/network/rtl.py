@@ -5,10 +5,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..fixed import FixedRounding
-from .adders import TABLE_BITS
 from .graph import Graph
 from .pipeline import Stages
-from .timing import is_wiring, needed
+from .timing import needed
 
 __all__ = ["Pipeline", "lanes"]
 
@@ -68,14 +67,12 @@ class _Drawing:
         self.bits = needed(graph)
         # node -> its value in its own stage, and after each register behind it
         self.at = {index: [value] for index, value in inputs.items()}
-        self.supports = {}
         for index in graph.live():
             node = graph[index]
             if node.op not in ("input", "constant") and self.bits[index]:
                 stage = stages.of[index]
                 signal = Signal(self.bits[index], name=f"n{index}")
-                table = self._table(index)
-                m.d.comb += signal.eq(self._draw(index, stage) if table is None else table)
+                m.d.comb += signal.eq(self._draw(index, stage))
                 self.at[index] = [signal]
 
     def value(self, index, stage):
@@ -179,61 +176,3 @@ class _Drawing:
         # In front of a register this is its synchronous reset, and no LUT.
         value = self.value(node.args[0], stage)
         return Mux(value[-1], 0, value[:-1])
-
-    # Functions of few bits: synthesis does better with their tables than with their adders.
-
-    def _table(self, index):
-        """The node as a table of the few bits that it is a function of, or ``None``."""
-        node, stage = self.graph[index], self.stages.of[index]
-        support = self._support(index, stage)
-        if node.op != "add" or not support or index in support or is_wiring(self.graph, index):
-            return None
-        leaves = sorted(support)
-        address = Cat(*(self.value(leaf, stage) for leaf in leaves))
-        columns = [0] * self.bits[index]
-        for entry in range(1 << len(address)):
-            value = self._entry(index, leaves, entry)
-            for bit in range(len(columns)):
-                columns[bit] |= (value >> bit & 1) << entry
-        size = 1 << len(address)
-        return Cat(*(Const(column, size).bit_select(address, 1) for column in columns))
-
-    def _support(self, index, stage):
-        """The nodes, of at most five bits together, that the node is a function of in ``stage``."""
-        node = self.graph[index]
-        if node.op == "constant":
-            return frozenset()
-        if (index, stage) in self.supports:
-            return self.supports[index, stage]
-        support = None
-        if node.op == "add" and self.stages.of[index] == stage:
-            parts = [self._support(each, stage) for each in node.args]
-            if None not in parts:
-                support = parts[0] | parts[1]
-                if sum(self.graph[leaf].width for leaf in support) > TABLE_BITS:
-                    support = None
-        if support is None and node.width <= TABLE_BITS and self.bits[index] == node.width:
-            support = frozenset([index])
-        self.supports[index, stage] = support
-        return support
-
-    def _entry(self, index, leaves, entry) -> int:
-        """The node's value where its leaves have the bits of ``entry``."""
-        values = {}
-        for leaf in leaves:
-            node = self.graph[leaf]
-            value = entry & ((1 << node.width) - 1)
-            entry >>= node.width
-            signed = node.signed and value >> (node.width - 1)
-            values[leaf] = value - (1 << node.width) if signed else value
-        return self._computed(index, values)
-
-    def _computed(self, index, values) -> int:
-        node = self.graph[index]
-        if index not in values:
-            if node.op == "constant":
-                return node.low
-            a, b = (self._computed(each, values) for each in node.args)
-            left, right, minus = node.parameters
-            values[index] = (a << left) + (-(b << right) if minus else b << right)
-        return values[index]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matweave.hw.network.adders import Term, added, cost, width
+from matweave.hw.network.adders import Term, added, cost
 from matweave.hw.network.cmvm import Options, csd, solve
 
 
@@ -29,11 +29,6 @@ def levels(plan, count):
     return [0 if each.term is None else depth[each.term] for each in plan.results]
 
 
-def narrow(low, high, name):
-    bits = width(low, high)
-    return Term(low, high, 0, frozenset((name, bit) for bit in range(bits)) if bits < 6 else None)
-
-
 @settings(max_examples=80, deadline=None)
 @given(
     rows=st.integers(1, 6),
@@ -41,17 +36,16 @@ def narrow(low, high, name):
     largest=st.sampled_from([1, 3, 20, 300]),
     seed=st.integers(0, 1 << 30),
     slack=st.integers(0, 2),
-    tables=st.sampled_from([0, 3, 5]),
     sharing=st.booleans(),
 )
-def test_plans_give_the_products(rows, columns, largest, seed, slack, tables, sharing):
+def test_plans_give_the_products(rows, columns, largest, seed, slack, sharing):
     rng = np.random.default_rng(seed)
     matrix = rng.integers(-largest, largest + 1, (rows, columns))
     bounds = [sorted(map(int, rng.integers(-9, 9, 2))) for _ in range(rows)]
     bounds = [(low, high + (low == high)) for low, high in bounds]
-    operands = [narrow(*each, name) for name, each in enumerate(bounds)]
+    operands = [Term(*each) for each in bounds]
     sums = [[(i, int(w)) for i, w in enumerate(column) if w] for column in matrix.T]
-    plan = solve(operands, sums, Options(slack=slack, tables=tables, sharing=sharing))
+    plan = solve(operands, sums, Options(slack=slack, sharing=sharing))
     for _ in range(5):
         x = [int(rng.integers(low, high + 1)) for low, high in bounds]
         assert evaluated(plan, x) == [int(v) for v in np.array(x) @ matrix]
@@ -91,6 +85,4 @@ def test_what_an_addition_costs():
     assert cost(byte, nibble, 0, 0, False) == 4  # above the nibble carries only
     assert cost(byte, byte, 0, 4, False) == 4  # below the shifted one nothing
     assert cost(byte, byte, 0, 0, True) == 9
-    bit = Term(0, 1, 0, frozenset("a"))
-    assert cost(bit, bit._replace(support=frozenset("b")), 0, 0, False) == 0  # a table
     assert added(nibble, nibble, 2, 0, True)[:2] == (-15, 60)
