@@ -38,10 +38,7 @@ def import_model(
         raise ConfigError(f"name: {plain(name)!r} {reason}; --name gives another")
     output.check_folder(folder)
     progress(f"reading {path.name}")
-    tables = _child(
-        {"path": str(path), "name": name, "precision": precision, "logits": logits,
-         "weights": None if weights is None else str(weights)}
-    )  # fmt: skip
+    tables = read_model(path, name, weights=weights, precision=precision, logits=logits)
     from matweave.hw.network import store
     from matweave.hw.network.design import design
 
@@ -67,8 +64,23 @@ def import_model(
     }
 
 
+def read_model(
+    path: Path,
+    name: str,
+    *,
+    weights: Path | None = None,
+    precision: str | None = None,
+    logits: bool = False,
+) -> dict:
+    """The tables (:mod:`matweave.hw.network.store`) of the network in a file, which a process of
+    its own reads (:mod:`.model_file`)."""
+    return _child(
+        {"path": str(path), "name": name, "precision": precision, "logits": logits,
+         "weights": None if weights is None else str(weights)}
+    )  # fmt: skip
+
+
 def _child(request: dict) -> dict:
-    """What :mod:`.model_file` makes of the request, in a process that may fail."""
     process = subprocess.Popen(
         [sys.executable, "-m", "matweave.model_file"], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",

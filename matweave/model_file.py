@@ -61,8 +61,26 @@ def limit() -> None:
 
 
 def load(path: str, weights: str | None, precision: str | None, name: str, logits: bool):
-    """The layers of a model file, by its suffix; ``logits``: without a Softmax."""
-    path = Path(path)
+    """The layers of a model file; ``logits``: without a Softmax."""
+    return read(
+        load_graph(Path(path), weights=weights, precision=precision, name=name, logits=logits)
+    )
+
+
+def load_graph(
+    path: Path,
+    *,
+    weights: str | None = None,
+    precision: str | None = None,
+    name: str = "net",
+    logits: bool = False,
+    backend: str = "Matweave",
+    folder: str = os.devnull,
+):
+    """hls4ml's ModelGraph of a model file, read as its suffix says, for any of its backends.
+
+    Raises :class:`ConfigError` for what cannot be read.
+    """
     loaders = {".h5": _keras_2, ".hdf5": _keras_2, ".json": _keras_2, ".keras": _keras_3,
                ".onnx": _onnx}  # fmt: skip
     if path.suffix.lower() not in loaders:
@@ -71,19 +89,19 @@ def load(path: str, weights: str | None, precision: str | None, name: str, logit
         )
     if not path.is_file():
         raise ConfigError(f"{plain(path)}: there is no such file")
+    import hls4ml  # noqa: F401  # first of all, for its backends
+
     config = {
-        "OutputDir": os.devnull, "ProjectName": name, "Backend": "Matweave",
-        "IOType": "io_parallel",
+        "OutputDir": folder, "ProjectName": name, "Backend": backend, "IOType": "io_parallel",
         "HLSConfig": {
             "Model": {"Precision": precision or PRECISION, "ReuseFactor": 1},
             "LayerType": {"Softmax": {"Skip": logits}},
         },
     }  # fmt: skip
-    import hls4ml  # first, for its backends
-
-    assert hls4ml
+    if backend != "Matweave":
+        config |= {"ClockPeriod": 5, "Part": "none"}
     try:
-        return read(loaders[path.suffix.lower()](path, weights, config))
+        return loaders[path.suffix.lower()](path, weights, config)
     except (UserError, ImportError, MemoryError):
         raise
     except Exception as error:  # whatever a foreign file makes foreign code do
