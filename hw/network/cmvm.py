@@ -241,28 +241,34 @@ class _Solver:
     # What is left of each sum.
 
     def _sum_up(self, column) -> Result:
-        left = [(shift, term, sign) for (term, shift), sign in sorted(column.items())]
-        while len(left) > 1:
-            room = (1 << self.limit) - sum(1 << self.terms[term].level for _, term, _ in left)
-            pairs = (
-                (*self._price(one, two, room), one, two)
-                for place, one in enumerate(left)
-                for two in left[place + 1 :]
-            )
-            *_, one, two = min(pairs)
-            left.remove(one)
-            left.remove(two)
-            left.append(self._pair(one, two, make=True, last=not left)[1])
-        if not left:
+        """Add up what is left of a sum, the cheapest pair first, of equals the least deep."""
+        terms = [(shift, term, sign) for (term, shift), sign in sorted(column.items())]
+        if not terms:
             return Result(None)
-        shift, term, sign = left[0]
+        alive = set(range(len(terms)))
+        room = (1 << self.limit) - sum(1 << self.terms[term].level for _, term, _ in terms)
+        pairs = [self._price(terms, i, j) for j in alive for i in range(j)]
+        heapq.heapify(pairs)
+        while len(alive) > 1:
+            *_, more, i, j = heapq.heappop(pairs)
+            if not alive >= {i, j} or more > room:  # there is never more room than there was
+                continue
+            alive -= {i, j}
+            room -= more
+            terms.append(self._pair(terms[i], terms[j], make=True, last=not alive)[1])
+            new = len(terms) - 1
+            for other in alive:
+                heapq.heappush(pairs, self._price(terms, other, new))
+            alive.add(new)
+        shift, term, sign = terms[alive.pop()]
         return Result(term, shift, sign < 0)
 
-    def _price(self, one, two, room):
-        levels = [self.terms[term].level for _, term, _ in (one, two)]
+    def _price(self, terms, i, j):
+        """How good it is to add two terms next: the less the better."""
+        levels = [self.terms[terms[each][1]].level for each in (i, j)]
         more = (2 << max(levels)) - (1 << levels[0]) - (1 << levels[1])
-        price, (_, _, sign) = self._pair(one, two, make=False)
-        return more > room, price, max(levels), sign < 0
+        price, (_, _, sign) = self._pair(terms[i], terms[j], make=False)
+        return price, max(levels), sign < 0, terms[i], terms[j], more, i, j
 
     def _pair(self, one, two, *, make, last=False):
         """What adding two signed terms costs, and the term that results: (shift, term, sign)."""
