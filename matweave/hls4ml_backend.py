@@ -151,7 +151,7 @@ class MatweaveBackend(FPGABackend):
 
 
 def made_of(model) -> Design:
-    """The design of a ModelGraph, made once per state of it."""
+    """The design of a ModelGraph, made once for its options."""
     config = model.config
     if config.get_config_value("IOType") != "io_parallel":
         raise ConfigError("io_type: the streams are ours; allowed is io_parallel")

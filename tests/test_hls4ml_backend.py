@@ -192,6 +192,18 @@ def test_files_are_written_and_results_have_the_type_of_the_inputs(tmp_path):
         model.trace(x)
 
 
+@pytest.mark.requires_tool("yosys")
+def test_build_gives_the_reports_of_hls4ml(tmp_path):
+    model = converted(*random_model(10), "Matweave", tmp_path)
+    report = model.build(family="ecp5")
+    core, shell = (report["Matweave"][each] for each in ("Core", "Shell"))
+    assert int(report["CSynthesisReport"]["FF"]) == core["flops"] > 0
+    assert shell["luts"] + shell["carries"] > core["luts"] + core["carries"] > 0
+    assert report["CSynthesisReport"]["BestLatency"] == "2"
+    with pytest.raises(ConfigError, match="did you mean 'xcup'"):
+        model.build(family="xcu")
+
+
 def test_what_is_not_compiled_does_not_predict(tmp_path):
     model = converted(*random_model(9), "Matweave", tmp_path)
     with pytest.raises(UserError, match="is not compiled"):
