@@ -12,9 +12,8 @@ What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` 
 
 import numpy as np
 from hls4ml.backends import FPGABackend
-from hls4ml.model.attributes import ChoiceAttribute
 from hls4ml.model.flow import register_flow
-from hls4ml.model.layers import Dense, EinsumDense, Layer
+from hls4ml.model.layers import Layer
 from hls4ml.model.optimizer import layer_optimizer, model_optimizer
 from hls4ml.writer.writers import Writer
 
@@ -46,12 +45,6 @@ class MatweaveBackend(FPGABackend):
 
     def __init__(self):
         super().__init__(NAME)
-        self.attribute_map[EinsumDense] = [
-            *self.attribute_map.get(EinsumDense, []), *self.attribute_map[Dense][:1]
-        ]  # fmt: skip
-        for kind in (Dense, EinsumDense):
-            strategy = ChoiceAttribute("strategy", ["latency"], default="latency")
-            self.attribute_map[kind] = [*self.attribute_map[kind], strategy]
         initial = register_flow(
             "init_layers", self._get_layer_initializers(), requires=["optimize"], backend=self.name
         )
@@ -94,7 +87,9 @@ class MatweaveBackend(FPGABackend):
 
     @layer_optimizer(Layer)
     def init_base_layer(self, layer):
-        layer.set_attr("reuse_factor", layer.model.config.get_reuse_factor(layer))
+        config = layer.model.config
+        layer.set_attr("reuse_factor", config.get_reuse_factor(layer))
+        layer.set_attr("strategy", config.get_strategy(layer))
 
     @model_optimizer()
     def write_hls(self, model):

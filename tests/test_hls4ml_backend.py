@@ -237,6 +237,19 @@ def test_other_layers_are_refused_by_name(tmp_path, kind):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [({"Strategy": "Resource"}, "Strategy is resource; allowed is Latency"),
+     ({"ReuseFactor": 4}, "ReuseFactor is 4; allowed is 1")],
+)  # fmt: skip
+def test_folded_layers_are_refused(tmp_path, option, message):
+    layers, config = random_model(10)
+    config["dense0"] |= option
+    model = converted(layers, config, "Matweave", tmp_path)
+    with pytest.raises(ConfigError, match=rf"layer dense0 \(Dense\): {message}"):
+        model.write()
+
+
 def test_unknown_options_are_refused():
     import hls4ml
 

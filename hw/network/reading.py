@@ -183,6 +183,11 @@ def _einsum(node) -> Dense:
 
 
 def _matrix(node, common, weight, weight_format):
+    strategy, reuse = node.get_attr("strategy") or "latency", node.get_attr("reuse_factor") or 1
+    if strategy.lower() != "latency":
+        raise refuse(node, f"Strategy is {plain(strategy)}", "allowed is Latency: all is unrolled")
+    if int(reuse) != 1:
+        raise refuse(node, f"ReuseFactor is {plain(reuse)}", "allowed is 1: all is unrolled")
     precision = node.weights["weight"].type.precision
     if _is(precision, "IntegerPrecisionType") and precision.width == 2 and precision.signed:
         weight = np.where(weight == -2, 1, weight)  # hls4ml's ternary product takes -2 for 1
