@@ -5,7 +5,8 @@ its own, made into Verilog, mapped by Yosys for UltraScale+ and ECP5 (no DSP blo
 pipeline without its streams, and with them), and driven natively with samples whose results are
 compared with the golden model's. Bars are what da4ml 0.6.0 takes for the same models by the same
 scripts at the same latency; ECP5's are LUT4 with two for each CCU2C, which is what the device has.
-``--emulate`` compares with hls4ml's own C++ emulation as well.
+``--emulate`` compares with hls4ml's own C++ emulation as well; ``--da4ml`` makes da4ml's Verilog of
+the same layers and maps it in this run, and its figures are the bars.
 """
 
 import time
@@ -72,7 +73,17 @@ def emulated(path: Path, made, count: int = 10_000) -> int:
         return int((simulator.predict(x, made.network.input.result) != expected).sum())
 
 
-def measured(name: str, emulate: bool) -> dict:
+def peer(network) -> dict:
+    """What da4ml's pipeline takes."""
+    import peers
+
+    from matweave.fpga.targets.resources import SCRIPTS, synthesise
+
+    verilog = peers.da4ml_verilog(network)
+    return {family: synthesise(verilog, "da", family).as_dict() for family in SCRIPTS}
+
+
+def measured(name: str, *, emulate: bool, da4ml: bool) -> dict:
     from matweave.hw.network import store
     from matweave.hw.network.design import design
     from matweave.importing import read_model
@@ -94,6 +105,7 @@ def measured(name: str, emulate: bool) -> dict:
         with_streams={family: each["shell"] for family, each in figures.items()},
         **driven(made),
         **({"emulation_different": emulated(MODELS / name, made)} if emulate else {}),
+        **({"da4ml": peer(network)} if da4ml else {}),
     )  # fmt: skip
 
 
@@ -105,11 +117,15 @@ def bars(row: dict) -> list[common.Bar]:
     ]
     if "emulation_different" in row:
         found.append(common.Bar(f"{name}: differ from hls4ml", row["emulation_different"], "<=", 0))
-    if name in DA4ML:
+    bound = DA4ML.get(name)
+    if "da4ml" in row:
+        xcup, ecp5 = row["da4ml"]["xcup"], row["da4ml"]["ecp5"]
+        bound = {"xcup": xcup["luts"], "ecp5": ecp5["luts"] + 2 * ecp5["carries"]}
+    if bound:
         ecp5 = row["ecp5_lut4"] + 2 * row["ecp5_ccu2c"]
         found += [
-            common.Bar(f"{name}: xcup LUTs", row["xcup_luts"], "<=", DA4ML[name]["xcup"]),
-            common.Bar(f"{name}: ECP5 LUT4 with carries", ecp5, "<=", DA4ML[name]["ecp5"]),
+            common.Bar(f"{name}: xcup LUTs", row["xcup_luts"], "<=", bound["xcup"]),
+            common.Bar(f"{name}: ECP5 LUT4 with carries", ecp5, "<=", bound["ecp5"]),
             common.Bar(f"{name}: cycles", row["cycles"], "<=", STAGES),
         ]
     return found
@@ -119,8 +135,12 @@ def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("models", nargs="*", default=list(DA4ML), help="files of the folder")
     parser.add_argument("--emulate", action="store_true", help="compare with hls4ml's emulation")
+    parser.add_argument("--da4ml", action="store_true", help="measure da4ml as well")
     arguments = parser.parse_args()
-    rows = [measured(name, arguments.emulate) for name in arguments.models]
+    rows = [
+        measured(name, emulate=arguments.emulate, da4ml=arguments.da4ml)
+        for name in arguments.models
+    ]
     judged = [bar for row in rows for bar in bars(row)]
     return common.report("networks", rows, judged, as_json=arguments.json)
 
