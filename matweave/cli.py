@@ -159,6 +159,45 @@ def generate(
     _print(result, generating.text, as_json)
 
 
+@app.command("import")
+def import_(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Keras .h5, .json or .keras, or .onnx.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the module; by default the file's.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE.h5", help="Of a model in a .json file.")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="TYPE", help="Where the model says none; by default ap_fixed<16,6>."),
+    ] = None,
+    logits: Annotated[
+        bool, typer.Option("--logits", help="Leave a final Softmax out: results are its inputs.")
+    ] = False,
+    stages: Annotated[
+        int | None, typer.Option(metavar="N", help="Pipeline stages; by default one per Dense.")
+    ] = None,
+    clock: Annotated[
+        float | None, typer.Option(metavar="MHZ", help="As few stages as reach this clock.")
+    ] = None,
+    family: Annotated[str, typer.Option(help="Whose delays: xcup, ecp5 or ice40.")] = "xcup",
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Write a quantised network's Verilog and manifest to a folder, with hls4ml's front ends."""
+    from . import importing
+
+    with Reporter() as progress:
+        result = importing.import_model(
+            model, output, name, weights, precision, logits, stages, clock, family, progress
+        )
+    _print(result, importing.text, as_json)
+
+
 @app.command()
 def test(
     configs: Configs,

@@ -3,7 +3,8 @@
 // ports.h is generated beside this file. It says which ports the engine has:
 //   INPUTS(X), OUTPUTS(X): X(index, port prefix, bytes per beat) of each AXI4-Stream
 //   N_INPUTS, N_OUTPUTS
-// The register port is always s_axil_*, the clock clk, the reset rst.
+//   HAS_REGISTERS: 1 if there is an AXI4-Lite port s_axil_*; without, a job has no operations
+// The clock is always clk, the reset rst.
 //
 // One cycle is: drive the inputs, settle with the clock low, sample every handshake, raise the
 // clock. Settling before the edge is what makes combinational paths from input to output right.
@@ -144,6 +145,7 @@ inline void clock_high(Engine& e) {
     ++e.cycles;
 }
 
+#if HAS_REGISTERS
 void drive_registers(Engine& e, const Job& j) {
     Vtop& t = e.top;
     const bool active = j.operation < j.n_operations && j.operations[j.operation].at <= j.cycle;
@@ -185,6 +187,17 @@ bool sample_registers(Engine& e, Job& j) {
     }
     return j.phase != before;
 }
+
+void idle_registers(Engine& e) {
+    Vtop& t = e.top;
+    t.s_axil_awvalid = t.s_axil_wvalid = t.s_axil_arvalid = 0;
+    t.s_axil_bready = t.s_axil_rready = 0;
+}
+#else
+void drive_registers(Engine&, const Job&) {}
+bool sample_registers(Engine&, Job&) { return false; }
+void idle_registers(Engine&) {}
+#endif
 
 template <typename Bit>
 inline bool sample_input(Job& j, Stream& s, const Bit& valid, const Bit& ready) {
@@ -309,8 +322,7 @@ int64_t matweave_run(Engine* e, Job* j, uint64_t limit) {
 void matweave_idle(Engine* e, uint64_t rst, uint64_t cycles) {
     Vtop& t = e->top;
     t.rst = rst;
-    t.s_axil_awvalid = t.s_axil_wvalid = t.s_axil_arvalid = 0;
-    t.s_axil_bready = t.s_axil_rready = 0;
+    idle_registers(*e);
 #define X(index, port, bytes) t.port##_tvalid = 0;
     INPUTS(X)
 #undef X

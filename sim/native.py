@@ -10,7 +10,6 @@ cycles is C++ (``native.cpp``)::
 Nothing here compares with the golden model: the caller does.
 """
 
-import ctypes
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -19,20 +18,13 @@ import numpy as np
 from matweave.hw import config as configuration
 from matweave.hw.config import GemmConfig
 
-from . import driver, layout, verilate
-from .driver import QUIET, Pause
+from . import driver, layout
+from .driver import Pause
 from .jobs import Job, TakesJobs
 from .registers import COUNTERS, Control, Register, Response
+from .streams import WATCHDOG, EngineError, Outcome, StreamDriver
 
-WATCHDOG = 100_000
-"""Cycles without any handshake that count as a hang."""
-
-CHUNK = 1 << 20
-"""Cycles per call of the library; between two calls Python sees Ctrl-C."""
-
-
-class EngineError(RuntimeError):
-    """The engine hung, broke the stream protocol or refused a register access."""
+__all__ = ["Engine", "EngineError", "Outcome", "Result", "stream_bytes"]
 
 
 @dataclass(frozen=True)
@@ -48,24 +40,7 @@ class Result:
     """The engine's own counter registers."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What :meth:`Engine.run` saw at the ports."""
-
-    cycles: int
-    first_in: int | None
-    last_out: int
-    outputs: dict[str, np.ndarray]
-    taken: dict[str, int]
-    """Beats per stream that crossed."""
-    stalls: dict[str, int]
-    """Cycles per stream with valid and not ready."""
-    idles: dict[str, int]
-    """Cycles per stream with ready and not valid."""
-    operations: list[driver.Access]
-
-
-class Engine(TakesJobs):
+class Engine(TakesJobs, StreamDriver):
     """One instance of a GEMM engine, out of reset.
 
     ``seed`` is for the pauses that :class:`Pause` does not seed itself.
@@ -91,41 +66,11 @@ class Engine(TakesJobs):
 
     def _open(self, verilog: str, config: GemmConfig, seed: int) -> None:
         self.config = config
-        self.seed = seed
-        self._inputs, self._outputs = stream_bytes(config)
-        path = verilate.library(verilog, config.name, self._inputs, self._outputs)
-        self._job_type = driver.job_type(len(self._inputs), len(self._outputs))
-        self._library = driver.load(path, self._job_type)
-        self._handle = self._library.matweave_new(seed)
-        self.hard_reset()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self) -> None:
-        if self._handle:
-            self._library.matweave_delete(self._handle)
-            self._handle = None
-
-    @property
-    def total_cycles(self) -> int:
-        """Clock cycles since the engine was made."""
-        return self._library.matweave_cycles(self._handle)
-
-    def hard_reset(self, cycles: int = 2) -> None:
-        """Hold ``rst`` for ``cycles``."""
-        self._library.matweave_idle(self._handle, 1, cycles)
+        self.load(verilog, config.name, *stream_bytes(config), seed=seed)
 
     def reset(self) -> None:
         """Soft reset: abort the job, keep the registers."""
         self.write(Register.CONTROL, Control.SOFT_RESET)
-
-    def idle(self, cycles: int) -> None:
-        """Let ``cycles`` pass with nothing offered and nothing taken."""
-        self._library.matweave_idle(self._handle, 0, cycles)
 
     def access(self, operations: Iterable[driver.Access]) -> list[driver.Access]:
         """Do register ``operations`` one after another, whatever they are answered."""
@@ -187,77 +132,6 @@ class Engine(TakesJobs):
         utilisation = m * n * k / (config.geometry.macs * cycles)
         return Result(c, cycles, utilisation, self.counters())
 
-    def run(
-        self,
-        inputs: Mapping[str, np.ndarray],
-        outputs: Mapping[str, int],
-        operations: Iterable[driver.Access] = (),
-        *,
-        pauses: Mapping[str, Pause] | None = None,
-        start_last: bool = False,
-        stop_at: int = 0,
-        hard_reset: tuple[int, int] = (0, 0),
-        watchdog: int = WATCHDOG,
-        drain: int = 0,
-    ) -> Outcome:
-        """The lowest level: offer ``inputs`` (beats by stream), take ``outputs`` (number of
-        beats by stream) and do register ``operations``, all at the same time, until all outputs
-        have come and all operations are done, and ``drain`` cycles more.
-
-        ``start_last``: streams are quiet until only one operation is left. ``stop_at``: leave
-        everything as it stands after that cycle. ``hard_reset``: (cycle, duration) of a pulse on
-        ``rst``, with which the run ends.
-        """
-        job = self._job_type()
-        accesses = list(operations)
-        job.set_operations(accesses)
-        job.start_at = max(0, len(accesses) - 1) if start_last else 0
-        job.watchdog, job.drain, job.stop_at = watchdog, drain, stop_at
-        job.reset_at, job.reset_for = hard_reset
-        pauses = pauses or {}
-        offered, given = {}, {}
-        for index, (port, size) in enumerate(self._inputs.items()):
-            name = stream_name(port)
-            beats = inputs.get(name, np.empty((0, size), np.uint8))
-            assert beats.shape[1:] == (size,), (name, beats.shape, size)
-            offered[name] = np.ascontiguousarray(beats, np.uint8)
-            job.inputs[index].set(offered[name], pauses.get(name, QUIET), self._seed(index))
-        for index, (port, size) in enumerate(self._outputs.items()):
-            name = stream_name(port)
-            given[name] = np.zeros((outputs.get(name, 0), size), np.uint8)
-            job.outputs[index].set(given[name], pauses.get(name, QUIET), self._seed(8 + index))
-        status = driver.RUNNING
-        while status == driver.RUNNING:
-            status = self._library.matweave_run(self._handle, ctypes.byref(job), CHUNK)
-        streams = dict(zip(map(stream_name, (*self._inputs, *self._outputs)), job.streams(),
-                           strict=True))  # fmt: skip
-        if status == driver.HANG:
-            state = ", ".join(f"{name} {s.done}/{s.beats}" for name, s in streams.items())
-            raise EngineError(
-                f"no handshake in {watchdog} cycles at cycle {job.cycle}: beats {state}, "
-                f"register operations {job.operation}/{len(accesses)}"
-            )
-        if status == driver.VIOLATION:
-            name = stream_name(list(self._outputs)[job.violating])
-            s = streams[name]
-            raise EngineError(
-                f"{driver.VIOLATIONS[job.violation]} on stream {name} at cycle {job.cycle - 1}, "
-                f"beat {s.done} of {s.beats}"
-            )
-        return Outcome(
-            cycles=job.cycle,
-            first_in=job.first_in if job.any_in else None,
-            last_out=job.last_out,
-            outputs=given,
-            taken={name: s.done for name, s in streams.items()},
-            stalls={name: s.stalls for name, s in streams.items()},
-            idles={name: s.idles for name, s in streams.items()},
-            operations=job.results(),
-        )
-
-    def _seed(self, index: int) -> int:
-        return self.seed * 16 + index + 1
-
 
 def stream_bytes(config: GemmConfig) -> tuple[dict[str, int], dict[str, int]]:
     """Input and output port prefixes with their bytes per beat."""
@@ -270,7 +144,3 @@ def stream_bytes(config: GemmConfig) -> tuple[dict[str, int], dict[str, int]]:
         "s_axis_c0": g.c_lanes * raw.lane_width // 8,
     }
     return inputs, {"m_axis_c": g.c_lanes * lane.lane_width // 8}
-
-
-def stream_name(port: str) -> str:
-    return port.rpartition("_")[2]

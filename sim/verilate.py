@@ -38,18 +38,28 @@ TIMEOUT = 1800
 """Seconds that one tool may take on one engine."""
 
 
-def ports_header(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> str:
-    """``ports.h``: the streams (port prefix -> bytes per beat) that ``native.cpp`` drives."""
-    lines = []
+def ports_header(
+    inputs: Mapping[str, int], outputs: Mapping[str, int], *, registers: bool = True
+) -> str:
+    """``ports.h``: the streams (port prefix -> bytes per beat) that ``native.cpp`` drives, and
+    whether there is a port for registers."""
+    lines = [f"#define HAS_REGISTERS {int(registers)}"]
     for name, streams in (("INPUTS", inputs), ("OUTPUTS", outputs)):
         rows = "".join(f" X({i}, {port}, {size})" for i, (port, size) in enumerate(streams.items()))
         lines += [f"#define {name}(X){rows}", f"#define N_{name} {len(streams)}"]
     return "\n".join(lines) + "\n"
 
 
-def library(verilog: str, top: str, inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Path:
+def library(
+    verilog: str,
+    top: str,
+    inputs: Mapping[str, int],
+    outputs: Mapping[str, int],
+    *,
+    registers: bool = True,
+) -> Path:
     """The shared library of the engine ``top`` with ``native.cpp``."""
-    return compiled(verilog, top, DRIVER, ports_header(inputs, outputs))
+    return compiled(verilog, top, DRIVER, ports_header(inputs, outputs, registers=registers))
 
 
 def compiled(verilog: str, top: str, driver: Path, ports: str) -> Path:

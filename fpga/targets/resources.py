@@ -1,0 +1,79 @@
+"""What a module takes of an FPGA, by synthesis alone: cells as Yosys maps them.
+
+Before placement, so without route-throughs and packing; the same scripts as the published
+comparisons of networks use (no DSP blocks, ABC9).
+"""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ...hw.errors import ConfigError, nearest, shown
+from ...sim import cache, toolchain
+
+TIMEOUT = 3600
+"""Seconds that Yosys may take on one module."""
+
+SCRIPTS = {
+    "xcup": "synth_xilinx -family xcup -nodsp -abc9 -flatten -noiopad -noclkbuf -top {top}",
+    "ecp5": "synth_ecp5 -nodsp -abc9 -top {top}",
+}
+"""By family: UltraScale+ and ECP5."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """``luts``: LUT1 to LUT6, or LUT4; ``inverters``: INV, which Yosys counts apart; ``carries``:
+    CARRY4 or CARRY8, or CCU2C (two LUT4 each, which are not in ``luts``); ``flops``: flip-flops;
+    ``memories``: LUT and block RAM cells."""
+
+    luts: int
+    inverters: int
+    carries: int
+    flops: int
+    memories: int
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def synthesise(verilog: str, top: str, family: str) -> Resources:
+    """Map module ``top`` to ``family``; cached by content. Raises :class:`ConfigError` for an
+    unknown family, and :class:`.toolchain.ToolError` where Yosys is missing or fails."""
+    if family not in SCRIPTS:
+        raise ConfigError(
+            f"family: {shown(family)} is none; allowed are {', '.join(SCRIPTS)}"
+            f"{nearest(family, SCRIPTS)}"
+        )
+    yosys = toolchain.yosys()
+    script = f"read_verilog design.v\n{SCRIPTS[family].format(top=top)}\n"
+    script += "tee -q -o stat.json stat -json\n"
+
+    def make(folder: Path) -> None:
+        (folder / "design.v").write_text(verilog)
+        (folder / "script.ys").write_text(script)
+        toolchain.run(
+            [yosys.path, "-q", "-s", "script.ys"],
+            cwd=folder, timeout=TIMEOUT, what=f"synthesis of {top}",
+        )  # fmt: skip
+        (folder / "design.v").unlink()
+        (folder / "script.ys").unlink()
+
+    folder = cache.build("resources", cache.digest(verilog, script, yosys.version), make)
+    return _counted(json.loads((folder / "stat.json").read_text()))
+
+
+def _counted(stat: dict) -> Resources:
+    cells = Counter(stat["design"]["num_cells_by_type"])
+
+    def count(*prefixes):
+        return sum(n for kind, n in cells.items() if kind.startswith(prefixes))
+
+    return Resources(
+        luts=count("LUT"),
+        inverters=count("INV"),
+        carries=count("CARRY", "CCU2C"),
+        flops=count("FD", "TRELLIS_FF"),
+        memories=count("RAM", "SRL", "TRELLIS_DPR16X4", "DP16KD"),
+    )

@@ -1,0 +1,1 @@
+"""Networks of constant weights, unrolled: one sample per cycle through a pipeline of adders."""

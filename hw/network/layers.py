@@ -1,0 +1,118 @@
+"""A quantised network as layers with integer weights: what is read from hls4ml, and what the golden
+model computes. No arithmetic here, and no Amaranth.
+
+Tensors are flat: a layer's ``size`` values, in row-major order of the ``shape`` that the model has.
+Weights are raw integers of their format (:class:`~..fixed.Fixed`).
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..fixed import Fixed
+
+MAX_VALUES = 4096
+"""Most values of one tensor: an unrolled network beyond has more adders than any FPGA."""
+MAX_WEIGHTS = 1 << 18
+"""Most nonzero weights of a network."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What all layers have. ``result``: the format of every value; ``source``: whose values it
+    takes (the name of an earlier layer)."""
+
+    name: str
+    source: str | None
+    shape: tuple[int, ...]
+    result: Fixed
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Input(Layer):
+    """The samples; a real number becomes ``result`` with that format's modes."""
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """hls4ml's ``latency`` strategy (``nnet_dense_latency.h``): each product is cast to ``accum``;
+    bias first, cast to it too, products are added to it one input after another, and each sum is
+    cast to ``accum``; the last one to ``result``.
+
+    ``weight``: (inputs, outputs); ``bias``: (outputs,).
+    """
+
+    weight: np.ndarray = field(repr=False)
+    weight_format: Fixed
+    bias: np.ndarray = field(repr=False)
+    bias_format: Fixed
+    accum: Fixed
+
+
+@dataclass(frozen=True)
+class Affine(Layer):
+    """hls4ml's BatchNormalization and ApplyAlpha (``nnet_batchnorm.h``): ``x * scale + bias`` in
+    full, cast to ``result``. ``scale`` and ``bias``: (size,)."""
+
+    scale: np.ndarray = field(repr=False)
+    scale_format: Fixed
+    bias: np.ndarray = field(repr=False)
+    bias_format: Fixed
+
+
+@dataclass(frozen=True)
+class Relu(Layer):
+    """``max(x, 0)``, cast to ``result``."""
+
+
+@dataclass(frozen=True)
+class Cast(Layer):
+    """To ``formats`` (one per value; ``None``: the value is 0), and then to ``result``."""
+
+    formats: tuple[Fixed | None, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Reshape(Layer):
+    """The same values in another shape; ``result`` is the source's."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers in topological order, the first of them the one :class:`Input`; ``output`` names the
+    layer whose values are the result."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    output: str
+
+    def __post_init__(self):
+        for layer in self.layers:
+            if layer.size > MAX_VALUES:
+                raise ConfigError(
+                    f"layer {layer.name}: has {layer.size} values; an unrolled network may have at "
+                    f"most {MAX_VALUES} per layer"
+                )
+        weights = sum(np.count_nonzero(each.weight) for each in self.layers if _is_dense(each))
+        if weights > MAX_WEIGHTS:
+            raise ConfigError(
+                f"network {self.name}: {weights} weights are not zero; an unrolled network may "
+                f"have at most {MAX_WEIGHTS}: prune it"
+            )
+
+    @property
+    def input(self) -> Input:
+        return self.layers[0]
+
+    def __getitem__(self, name: str) -> Layer:
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+def _is_dense(layer: Layer) -> bool:
+    return isinstance(layer, Dense)

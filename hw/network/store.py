@@ -1,0 +1,79 @@
+"""A network's layers as plain JSON types, and back: what a child process hands over, and a file."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..errors import ConfigError
+from ..fixed import Fixed, FixedOverflow, FixedRounding
+from . import layers as kinds
+from .layers import Layer, Network
+
+_KINDS = {
+    each.__name__: each
+    for each in (kinds.Input, kinds.Dense, kinds.Affine, kinds.Relu, kinds.Cast, kinds.Reshape)
+}
+
+
+def to_tables(network: Network) -> dict:
+    """JSON types; equal networks give equal tables."""
+    return {
+        "name": network.name,
+        "output": network.output,
+        "layers": [
+            {"kind": type(each).__name__}
+            | {field.name: _plain(getattr(each, field.name)) for field in dataclasses.fields(each)}
+            for each in network.layers
+        ],
+    }
+
+
+def from_tables(tables: Mapping) -> Network:
+    """The network of :func:`to_tables`. Raises :class:`ConfigError` for anything else."""
+    try:
+        layers = tuple(_layer(dict(each)) for each in tables["layers"])
+        return Network(str(tables["name"]), layers, str(tables["output"]))
+    except ConfigError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"network: is not what matweave writes ({error})") from None
+
+
+def digest(network: Network) -> str:
+    """SHA-256 of the tables."""
+    text = json.dumps(to_tables(network), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value):
+    if isinstance(value, Fixed):
+        return [value.width, value.integer, value.signed, value.rounding.value,
+                value.overflow.value]  # fmt: skip
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _layer(table: dict) -> Layer:
+    kind = _KINDS[table.pop("kind")]
+    for name, value in table.items():
+        if name in ("weight", "bias", "scale"):
+            table[name] = np.array(value, np.int64)
+        elif name == "formats":
+            table[name] = tuple(None if each is None else _fixed(each) for each in value)
+        elif name == "shape":
+            table[name] = tuple(int(each) for each in value)
+        elif name in ("result", "accum") or name.endswith("_format"):
+            table[name] = _fixed(value)
+    return kind(**table)
+
+
+def _fixed(value) -> Fixed:
+    width, integer, signed, rounding, overflow = value
+    return Fixed(int(width), int(integer), bool(signed), FixedRounding(rounding),
+                 FixedOverflow(overflow))  # fmt: skip

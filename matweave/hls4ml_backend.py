@@ -1,0 +1,175 @@
+"""hls4ml's backend ``Matweave``: models to Verilog with hls4ml's own calls, and no HLS compiler.
+
+hls4ml (1.3) finds it through the entry point group ``hls4ml.backends``::
+
+    model = hls4ml.converters.convert_from_keras_model(keras_model, backend="Matweave")
+    model.compile()        # writes Verilog and manifest, and compiles the Verilog with Verilator
+    y = model.predict(x)   # every row through the RTL
+    model.build()          # Yosys: LUTs, carries, registers
+
+What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` of one line.
+"""
+
+import numpy as np
+from hls4ml.backends import FPGABackend
+from hls4ml.model.flow import register_flow
+from hls4ml.model.layers import Layer
+from hls4ml.model.optimizer import layer_optimizer, model_optimizer
+from hls4ml.writer.writers import Writer
+
+from matweave.hw import output
+from matweave.hw.errors import ConfigError, UserError, nearest, plain
+from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
+from matweave.hw.network.reading import read
+from matweave.hw.network.timing import family as known_family
+from matweave.sim.network import NetworkSimulator
+
+NAME = "Matweave"
+
+OURS = ("clock_period", "family", "io_type", "stages")
+OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
+          "tb_output_stream", "write_emulation_constants")  # fmt: skip
+"""What other backends take, and hls4ml's functions hand on: without effect here."""
+
+
+class MatweaveWriter(Writer):
+    """Writes ``PROJECT.v`` and ``PROJECT.json`` to the output directory, both or none."""
+
+    def write_hls(self, model):
+        made = made_of(model)
+        output.write_folder(model.config.get_output_dir(), made.files)
+
+
+class MatweaveBackend(FPGABackend):
+    """Unrolled networks: an adder graph per layer, one sample per clock cycle."""
+
+    def __init__(self):
+        super().__init__(NAME)
+        initial = register_flow(
+            "init_layers", self._get_layer_initializers(), requires=["optimize"], backend=self.name
+        )
+        passes = [f"{self.name.lower()}:skip_softmax", "infer_precision_types"]
+        final = register_flow("optimize", passes, requires=[initial], backend=self.name)
+        self._default_flow = register_flow(
+            "ip", None, requires=["optimize", initial, final], backend=self.name
+        )
+        self._writer_flow = register_flow(
+            "write", [f"{self.name.lower()}:write_hls"], requires=[self._default_flow],
+            backend=self.name,
+        )  # fmt: skip
+
+    def get_default_flow(self):
+        return self._default_flow
+
+    def get_writer_flow(self):
+        return self._writer_flow
+
+    def create_initial_config(
+        self, clock_period=None, stages=None, family=DEFAULT_FAMILY, io_type="io_parallel", **others
+    ):
+        """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default one per
+        Dense layer. ``family``: whose delays are assumed."""
+        for name in others:
+            if name not in OTHERS:
+                known = (*OURS, *OTHERS)
+                raise ConfigError(
+                    f"{plain(name)}: is not an option of the backend {NAME}; allowed are "
+                    f"{', '.join(OURS)}{nearest(name, known)}"
+                )
+        known_family(family)
+        return {
+            "ClockPeriod": clock_period,
+            "Stages": stages,
+            "Family": family,
+            "IOType": "io_parallel" if io_type is None else io_type,
+            "HLSConfig": {},
+        }
+
+    @layer_optimizer(Layer)
+    def init_base_layer(self, layer):
+        config = layer.model.config
+        layer.set_attr("reuse_factor", config.get_reuse_factor(layer))
+        layer.set_attr("strategy", config.get_strategy(layer))
+
+    @model_optimizer()
+    def write_hls(self, model):
+        self.writer.write_hls(model)
+        return True
+
+    def compile(self, model):
+        """Compile the Verilog; the path of the library, which hls4ml loads as well."""
+        if model.config.trace_output:
+            raise ConfigError(
+                f"trace: the backend {NAME} has only the network's results; compare layers with "
+                "hls4ml's emulation (backend='Vitis')"
+            )
+        made = made_of(model)
+        close(model)
+        model._matweave_simulator = NetworkSimulator(made.verilog, made.manifest)
+        return str(model._matweave_simulator.path)
+
+    def predict(self, model, x):
+        """The RTL's results for all samples of ``x``: (samples, outputs), or (outputs,) for one
+        sample, of the type of ``x``."""
+        simulator = getattr(model, "_matweave_simulator", None)
+        if simulator is None:
+            raise UserError("model: is not compiled; call compile() first")
+        x = np.asarray(x)
+        try:
+            y = simulator.predict(x, made_of(model).network.input.result)
+        except ValueError as error:
+            raise UserError(plain(error)) from None
+        y = y.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        return y[0] if len(y) == 1 else y
+
+    def build(self, model, family=None):
+        """Resources as Yosys maps the pipeline (its streaming shell is in ``Shell``) and the
+        timing that the delay model expects, in the form of hls4ml's reports. No place and route."""
+        from matweave.fpga.targets.resources import synthesise
+
+        made = made_of(model)
+        family = made.family if family is None else family
+        core = synthesise(made.core, f"{made.name}_core", family)
+        shell = synthesise(made.verilog, made.name, family)
+        performance, estimate = made.manifest["performance"], made.manifest["estimate"]
+        cycles = str(performance["latency"])
+        return {
+            "CSynthesisReport": {
+                "TargetClockPeriod": str(model.config.get_config_value("ClockPeriod")),
+                "EstimatedClockPeriod": str(estimate["period_ns"]),
+                "BestLatency": cycles, "WorstLatency": cycles, "IntervalMin": "1",
+                "IntervalMax": "1", "LUT": str(core.luts), "FF": str(core.flops), "DSP": "0",
+            },
+            "VivadoSynthReport": {"LUT": str(core.luts), "FF": str(core.flops), "DSP48E": "0"},
+            "Matweave": {"family": family, "Core": core.as_dict(), "Shell": shell.as_dict()},
+        }  # fmt: skip
+
+
+def made_of(model) -> Design:
+    """The design of a ModelGraph, made once for its options."""
+    config = model.config
+    if config.get_config_value("IOType") != "io_parallel":
+        raise ConfigError("io_type: the streams are ours; allowed is io_parallel")
+    wanted = tuple(config.get_config_value(name) for name in ("Stages", "ClockPeriod", "Family"))
+    made = getattr(model, "_matweave_design", None)
+    if made is None or made[0] != wanted:
+        stages, period, family = wanted
+        made = wanted, design(
+            read(model), stages=stages, period=None if period is None else float(period),
+            family=family or DEFAULT_FAMILY,
+        )  # fmt: skip
+        model._matweave_design = made
+    return made[1]
+
+
+def close(model) -> None:
+    """End the simulator of a model that was compiled before."""
+    simulator = getattr(model, "_matweave_simulator", None)
+    if simulator is not None:
+        simulator.close()
+
+
+def register(*, register_backend, register_writer):
+    """What the entry point names: hls4ml calls it as it is imported."""
+    register_writer(NAME, MatweaveWriter)
+    register_backend(NAME, MatweaveBackend)

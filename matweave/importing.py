@@ -1,0 +1,116 @@
+"""A model file to Verilog: ``matweave import``."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matweave.hw import names, output
+from matweave.hw.errors import ConfigError, UserError, plain
+
+TIMEOUT = 900
+"""Seconds that reading a model may take in all."""
+
+
+def import_model(
+    path: Path,
+    folder: Path,
+    name: str | None,
+    weights: Path | None,
+    precision: str | None,
+    logits: bool,
+    stages: int | None,
+    clock: float | None,
+    family: str,
+    progress: Callable[..., None],
+) -> dict[str, Any]:
+    """Write the network in ``path`` to ``folder``, all or nothing; what was written."""
+    from matweave.hw.network import timing
+
+    timing.family(family)
+    if clock is not None and not clock > 0:
+        raise ConfigError(f"clock: must be above 0 MHz, not {clock:g}")
+    name = re.sub(r"\W+", "_", path.stem, flags=re.ASCII) if name is None else name
+    if reason := names.refusal(name):
+        raise ConfigError(f"name: {plain(name)!r} {reason}; --name gives another")
+    output.check_folder(folder)
+    progress(f"reading {path.name}")
+    tables = read_model(path, name, weights=weights, precision=precision, logits=logits)
+    from matweave.hw.network import store
+    from matweave.hw.network.design import design
+
+    progress(f"generating {name}")
+    network = store.from_tables(tables)
+    made = design(
+        network, stages=stages, period=None if clock is None else 1000 / clock, family=family
+    )
+    files = {**made.files, f"{name}.network.json": json.dumps(tables, sort_keys=True) + "\n"}
+    output.write_folder(folder, files)
+    performance, estimate = made.manifest["performance"], made.manifest["estimate"]
+    return {
+        "name": name,
+        "folder": str(folder),
+        "files": {name: len(text.encode()) for name, text in files.items()},
+        "layers": len(network.layers),
+        "latency": performance["latency"],
+        "initiation_interval": performance["initiation_interval"],
+        "family": family,
+        "period_ns": estimate["period_ns"],
+        "adders": estimate["adders"],
+        "register_bits": estimate["register_bits"],
+    }
+
+
+def read_model(
+    path: Path,
+    name: str,
+    *,
+    weights: Path | None = None,
+    precision: str | None = None,
+    logits: bool = False,
+) -> dict:
+    """The tables (:mod:`matweave.hw.network.store`) of the network in a file, which a process of
+    its own reads (:mod:`.model_file`)."""
+    return _child(
+        {"path": str(path), "name": name, "precision": precision, "logits": logits,
+         "weights": None if weights is None else str(weights)}
+    )  # fmt: skip
+
+
+def _child(request: dict) -> dict:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "matweave.model_file"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+        start_new_session=True,
+    )  # fmt: skip
+    from matweave.sim import toolchain
+
+    try:
+        out, err = process.communicate(json.dumps(request), timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{plain(request['path'])}: was not read in {TIMEOUT} s") from None
+    finally:
+        toolchain.kill(process)
+    if process.returncode:
+        last = (err.strip().splitlines() or ["no message"])[-1]
+        raise UserError(
+            f"{plain(request['path'])}: reading it ended with status {process.returncode}: "
+            f"{plain(last)[:300]}"
+        )
+    answer = json.loads(out)
+    if "error" in answer:
+        raise UserError(answer["error"])
+    return answer["network"]
+
+
+def text(result: dict[str, Any]) -> str:
+    width = max(map(len, result["files"]))
+    lines = [
+        f"{result['name']}: {result['adders']} adders, {result['latency']} cycles, one sample per "
+        f"cycle; about {result['period_ns']:g} ns a stage on {result['family']}"
+    ]
+    lines += [f"  {name:{width}}  {size:>9,} bytes" for name, size in result["files"].items()]
+    return "\n".join([*lines, f"in {result['folder']}"])

@@ -1,0 +1,177 @@
+"""Reads one model file with hls4ml, in a process of its own: ``python -m matweave.model_file``.
+
+Model files come from anywhere, and the libraries that read them are large: the command line runs
+this in a child with limits on time, memory and the size of files, and takes nothing from it but the
+layers as JSON (:mod:`matweave.hw.network.store`). Layers that carry code (Lambda) are refused
+before anything is made of them.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import sys
+import zipfile
+from pathlib import Path
+
+from matweave.hw.errors import ConfigError, UserError, plain
+from matweave.hw.network import store
+from matweave.hw.network.reading import read
+
+SECONDS = 600
+"""Of processor time that reading a model may take."""
+MEMORY = 16 << 30
+"""Bytes of address space."""
+PRECISION = "ap_fixed<16,6>"
+"""Of what a model without quantisers does not say, as in hls4ml."""
+
+
+def main() -> int:
+    """Takes a request as JSON on standard input, answers with JSON on standard output."""
+    limit()
+    request = json.load(sys.stdin)
+    answer = sys.stdout
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # hls4ml and Keras print
+            network = load(**request)
+        result = {"network": store.to_tables(network)}
+    except UserError as error:
+        result = {"error": str(error)}
+    except ImportError as error:
+        result = {"error": f"{plain(error)}: install what reads such models: "
+                           "pip install 'matweave[networks]', and for .keras files keras, HGQ2 "
+                           "and jax, for .onnx files qonnx"}  # fmt: skip
+    except MemoryError:
+        result = {"error": "out of memory while reading the model"}
+    json.dump(result, answer)
+    return 0
+
+
+def limit() -> None:
+    """Limits of this process, from now on and for good."""
+    for what, most in (
+        (resource.RLIMIT_CPU, SECONDS),
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, 1 << 24),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+
+
+def load(path: str, weights: str | None, precision: str | None, name: str, logits: bool):
+    """The layers of a model file; ``logits``: without a Softmax."""
+    return read(
+        load_graph(Path(path), weights=weights, precision=precision, name=name, logits=logits)
+    )
+
+
+def load_graph(
+    path: Path,
+    *,
+    weights: str | None = None,
+    precision: str | None = None,
+    name: str = "net",
+    logits: bool = False,
+    backend: str = "Matweave",
+    folder: str = os.devnull,
+):
+    """hls4ml's ModelGraph of a model file, read as its suffix says, for any of its backends.
+
+    Raises :class:`ConfigError` for what cannot be read.
+    """
+    loaders = {".h5": _keras_2, ".hdf5": _keras_2, ".json": _keras_2, ".keras": _keras_3,
+               ".onnx": _onnx}  # fmt: skip
+    if path.suffix.lower() not in loaders:
+        raise ConfigError(
+            f"{plain(path.name)}: is not a model file; allowed are {', '.join(loaders)}"
+        )
+    if not path.is_file():
+        raise ConfigError(f"{plain(path)}: there is no such file")
+    import hls4ml  # noqa: F401  # first of all, for its backends
+
+    config = {
+        "OutputDir": folder, "ProjectName": name, "Backend": backend, "IOType": "io_parallel",
+        "HLSConfig": {
+            "Model": {"Precision": precision or PRECISION, "ReuseFactor": 1},
+            "LayerType": {"Softmax": {"Skip": logits}},
+        },
+    }  # fmt: skip
+    if backend != "Matweave":
+        config |= {"ClockPeriod": 5, "Part": "none"}
+    try:
+        return loaders[path.suffix.lower()](path, weights, config)
+    except (UserError, ImportError, MemoryError):
+        raise
+    except Exception as error:  # whatever a foreign file makes foreign code do
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ConfigError(f"{plain(path.name)}: hls4ml cannot read it: {plain(line)}") from None
+
+
+def _keras_2(path, weights, config):
+    import h5py
+    from hls4ml.converters import keras_v2_to_hls
+
+    if path.suffix.lower() == ".json":
+        if weights is None:
+            raise ConfigError(f"{plain(path.name)}: has no weights; give them with --weights")
+        architecture = path.read_text()
+        config |= {"KerasJson": str(path), "KerasH5": weights}
+    else:
+        with h5py.File(path) as file:
+            architecture = file.attrs.get("model_config")
+        if architecture is None:
+            raise ConfigError(f"{plain(path.name)}: has weights only; give the model's JSON")
+        config |= {"KerasH5": str(path)}
+    refuse_code(json.loads(architecture), path)
+    return keras_v2_to_hls(config)
+
+
+def _keras_3(path, weights, config):
+    with zipfile.ZipFile(path) as archive, archive.open("config.json") as file:
+        refuse_code(json.loads(file.read(1 << 26)), path)
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    import keras
+
+    with contextlib.suppress(ImportError):
+        import hgq  # registers its layers  # noqa: F401
+    from hls4ml.converters import convert_from_keras_model
+
+    model = keras.models.load_model(path, compile=False, safe_mode=True)
+    return convert_from_keras_model(
+        model, hls_config=config["HLSConfig"], backend=config["Backend"],
+        project_name=config["ProjectName"], output_dir=config["OutputDir"],
+    )  # fmt: skip
+
+
+def _onnx(path, weights, config):
+    import onnx
+    from hls4ml.converters import convert_from_onnx_model
+
+    return convert_from_onnx_model(
+        onnx.load(path), hls_config=config["HLSConfig"],
+        backend=config["Backend"], project_name=config["ProjectName"],
+        output_dir=config["OutputDir"],
+    )  # fmt: skip
+
+
+def refuse_code(tree, path: Path) -> None:
+    """Raise for a layer that carries code, wherever it is in a model's description."""
+    if isinstance(tree, dict):
+        kind = str(tree.get("class_name", ""))
+        if "lambda" in kind.lower().rpartition(">")[2]:
+            name = tree.get("config", {}).get("name", kind) if isinstance(
+                tree.get("config"), dict) else kind  # fmt: skip
+            raise ConfigError(
+                f"{plain(path.name)}: layer {plain(name)} ({plain(kind)}): carries code, which is "
+                "not run; write it as layers"
+            )
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for each in tree:
+            refuse_code(each, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

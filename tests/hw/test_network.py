@@ -1,0 +1,236 @@
+"""Networks in the adder graph and as hardware: equal to the golden model, bit for bit."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matweave.hw.errors import ConfigError
+from matweave.hw.fixed import Fixed
+from matweave.hw.network import store
+from matweave.hw.network.design import design
+from matweave.hw.network.engine import NetworkEngine
+from matweave.hw.network.graph import Graph, bits
+from matweave.hw.network.layers import Cast, Dense, Input, Network, Relu
+from matweave.hw.network.lower import lower
+from matweave.hw.network.pipeline import place
+from matweave.hw.network.rtl import Pipeline, lanes
+from matweave.hw.network.timing import FAMILIES, delay
+from matweave.sim.golden import network as golden
+from matweave.sim.stimuli import networks
+from matweave.sim.stimuli.networks import MODES
+
+XCUP = FAMILIES["xcup"]
+
+
+def raw_results(lowered, network, nodes):
+    """Values of the output nodes as raw integers of the result's format."""
+    fraction = network[network.output].result.fraction
+    columns = []
+    for column, exponent in zip(nodes.T, lowered.exponents, strict=True):
+        shift = exponent + fraction
+        column = column.astype(object)
+        assert shift >= 0 or not np.any(column % (1 << -shift))
+        columns.append(column * (1 << shift) if shift >= 0 else column // (1 << -shift))
+    return np.stack(columns, axis=1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 1 << 30))
+def test_the_graph_is_the_golden_model(seed):
+    network = networks.network(seed)
+    x = networks.inputs(network, seed, 200)
+    lowered = lower(network)
+    results = lowered.graph.evaluate(x)
+    assert (raw_results(lowered, network, results) == golden.predict(network, x)).all()
+    for index, column in zip(lowered.graph.outputs, results.T, strict=True):
+        assert lowered.graph[index].low <= column.min() <= column.max() <= lowered.graph[index].high
+
+
+def packed(graph, indices, row):
+    places = lanes(graph, indices)
+    return sum((int(v) & ((1 << w) - 1)) << at for v, (at, w) in zip(row, places, strict=True))
+
+
+def simulated(graph, stages, x):
+    """What the pipeline gives for the rows of ``x``, back to back."""
+    dut, outputs = Pipeline(graph=graph, stages=stages), []
+
+    async def bench(ctx):
+        for cycle in range(len(x) + dut.latency):
+            if cycle < len(x):
+                ctx.set(dut.i, packed(graph, graph.inputs, x[cycle]))
+            if cycle >= dut.latency:
+                outputs.append(ctx.get(dut.o))
+            await ctx.delay(1e-8)  # a period: there may be no clock
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8, if_exists=True)  # results may all be constants
+    simulator.add_testbench(bench)
+    simulator.run()
+    return outputs
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1 << 30), stages=st.integers(1, 4))
+def test_the_pipeline_is_the_graph(seed, stages):
+    network = networks.network(seed)
+    x = networks.inputs(network, seed, 40)
+    graph = lower(network).graph
+    expected = [packed(graph, graph.outputs, row) for row in graph.evaluate(x)]
+    assert simulated(graph, place(graph, XCUP, stages=stages), x) == expected
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: f"{mode[0].value}-{mode[1].value}")
+def test_a_quantiser_is_right_for_every_value(mode):
+    """The hardware of every mode, signed and unsigned, for all values of 6 bits."""
+    formats = [Fixed(w, w - f, bool(s), *mode)
+               for w, f, s in itertools.product((2, 3, 4), (-1, 0, 2), (0, 1))]  # fmt: skip
+    for source in (Fixed(6, 3, True), Fixed(6, 3, False)):
+        wide = Fixed(16, 10)
+        x = Input("x", None, (len(formats),), source)
+        network = Network("q", (x, Cast("c", "x", x.shape, wide, tuple(formats))), "c")
+        values = np.arange(source.min, source.max + 1)
+        rows = np.repeat(values[:, None], len(formats), axis=1)
+        lowered = lower(network)
+        graph = lowered.graph
+        expected = golden.predict(network, rows)
+        assert (raw_results(lowered, network, graph.evaluate(rows)) == expected).all()
+        results = [packed(graph, graph.outputs, row) for row in graph.evaluate(rows)]
+        assert simulated(graph, place(graph, XCUP, stages=1), rows) == results
+
+
+def mlp(seed, *sizes, name="mlp"):
+    """Layers with ReLU and an 8-bit format between them."""
+    rng = np.random.default_rng(seed)
+    layers = [Input("x", None, (sizes[0],), Fixed(6, 3))]
+    for at, outputs in enumerate(sizes[1:]):
+        weight, bias = Fixed(5, 1), Fixed(5, 2)
+        accum = networks.exact_accumulator(layers[-1].result, weight, bias, layers[-1].size)
+        layers.append(
+            Dense(
+                f"dense{at}", layers[-1].name, (outputs,), accum,
+                weight=networks.integers(rng, weight, (layers[-1].size, outputs)),
+                weight_format=weight, bias=networks.integers(rng, bias, outputs),
+                bias_format=bias, accum=accum,
+            )
+        )  # fmt: skip
+        if at + 2 < len(sizes):
+            relu = Fixed(6, 5, False, *MODES[8])  # RND, WRAP
+            layers.append(Relu(f"relu{at}", layers[-1].name, (outputs,), relu))
+    return Network(name, tuple(layers), layers[-1].name)
+
+
+def test_halves_go_into_the_sums():
+    """Rounding half up after a ReLU costs no adder: without rounding there are as many."""
+    network = mlp(3, 8, 6, 4)
+    plain = [dataclasses.replace(each, result=each.result.plain()) for each in network.layers]
+    adders = []
+    for each in (network, Network("p", tuple(plain), network.output)):
+        graph = lower(each).graph
+        adders.append(sum(graph[i].op == "add" for i in graph.live()))
+    assert adders[0] <= adders[1] + 6  # a neuron without a bias gets a constant
+
+
+@pytest.mark.parametrize("stages", [1, 2, 3, 7])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stages_are_in_order_and_within_the_period(stages, family):
+    graph = lower(mlp(1, 8, 8, 8, 4)).graph
+    placed = place(graph, FAMILIES[family], stages=stages)
+    arrival = {}
+    for index in graph.live():
+        node = graph[index]
+        assert 0 <= placed.of[index] < stages
+        assert all(placed.of[each] <= placed.of[index] for each in node.args)
+        before = [arrival[each] for each in node.args if placed.of[each] == placed.of[index]]
+        arrival[index] = max(before, default=0.0) + delay(graph, index, FAMILIES[family])
+    slowest = max(arrival.values()) + FAMILIES[family].register
+    assert slowest == pytest.approx(placed.period)
+    again = place(graph, FAMILIES[family], period=placed.period)
+    assert again.count <= stages
+    assert again.period <= placed.period * (1 + 1e-6)
+
+
+def test_a_shorter_period_takes_more_stages():
+    graph = lower(mlp(2, 12, 12, 6)).graph
+    counts = [place(graph, XCUP, period=period).count for period in (1.2, 2.0, 4.0, 40.0)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[2] > counts[3] == 1
+
+
+def test_registers_hold_what_is_needed_only():
+    """A rank of registers behind a ReLU and its format holds the format's bits."""
+    network = mlp(5, 8, 8, 8, 4)
+    graph = lower(network).graph
+    placed = place(graph, XCUP, stages=3)
+    most = 2 * 8 * 6 + sum(graph[i].width for i in graph.outputs)
+    assert placed.register_bits <= most
+
+
+@pytest.mark.parametrize("wanted", [{"stages": 0}, {"stages": 65}, {"period": 0.5}])
+def test_what_no_pipeline_can_be_is_refused(wanted):
+    with pytest.raises(ConfigError, match=r"stages: must be 1 to 64|clock: no 64 stages"):
+        design(mlp(1, 4, 4), **wanted)
+
+
+def test_the_same_network_gives_the_same_verilog():
+    first, second = (design(mlp(7, 6, 5, 4)) for _ in range(2))
+    assert first.verilog == second.verilog
+    assert first.manifest == second.manifest
+
+
+def test_tables_give_the_network_back():
+    for seed in range(20):
+        network = networks.network(seed)
+        tables = store.to_tables(network)
+        again = store.from_tables(tables)
+        assert store.to_tables(again) == tables
+        x = networks.inputs(network, 1, 20)
+        assert (golden.predict(network, x) == golden.predict(again, x)).all()
+
+
+@pytest.mark.parametrize("tables", [{}, {"layers": [{}]}, {"name": 1, "layers": 3, "output": "x"}])
+def test_other_tables_are_refused(tables):
+    with pytest.raises(ConfigError, match="is not what matweave writes"):
+        store.from_tables(tables)
+
+
+def test_a_name_that_is_no_module_is_refused():
+    with pytest.raises(ConfigError, match="project name 'a b': is not a name"):
+        design(mlp(1, 2, 2, name="a b"))
+
+
+def test_nodes_that_change_nothing_are_none():
+    graph = Graph()
+    x = graph.input(0, -8, 7)
+    assert graph.wrap(x, 4, True) == x
+    assert graph.clamp(x, -8, 7) == x
+    assert graph.negate(graph.negate(x)) == x
+    positive = graph.relu(x)
+    assert graph.relu(positive) == positive
+    assert (graph[positive].low, graph[positive].high, graph[positive].width) == (0, 7, 3)
+    assert graph.add(x, x, right=2) == graph.add(x, x, left=2)
+    assert [bits(*each) for each in ((0, 0), (0, 1), (-1, 0), (-8, 7), (0, 255))] == [0, 1, 1, 4, 8]
+
+
+def test_no_more_samples_are_taken_than_there_is_room_for():
+    made = design(mlp(4, 3, 3, 3))
+    dut = NetworkEngine(graph=made.graph, stages=made.stages)
+    taken = []
+
+    async def bench(ctx):
+        ctx.set(dut.s_axis_x_tvalid, 1)
+        for _ in range(3 * dut.depth):
+            taken.append(ctx.get(dut.s_axis_x_tready))
+            await ctx.tick()
+        assert ctx.get(dut.m_axis_y_tvalid)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+    assert sum(taken) == dut.depth > dut.latency

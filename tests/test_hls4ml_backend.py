@@ -1,0 +1,261 @@
+"""The hls4ml backend: found, bit-exact with hls4ml's C++ emulation, clear about refusals."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from matweave.hw.errors import ConfigError, UserError
+from matweave.hw.fixed import FixedOverflow, FixedRounding
+
+pytestmark = pytest.mark.requires_tool("hls4ml", "verilator", "g++", "make")
+
+LIVELY = (
+    8,
+    10,
+    21,
+    22,
+    27,
+    51,
+    55,
+    62,
+    66,
+    67,
+    72,
+    82,
+    88,
+    89,
+    90,
+    96,
+    97,
+    106,
+    115,
+    119,
+    121,
+    128,
+)
+"""Seeds of networks whose results all vary; of many others a saturated layer makes constants."""
+
+MODELS = Path(__file__).parents[2] / "shared" / "data" / "models"
+
+
+def precision(rng, *, least=3, most=9, signed=True):
+    width = int(rng.integers(least, most + 1))
+    integer = width - int(rng.integers(0, 4))
+    rounding = rng.choice([each.value for each in FixedRounding])
+    overflow = rng.choice([each.value for each in FixedOverflow])
+    kind = "fixed" if signed or rng.integers(2) else "ufixed"
+    return f"{kind}<{width},{integer},{rounding},{overflow}>"
+
+
+def random_model(seed):
+    """hls4ml's layers, as its front ends give them, and their configuration."""
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(2, 6))
+    layers = [{"class_name": "InputLayer", "name": "x", "input_shape": [size]}]
+    config = {"x": {"Precision": {"result": precision(rng)}}}
+    for block in range(int(rng.integers(1, 3))):
+        outputs = int(rng.integers(2, 6))
+        name = f"dense{block}"
+        layers.append(
+            {"class_name": "Dense", "name": name, "n_in": size, "n_out": outputs,
+             "weight_data": rng.normal(0, 2, (size, outputs)), "use_bias": True,
+             "bias_data": rng.normal(0, 2, outputs), "weight_quantizer": None,
+             "bias_quantizer": None}
+        )  # fmt: skip
+        config[name] = {
+            "Precision": {
+                "weight": precision(rng, most=6), "bias": precision(rng, most=6),
+                "accum": precision(rng, least=8, most=16), "result": precision(rng, least=6),
+            }
+        }  # fmt: skip
+        if rng.integers(2):
+            layers.append({"class_name": "Activation", "activation": "relu",
+                           "name": f"relu{block}", "n_in": outputs})  # fmt: skip
+            config[f"relu{block}"] = {"Precision": {"result": precision(rng, signed=False)}}
+        if rng.integers(2):
+            layers.append(
+                {"class_name": "ApplyAlpha", "name": f"alpha{block}", "n_in": outputs,
+                 "n_filt": -1, "scale_data": rng.normal(0, 1, outputs), "scale_quantizer": None,
+                 "bias_data": rng.normal(0, 1, outputs), "bias_quantizer": None,
+                 "scale_precision": None, "bias_precision": None}
+            )  # fmt: skip
+            config[f"alpha{block}"] = {
+                "Precision": {"scale": precision(rng, most=6), "bias": precision(rng, most=6),
+                              "result": precision(rng, least=6)}
+            }  # fmt: skip
+        size = outputs
+    return layers, config
+
+
+def converted(layers, config, backend, folder):
+    from hls4ml.model import ModelGraph
+
+    settings = {
+        "OutputDir": str(folder), "ProjectName": "net", "Backend": backend,
+        "IOType": "io_parallel", "ClockPeriod": None if backend == "Matweave" else 5, "Part": "x",
+        "HLSConfig": {
+            "Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1, "Strategy": "Latency"},
+            "LayerName": config,
+        },
+    }  # fmt: skip
+    return ModelGraph.from_layer_list(settings, [dict(each) for each in layers])
+
+
+def compare(ours, theirs, x):
+    ours.compile()
+    theirs.compile()
+    expected = theirs.predict(x)
+    assert (ours.predict(x) == expected).all()
+    return expected
+
+
+def emulated(seed, folder):
+    layers, config = random_model(seed)
+    x = np.random.default_rng(seed).normal(0, 8, (2000, layers[0]["input_shape"][0]))
+    ours, theirs = (
+        converted(layers, config, each, folder / each) for each in ("Matweave", "Vitis")
+    )
+    return compare(ours, theirs, x.astype(np.float32))
+
+
+def test_a_small_network_is_what_hls4ml_emulates(tmp_path):
+    results = emulated(79, tmp_path)
+    assert all(len(np.unique(column)) > 15 for column in results.T)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", LIVELY)
+def test_small_networks_are_what_hls4ml_emulates(tmp_path, seed):
+    emulated(seed, tmp_path)
+
+
+def jet_classifier(backend, folder):
+    from hls4ml.converters import keras_v2_to_hls
+
+    return keras_v2_to_hls(
+        {"KerasH5": str(MODELS / "hgq_jet_classifier.h5"), "OutputDir": str(folder),
+         "ProjectName": "jets", "Backend": backend, "IOType": "io_parallel", "Part": "x",
+         "ClockPeriod": None if backend == "Matweave" else 5,
+         "HLSConfig": {"Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1}}}
+    )  # fmt: skip
+
+
+def openml(name):
+    def model(backend, folder):
+        pytest.importorskip("hgq", reason="HGQ2 was not found")
+        import hls4ml
+        import keras
+
+        return hls4ml.converters.convert_from_keras_model(
+            keras.models.load_model(MODELS / name, compile=False), output_dir=str(folder),
+            project_name="openml", backend=backend, io_type="io_parallel",
+            hls_config={"Model": {"Precision": "ap_fixed<16,6>", "ReuseFactor": 1}},
+        )  # fmt: skip
+
+    return model
+
+
+SHARED = {
+    "hgq_jet_classifier.h5": jet_classifier,
+    "hgq2_openml_768.keras": openml("hgq2_openml_768.keras"),
+    "hgq2_openml_750.keras": openml("hgq2_openml_750.keras"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHARED)
+def test_published_models_are_what_hls4ml_emulates(tmp_path, monkeypatch, name):
+    if not (MODELS / name).is_file():
+        pytest.skip(f"{name} was not found beside the checkout")
+    monkeypatch.setitem(os.environ, "KERAS_BACKEND", "jax")
+    rng = np.random.default_rng(1)
+    x = np.concatenate([rng.normal(0, scale, (4000, 16)) for scale in (0.5, 2, 20, 1000)])
+    ours, theirs = (SHARED[name](each, tmp_path / each) for each in ("Matweave", "Vitis"))
+    results = compare(ours, theirs, x.astype(np.float32))
+    assert len(np.unique(results)) > 1000
+
+
+def test_files_are_written_and_results_have_the_type_of_the_inputs(tmp_path):
+    layers, config = random_model(9)
+    model = converted(layers, config, "Matweave", tmp_path)
+    model.compile()
+    assert {path.name for path in tmp_path.iterdir()} == {"net.v", "net.json"}
+    x = np.zeros((3, layers[0]["input_shape"][0]))
+    assert model.predict(x).dtype == np.float64
+    assert model.predict(x.astype(np.float32)).dtype == np.float32
+    assert model.predict(x[0]).ndim == 1
+    with pytest.raises(UserError, match="inputs must be finite"):
+        model.predict(x * np.nan)
+    with pytest.raises(ConfigError, match="trace: "):
+        model.trace(x)
+
+
+@pytest.mark.requires_tool("yosys")
+def test_build_gives_the_reports_of_hls4ml(tmp_path):
+    model = converted(*random_model(10), "Matweave", tmp_path)
+    report = model.build(family="ecp5")
+    core, shell = (report["Matweave"][each] for each in ("Core", "Shell"))
+    assert int(report["CSynthesisReport"]["FF"]) == core["flops"] > 0
+    assert shell["luts"] + shell["carries"] > core["luts"] + core["carries"] > 0
+    assert report["CSynthesisReport"]["BestLatency"] == "2"
+    with pytest.raises(ConfigError, match="did you mean 'xcup'"):
+        model.build(family="xcu")
+
+
+def test_what_is_not_compiled_does_not_predict(tmp_path):
+    model = converted(*random_model(9), "Matweave", tmp_path)
+    with pytest.raises(UserError, match="is not compiled"):
+        model.predict(np.zeros((1, 2)))
+
+
+X = {"class_name": "InputLayer", "name": "x", "input_shape": [4]}
+REFUSED = {
+    "softmax": (
+        {"class_name": "Softmax", "name": "s", "n_in": 4, "activation": "softmax"},
+        r"layer s \(Softmax\): cannot be unrolled yet; leave it out",
+    ),
+    "tanh": (
+        {"class_name": "Activation", "name": "t", "n_in": 4, "activation": "tanh"},
+        r"layer t \(Activation\): the activation tanh cannot be unrolled yet; use relu or linear",
+    ),
+    "leaky": (
+        {"class_name": "LeakyReLU", "name": "l", "n_in": 4, "activation": "leakyrelu",
+         "activ_param": 0.5, "param_data": 0.5},
+        r"layer l \(\w+\): cannot be unrolled yet; use layers of Input, Dense",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_other_layers_are_refused_by_name(tmp_path, kind):
+    layer, message = REFUSED[kind]
+    model = converted([X, layer], {}, "Matweave", tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        model.compile()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [({"Strategy": "Resource"}, "Strategy is resource; allowed is Latency"),
+     ({"ReuseFactor": 4}, "ReuseFactor is 4; allowed is 1")],
+)  # fmt: skip
+def test_folded_layers_are_refused(tmp_path, option, message):
+    layers, config = random_model(10)
+    config["dense0"] |= option
+    model = converted(layers, config, "Matweave", tmp_path)
+    with pytest.raises(ConfigError, match=rf"layer dense0 \(Dense\): {message}"):
+        model.write()
+
+
+def test_unknown_options_are_refused():
+    import hls4ml
+
+    backend = hls4ml.backends.get_backend("Matweave")
+    with pytest.raises(ConfigError, match="did you mean 'clock_period'"):
+        backend.create_initial_config(clock_perid=4)
+    with pytest.raises(ConfigError, match="did you mean 'ecp5'"):
+        backend.create_initial_config(family="ecp")
+    assert backend.create_initial_config(clock_period=4, part="x")["ClockPeriod"] == 4

@@ -1,0 +1,125 @@
+"""``matweave import``: a model file to Verilog, or one line."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.requires_tool("hls4ml")
+
+MODELS = Path(__file__).parents[2] / "shared" / "data" / "models"
+JETS = MODELS / "hgq_jet_classifier.h5"
+
+
+def dense(name, units, activation="linear"):
+    return {
+        "class_name": "Dense",
+        "config": {"name": name, "units": units, "activation": activation, "use_bias": True},
+    }
+
+
+def keras_file(path, *layers):
+    """A Keras 2 file of a Sequential model with 3 inputs, weights 0.5 and biases 0.25."""
+    import h5py
+    import numpy as np
+
+    shape = {"name": "x", "batch_input_shape": [None, 3], "dtype": "float32"}
+    first = {"class_name": "InputLayer", "config": shape}
+    model = {"class_name": "Sequential", "config": {"name": "m", "layers": [first, *layers]}}
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(model)
+        size = 3
+        for layer in layers:
+            if layer["class_name"] == "Dense":
+                name, units = layer["config"]["name"], layer["config"]["units"]
+                group = file.create_group(f"model_weights/{name}/{name}")
+                group["kernel:0"] = np.full((size, units), 0.5)
+                group["bias:0"] = np.full(units, 0.25)
+                size = units
+    return path
+
+
+def test_a_model_becomes_verilog_and_manifest(matweave, tmp_path):
+    path = keras_file(tmp_path / "two.h5", dense("a", 4, "relu"), dense("b", 2))
+    ended = matweave("import", str(path), "-o", str(tmp_path / "out"), "--stages", "3", "--json")
+    assert ended.status == 0, ended.err
+    result = json.loads(ended.out)
+    assert result["latency"] == 3
+    assert result["initiation_interval"] == 1
+    assert {each.name for each in (tmp_path / "out").iterdir()} == set(result["files"])
+    manifest = json.loads((tmp_path / "out" / "two.json").read_text())
+    assert manifest["kind"] == "network"
+    assert [each["kind"] for each in manifest["layers"]][:2] == ["input", "dense"]
+    assert "module two(" in (tmp_path / "out" / "two.v").read_text()
+
+
+@pytest.mark.skipif(not JETS.is_file(), reason="the models were not found beside the checkout")
+def test_the_jet_classifier_is_imported(matweave, tmp_path):
+    ended = matweave("import", str(JETS), "-o", str(tmp_path / "out"))
+    assert ended.status == 0, ended.err
+    assert "4 cycles, one sample per cycle" in ended.out
+
+
+LAMBDA = {"class_name": "Lambda", "config": {"name": "evil", "function": "import os"}}
+
+
+def test_layers_with_code_are_refused(matweave, tmp_path):
+    path = keras_file(tmp_path / "code.h5", dense("a", 2), LAMBDA)
+    ended = matweave("import", str(path), "-o", str(tmp_path / "out"))
+    assert ended.status == 2
+    assert ended.error == (
+        "error: code.h5: layer evil (Lambda): carries code, which is not run; write it as layers"
+    )
+    with zipfile.ZipFile(tmp_path / "code.keras", "w") as archive:
+        nested = {"class_name": "Functional", "config": {"layers": [LAMBDA]}}
+        archive.writestr("config.json", json.dumps(nested))
+    ended = matweave("import", str(tmp_path / "code.keras"), "-o", str(tmp_path / "out"))
+    assert ended.status == 2
+    assert "layer evil (Lambda): carries code" in ended.error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.txt", b"", "model.txt: is not a model file; allowed are .h5, .hdf5, .json, .keras"),
+        ("model.h5", b"no HDF5", "model.h5: hls4ml cannot read it: "),
+        ("model.keras", b"no zip", "model.keras: hls4ml cannot read it: BadZipFile"),
+        ("model.json", b"{}", "model.json: has no weights; give them with --weights"),
+        ("always.h5", b"", "name: 'always' is a keyword of Verilog"),
+        ("missing.h5", None, "there is no such file"),
+    ],
+)
+def test_other_files_are_one_line(matweave, tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    ended = matweave("import", str(tmp_path / name), "-o", str(tmp_path / "out"))
+    assert ended.status == 2
+    assert message in ended.error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--stages", "65"], "stages: must be 1 to 64, not 65"),
+        (["--clock", "0"], "clock: must be above 0 MHz, not 0"),
+        (["--clock", "5000"], "clock: no 64 stages reach a period of 0.2 ns"),
+        (["--family", "xcu"], "family: 'xcu' is none; allowed are xcup, ecp5, ice40; did you mean"),
+    ],
+)
+def test_impossible_options_are_one_line(matweave, tmp_path, options, message):
+    path = keras_file(tmp_path / "one.h5", dense("a", 2))
+    ended = matweave("import", str(path), "-o", str(tmp_path / "out"), *options)
+    assert ended.status == 2
+    assert message in ended.error
+
+
+def test_a_softmax_can_be_left_out(matweave, tmp_path):
+    path = keras_file(tmp_path / "tagger.h5", dense("a", 2, "softmax"))
+    ended = matweave("import", str(path), "-o", str(tmp_path / "out"))
+    assert ended.status == 2
+    assert "(Softmax): cannot be unrolled yet; leave it out" in ended.error
+    ended = matweave("import", str(path), "-o", str(tmp_path / "out"), "--logits")
+    assert ended.status == 0, ended.err
