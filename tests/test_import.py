@@ -54,6 +54,16 @@ def test_a_model_becomes_verilog_and_manifest(matweave, tmp_path):
     assert "module two(" in (tmp_path / "out" / "two.v").read_text()
 
 
+def test_nothing_of_the_working_directory_is_run(matweave, tmp_path, monkeypatch):
+    path = keras_file(tmp_path / "net.h5", dense("a", 2))
+    for name in ("json", "h5py", "numpy", "keras", "hls4ml", "matweave"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    ended = matweave("import", path.name, "-o", "out")
+    assert not (tmp_path / "executed").exists()
+    assert ended.status == 0, ended.err
+
+
 @pytest.mark.skipif(not JETS.is_file(), reason="the models were not found beside the checkout")
 def test_the_jet_classifier_is_imported(matweave, tmp_path):
     ended = matweave("import", str(JETS), "-o", str(tmp_path / "out"))
@@ -104,7 +114,8 @@ def test_other_files_are_one_line(matweave, tmp_path, name, content, message):
     ("options", "message"),
     [
         (["--stages", "65"], "stages: must be 1 to 64, not 65"),
-        (["--clock", "0"], "clock: must be above 0 MHz, not 0"),
+        (["--clock", "0"], "clock: must be above 0 MHz and finite, not 0"),
+        (["--clock", "inf"], "clock: must be above 0 MHz and finite, not inf"),
         (["--clock", "5000"], "clock: no 64 stages reach a period of 0.2 ns"),
         (["--family", "xcu"], "family: 'xcu' is none; allowed are xcup, ecp5, ice40; did you mean"),
     ],
