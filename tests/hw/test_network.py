@@ -85,6 +85,20 @@ def test_the_pipeline_is_the_graph(seed, stages):
     assert simulated(graph, place(graph, XCUP, stages=stages), x) == expected
 
 
+def test_a_difference_of_which_only_low_bits_are_needed():
+    """Of ``(a << left) - b`` the lowest ``left`` bits are those of ``-b``: nothing of a is read."""
+    x, accum = Input("x", None, (3,), Fixed(8, 8)), Fixed(16, 16)
+    dense = Dense(
+        "d", "x", (1,), Fixed(4, 4), weight=np.array([[16], [-1], [16]]),
+        weight_format=Fixed(6, 6), bias=np.zeros(1, int), bias_format=Fixed(4, 4), accum=accum,
+    )  # fmt: skip
+    network = Network("n", (x, dense), "d")
+    graph = lower(network).graph
+    rows = networks.inputs(network, 1, 50)
+    expected = [packed(graph, graph.outputs, row) for row in golden.predict(network, rows)]
+    assert simulated(graph, place(graph, XCUP, stages=1), rows) == expected
+
+
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: f"{mode[0].value}-{mode[1].value}")
 def test_a_quantiser_is_right_for_every_value(mode):
     """The hardware of every mode, signed and unsigned, for all values of 6 bits."""
