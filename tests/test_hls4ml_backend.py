@@ -1,6 +1,7 @@
 """The hls4ml backend: found, bit-exact with hls4ml's C++ emulation, clear about refusals."""
 
 import os
+import types
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from matweave.hw.errors import ConfigError, UserError
 from matweave.hw.fixed import FixedOverflow, FixedRounding
+from matweave.hw.network.reading import _format, read
+from matweave.sim.golden import network as golden
 
 pytestmark = pytest.mark.requires_tool("hls4ml", "verilator", "g++", "make")
 
@@ -129,6 +132,54 @@ def test_a_small_network_is_what_hls4ml_emulates(tmp_path):
 @pytest.mark.parametrize("seed", LIVELY)
 def test_small_networks_are_what_hls4ml_emulates(tmp_path, seed):
     emulated(seed, tmp_path)
+
+
+def dense(name, weights):
+    inputs, outputs = np.shape(weights)
+    return {
+        "class_name": "Dense", "name": name, "n_in": inputs, "n_out": outputs, "use_bias": True,
+        "weight_data": np.array(weights, float), "bias_data": np.zeros(outputs),
+        "weight_quantizer": None, "bias_quantizer": None,
+    }  # fmt: skip
+
+
+def test_scales_of_two_bits_are_ternary_as_hls4ml_emulates(tmp_path):
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [4]},
+        {"class_name": "ApplyAlpha", "name": "a", "n_in": 4, "n_filt": -1,
+         "scale_data": np.array([-2.0, -1, 0, 1]), "scale_quantizer": None,
+         "bias_data": np.zeros(4), "bias_quantizer": None, "scale_precision": None,
+         "bias_precision": None},
+    ]  # fmt: skip
+    config = {"a": {"Precision": {"scale": "int<2>", "bias": "fixed<4,4>"}}}
+    x = np.random.default_rng(1).normal(0, 3, (200, 4)).astype(np.float32)
+    ours, theirs = (
+        converted(layers, config, each, tmp_path / each) for each in ("Matweave", "Vitis")
+    )
+    expected = compare(ours, theirs, x)
+    assert len(np.unique(expected[:, 0])) > 15
+
+
+def test_a_reshape_keeps_the_format_of_its_source(tmp_path):
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [2, 1]},
+        {"class_name": "Reshape", "name": "r", "target_shape": [2]},
+        dense("d", [[1], [1]]),
+    ]
+    config = {"x": {"Precision": {"result": "fixed<8,4>"}},
+              "r": {"Precision": {"result": "fixed<16,6>"}}}  # fmt: skip
+    network = read(converted(layers, config, "Matweave", tmp_path))
+    assert network["r"].result == network["x"].result
+    raw = golden.quantised(np.array([[1.5, 2.0]]), network.input.result)
+    assert golden.predict(network, raw) * 2.0 ** -network["d"].result.fraction == 3.5
+
+
+def test_quantisers_that_are_too_wide_name_their_layer():
+    node = types.SimpleNamespace(name="q", class_name="FixedPointQuantizer")
+    with pytest.raises(ConfigError, match=r"layer q \(Fixed\w+\): its type: width must be 1 to 64"):
+        _format(node, 70, 3, True, "TRN", "WRAP", "its type")
+    with pytest.raises(ConfigError, match=r"layer q \(Fixed\w+\): its type has the mode 'UP'"):
+        _format(node, 7, 3, True, "UP", "WRAP", "its type")
 
 
 def jet_classifier(backend, folder):

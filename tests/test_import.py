@@ -90,6 +90,18 @@ def test_layers_with_code_are_refused(matweave, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_of_another_shape_name_their_layer(matweave, tmp_path):
+    import h5py
+
+    path = keras_file(tmp_path / "net.h5", dense("a", 4), dense("b", 2))
+    with h5py.File(path, "a") as file:
+        del file["model_weights/b/b/kernel:0"]
+        file["model_weights/b/b/kernel:0"] = [[0.5, 0.5]] * 3
+    ended = matweave("import", str(path), "-o", str(tmp_path / "out"))
+    assert ended.status == 2
+    assert "layer b: weight has the shape [3, 2]; it must be [4, 2]" in ended.error
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from matweave.hw.network import store
 from matweave.hw.network.design import design
 from matweave.hw.network.engine import NetworkEngine
 from matweave.hw.network.graph import Graph, bits
-from matweave.hw.network.layers import Cast, Dense, Input, Network, Relu
+from matweave.hw.network.layers import Affine, Cast, Dense, Input, Network, Relu, Reshape
 from matweave.hw.network.lower import lower
 from matweave.hw.network.pipeline import place
 from matweave.hw.network.rtl import Pipeline, lanes
@@ -103,7 +104,7 @@ def test_a_difference_of_which_only_low_bits_are_needed():
 def test_a_quantiser_is_right_for_every_value(mode):
     """The hardware of every mode, signed and unsigned, for all values of 6 bits."""
     formats = [Fixed(w, w - f, bool(s), *mode)
-               for w, f, s in itertools.product((2, 3, 4), (-1, 0, 2), (0, 1))]  # fmt: skip
+               for w, f, s in itertools.product((1, 2, 3, 4), (-1, 0, 2), (0, 1))]  # fmt: skip
     for source in (Fixed(6, 3, True), Fixed(6, 3, False)):
         wide = Fixed(16, 10)
         x = Input("x", None, (len(formats),), source)
@@ -210,6 +211,56 @@ def test_tables_give_the_network_back():
 @pytest.mark.parametrize("tables", [{}, {"layers": [{}]}, {"name": 1, "layers": 3, "output": "x"}])
 def test_other_tables_are_refused(tables):
     with pytest.raises(ConfigError, match="is not what matweave writes"):
+        store.from_tables(tables)
+
+
+def changed(layer, **changes):
+    def change(tables):
+        tables["layers"][layer] |= changes
+
+    return change
+
+
+BROKEN = {
+    "no layers": (lambda tables: tables["layers"].clear(), "network n: must begin with its Input"),
+    "no input": (lambda tables: tables["layers"].pop(0), "network n: must begin with its Input"),
+    "second input": (lambda tables: tables["layers"].insert(1, tables["layers"][0] | {"name": "y"}),
+                     "layer y: is a second Input"),
+    "names": (changed(2, name="d"), "layer d: has the name of another layer"),
+    "source": (changed(1, source="z"), "layer d: takes its values from z, which is no layer"),
+    "later source": (changed(1, source="a"), "layer d: takes its values from a, which is no layer"),
+    "output": (lambda tables: tables.update(output="z"), "network n: its output z is none"),
+    "shape": (changed(0, shape=[0]), "layer x: has the shape [0]"),
+    "too many": (changed(0, shape=[5000]), "layer x: has 5000 values; an unrolled network may"),
+    "weight": (changed(1, weight=[[1, 2]]), "layer d: weight has the shape [1, 2]; it must be [2,"),
+    "flat weight": (changed(1, weight=[1, 2]), "layer d: weight has the shape [2]"),
+    "bias": (changed(1, bias=[1]), "layer d: bias has the shape [1]; it must be [2]"),
+    "scale": (changed(2, scale=[1, 2, 3]), "layer a: scale has the shape [3]; it must be [2]"),
+    "large": (changed(1, bias=[1, 99]), "layer d: bias has numbers that are none of fixed<4,4,"),
+    "huge": (changed(1, bias=[1, 1 << 70]), "network: is not what matweave writes"),
+    "values": (changed(3, shape=[3]), "layer r: has 3 values, but a, its source, 2"),
+    "formats": (changed(4, formats=[None]), "layer c: has 1 formats for 2 values"),
+    "reshape": (changed(5, result=[4, 4, True, "RND", "WRAP"]),
+                "layer w: has the format fixed<4,4,RND,WRAP>, but c, its source, another"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_network_that_does_not_fit_together_names_the_layer(what):
+    to, pair = Fixed(4, 4), (2,)
+    both = {"bias": np.ones(2, int), "bias_format": to}
+    layers = (
+        Input("x", None, pair, to),
+        Dense("d", "x", pair, to, np.eye(2, dtype=int), to, **both, accum=Fixed(9, 9)),
+        Affine("a", "d", pair, to, np.ones(2, int), to, **both),
+        Relu("r", "a", pair, to),
+        Cast("c", "r", pair, to, (to, None)),
+        Reshape("w", "c", (2, 1), to),
+    )
+    tables = store.to_tables(Network("n", layers, "w"))
+    change, message = BROKEN[what]
+    change(tables)
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
         store.from_tables(tables)
 
 
