@@ -1,6 +1,7 @@
 """The hls4ml backend: found, bit-exact with hls4ml's C++ emulation, clear about refusals."""
 
 import os
+import re
 import types
 from pathlib import Path
 
@@ -104,6 +105,12 @@ def converted(layers, config, backend, folder):
         },
     }  # fmt: skip
     return ModelGraph.from_layer_list(settings, [dict(each) for each in layers])
+
+
+def made_of(model, *family):
+    from matweave import hls4ml_backend  # needs hls4ml
+
+    return hls4ml_backend.made_of(model, *family)
 
 
 def compare(ours, theirs, x):
@@ -236,6 +243,7 @@ def test_files_are_written_and_results_have_the_type_of_the_inputs(tmp_path):
     x = np.zeros((3, layers[0]["input_shape"][0]))
     assert model.predict(x).dtype == np.float64
     assert model.predict(x.astype(np.float32)).dtype == np.float32
+    assert model.predict(x.astype(np.float16)).dtype == np.float64  # which holds all results
     assert model.predict(x[0]).ndim == 1
     with pytest.raises(UserError, match="inputs must be finite"):
         model.predict(x * np.nan)
@@ -249,10 +257,54 @@ def test_build_gives_the_reports_of_hls4ml(tmp_path):
     report = model.build(family="ecp5")
     core, shell = (report["Matweave"][each] for each in ("Core", "Shell"))
     assert int(report["CSynthesisReport"]["FF"]) == core["flops"] > 0
+    assert int(report["CSynthesisReport"]["LUT"]) == core["luts"] + 2 * core["carries"]
+    assert report["VivadoSynthReport"]["LUT"] == report["CSynthesisReport"]["LUT"]
+    assert report["CSynthesisReport"]["EstimatedClockPeriod"] == str(
+        made_of(model, "ecp5").manifest["estimate"]["period_ns"]
+    )
+    assert made_of(model, "ecp5").stages.period > 2 * made_of(model).stages.period
     assert shell["luts"] + shell["carries"] > core["luts"] + core["carries"] > 0
     assert report["CSynthesisReport"]["BestLatency"] == "2"
     with pytest.raises(ConfigError, match="did you mean 'xcup'"):
         model.build(family="xcu")
+
+
+def test_a_changed_model_is_made_again(tmp_path):
+    x = np.array([[1.0, 2.0], [0.5, 0.25]])
+    layers = [{"class_name": "InputLayer", "name": "x", "input_shape": [2]}, dense("d", [[1], [1]])]
+    model = converted(layers, {}, "Matweave", tmp_path)
+    model.compile()
+    assert model.predict(x).ravel().tolist() == [3.0, 0.75]
+    assert made_of(model) is made_of(model)
+    model.graph["d"].weights["weight"].data = np.full((2, 1), 2.0)
+    with pytest.raises(UserError, match=r"^model: was changed after compile\(\); call compile"):
+        model.predict(x)
+    model.compile()
+    assert model.predict(x).ravel().tolist() == [6.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("Stages", "2", "Stages: must be a whole number, not '2'"),
+        ("Stages", 2.5, "Stages: must be a whole number, not 2.5"),
+        ("Stages", True, "Stages: must be a whole number, not true"),
+        ("ClockPeriod", "abc", "ClockPeriod: must be a number of ns above 0, not 'abc'"),
+        ("ClockPeriod", 0, "ClockPeriod: must be a number of ns above 0, not 0"),
+        ("ClockPeriod", float("nan"), "ClockPeriod: must be a number of ns above 0, not nan"),
+        ("Family", ["ecp5"], "Family: must be a name, not "),
+    ],
+)
+def test_impossible_options_are_one_line(tmp_path, option, value, message):
+    import hls4ml
+
+    model = converted(*random_model(9), "Matweave", tmp_path)
+    model.config.config[option] = value
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        made_of(model)
+    name = {"Stages": "stages", "ClockPeriod": "clock_period", "Family": "family"}[option]
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        hls4ml.backends.get_backend("Matweave").create_initial_config(**{name: value})
 
 
 def test_what_is_not_compiled_does_not_predict(tmp_path):
