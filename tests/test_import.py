@@ -1,6 +1,8 @@
 """``matweave import``: a model file to Verilog, or one line."""
 
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -88,6 +90,39 @@ def test_layers_with_code_are_refused(matweave, tmp_path):
     assert ended.status == 2
     assert "layer evil (Lambda): carries code" in ended.error
     assert not (tmp_path / "out").exists()
+
+
+def answered(body):
+    """What the child answers, if this is how it reads models."""
+    code = f"import os\nfrom matweave import model_file\ndef load(**_):\n    {body}\n"
+    code += "model_file.load = load\nmodel_file.main()"
+    child = [sys.executable, "-P", "-c", code]
+    ended = subprocess.run(child, input="{}", capture_output=True, text=True, check=True)
+    return json.loads(ended.stdout), ended.stderr
+
+
+def test_what_libraries_print_is_no_part_of_the_answer():
+    body = "os.write(1, b'of C'); print('of Python'); raise model_file.ConfigError('wrong')"
+    answer, err = answered(body)
+    assert answer == {"error": "wrong"}
+    assert "of C" in err
+    assert "of Python" in err
+
+
+@pytest.mark.parametrize(
+    ("module", "packages"),
+    [
+        ("hls4ml", "'matweave[networks]'"),
+        ("keras", "keras jax"),
+        ("jax", "jax"),
+        ("qonnx", "'onnx<1.23' qonnx"),
+        ("onnx", "'onnx<1.23' qonnx"),
+    ],
+)
+def test_what_is_missing_is_named(module, packages):
+    raised = f"raise ModuleNotFoundError('No module named {module}', name='{module}.sub')"
+    answer, _ = answered(raised)
+    assert answer == {"error": f"No module named {module}: pip install {packages}"}
 
 
 def test_weights_of_another_shape_name_their_layer(matweave, tmp_path):
