@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 from .adders import Term, added, cost, width
 
-PAIRS = 2_000_000
-"""Most digits of all sums, times the digits of a part: bounds time and memory (about 0.5 GB)."""
+PAIRS = 1_200_000
+"""Most digits of all sums, times the digits of a part: bounds time and memory (some 100 MB)."""
 
 
 class Step(NamedTuple):
