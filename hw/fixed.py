@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass, replace
 
 MAX_BITS = 64
-"""Most bits of a format, and of its integer part or fraction."""
+"""Most bits of a format (unsigned: one less), and of its integer part or fraction."""
 
 
 class FixedRounding(enum.Enum):
@@ -48,8 +48,10 @@ class Fixed:
     overflow: FixedOverflow = FixedOverflow.WRAP
 
     def __post_init__(self):
-        if not 1 <= self.width <= MAX_BITS:
-            raise ValueError(f"width must be 1 to {MAX_BITS}, not {self.width}")
+        most = MAX_BITS - (not self.signed)  # raw values are 64-bit integers with a sign
+        if not 1 <= self.width <= most:
+            kind = "signed" if self.signed else "unsigned"
+            raise ValueError(f"width must be 1 to {most} of {kind} formats, not {self.width}")
         if abs(self.integer) > MAX_BITS or abs(self.fraction) > MAX_BITS:
             raise ValueError(f"integer and fraction bits must be at most {MAX_BITS} of {self}")
 
@@ -60,10 +62,12 @@ class Fixed:
 
     @property
     def min(self) -> int:
-        """The least raw value; of ``SAT_SYM`` it is what comes out of a cast."""
+        """The least raw value; of ``SAT_SYM`` it is what comes out of a cast. A single bit with a
+        sign has nothing to be symmetric to: ``ap_fixed`` leaves it -1 and 0."""
         if not self.signed:
             return 0
-        return -self.max if self.overflow is FixedOverflow.SAT_SYM else -(1 << (self.width - 1))
+        symmetric = self.overflow is FixedOverflow.SAT_SYM and self.width > 1
+        return -self.max if symmetric else -(1 << (self.width - 1))
 
     @property
     def max(self) -> int:

@@ -10,6 +10,9 @@ hls4ml (1.3) finds it through the entry point group ``hls4ml.backends``::
 What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` of one line.
 """
 
+import math
+from numbers import Integral, Real
+
 import numpy as np
 from hls4ml.backends import FPGABackend
 from hls4ml.model.flow import register_flow
@@ -18,9 +21,10 @@ from hls4ml.model.optimizer import layer_optimizer, model_optimizer
 from hls4ml.writer.writers import Writer
 
 from matweave.hw import output
-from matweave.hw.errors import ConfigError, UserError, nearest, plain
+from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
 from matweave.hw.network.reading import read
+from matweave.hw.network.store import digest
 from matweave.hw.network.timing import family as known_family
 from matweave.sim.network import NetworkSimulator
 
@@ -76,7 +80,7 @@ class MatweaveBackend(FPGABackend):
                     f"{plain(name)}: is not an option of the backend {NAME}; allowed are "
                     f"{', '.join(OURS)}{nearest(name, known)}"
                 )
-        known_family(family)
+        checked(stages, clock_period, DEFAULT_FAMILY if family is None else family)
         return {
             "ClockPeriod": clock_period,
             "Stages": stages,
@@ -106,60 +110,86 @@ class MatweaveBackend(FPGABackend):
         made = made_of(model)
         close(model)
         model._matweave_simulator = NetworkSimulator(made.verilog, made.manifest)
+        model._matweave_compiled = digest(made.network)
         return str(model._matweave_simulator.path)
 
     def predict(self, model, x):
         """The RTL's results for all samples of ``x``: (samples, outputs), or (outputs,) for one
-        sample, of the type of ``x``."""
+        sample, of the type of ``x`` if that is ``float32``, else ``float64``."""
         simulator = getattr(model, "_matweave_simulator", None)
         if simulator is None:
             raise UserError("model: is not compiled; call compile() first")
+        network = read(model)
+        if digest(network) != model._matweave_compiled:
+            raise UserError("model: was changed after compile(); call compile() again")
         x = np.asarray(x)
         try:
-            y = simulator.predict(x, made_of(model).network.input.result)
+            y = simulator.predict(x, network.input.result)
         except ValueError as error:
             raise UserError(plain(error)) from None
-        y = y.astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        y = y.astype(np.float32 if x.dtype == np.float32 else np.float64)
         return y[0] if len(y) == 1 else y
 
     def build(self, model, family=None):
         """Resources as Yosys maps the pipeline (its streaming shell is in ``Shell``) and the
-        timing that the delay model expects, in the form of hls4ml's reports. No place and route."""
-        from matweave.fpga.targets.resources import synthesise
+        timing that the delay model expects, in the form of hls4ml's reports. No place and route.
+        With ``family``: of the network made for that one. ``LUT`` counts those of carries, where
+        a carry has any."""
+        from matweave.fpga.targets.resources import CARRY_LUTS, synthesise
 
-        made = made_of(model)
-        family = made.family if family is None else family
+        made = made_of(model, family)
+        family = made.family
         core = synthesise(made.core, f"{made.name}_core", family)
         shell = synthesise(made.verilog, made.name, family)
         performance, estimate = made.manifest["performance"], made.manifest["estimate"]
         cycles = str(performance["latency"])
+        luts = str(core.luts + CARRY_LUTS[family] * core.carries)
         return {
             "CSynthesisReport": {
                 "TargetClockPeriod": str(model.config.get_config_value("ClockPeriod")),
                 "EstimatedClockPeriod": str(estimate["period_ns"]),
                 "BestLatency": cycles, "WorstLatency": cycles, "IntervalMin": "1",
-                "IntervalMax": "1", "LUT": str(core.luts), "FF": str(core.flops), "DSP": "0",
+                "IntervalMax": "1", "LUT": luts, "FF": str(core.flops), "DSP": "0",
             },
-            "VivadoSynthReport": {"LUT": str(core.luts), "FF": str(core.flops), "DSP48E": "0"},
+            "VivadoSynthReport": {"LUT": luts, "FF": str(core.flops), "DSP48E": "0"},
             "Matweave": {"family": family, "Core": core.as_dict(), "Shell": shell.as_dict()},
         }  # fmt: skip
 
 
-def made_of(model) -> Design:
-    """The design of a ModelGraph, made once for its options."""
+def made_of(model, family: str | None = None) -> Design:
+    """The design of a ModelGraph, made once for its layers and options; ``family`` instead of the
+    model's own."""
     config = model.config
     if config.get_config_value("IOType") != "io_parallel":
         raise ConfigError("io_type: the streams are ours; allowed is io_parallel")
-    wanted = tuple(config.get_config_value(name) for name in ("Stages", "ClockPeriod", "Family"))
+    stages, period, own = (
+        config.get_config_value(key) for key in ("Stages", "ClockPeriod", "Family")
+    )
+    wanted = checked(stages, period, family or own or DEFAULT_FAMILY)
+    network = read(model)  # weights and precisions may have changed since
+    key = wanted, digest(network)
     made = getattr(model, "_matweave_design", None)
-    if made is None or made[0] != wanted:
+    if made is None or made[0] != key:
         stages, period, family = wanted
-        made = wanted, design(
-            read(model), stages=stages, period=None if period is None else float(period),
-            family=family or DEFAULT_FAMILY,
-        )  # fmt: skip
+        made = key, design(network, stages=stages, period=period, family=family)
         model._matweave_design = made
     return made[1]
+
+
+def checked(stages, period, family) -> tuple[int | None, float | None, str]:
+    """The backend's options; raises for what none of them can be."""
+    if stages is not None and (isinstance(stages, bool) or not isinstance(stages, Integral)):
+        raise ConfigError(f"Stages: must be a whole number, not {shown(stages)}")
+    if period is not None and (
+        isinstance(period, bool) or not isinstance(period, Real) or not 0 < period < math.inf
+    ):
+        raise ConfigError(f"ClockPeriod: must be a number of ns above 0, not {shown(period)}")
+    if not isinstance(family, str):
+        raise ConfigError(f"Family: must be a name, not {shown(family)}")
+    known_family(family)
+    return (
+        None if stages is None else int(stages), None if period is None else float(period), family
+    )  # fmt: skip
 
 
 def close(model) -> None:

@@ -1,6 +1,7 @@
 """A model file to Verilog: ``matweave import``."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -31,8 +32,8 @@ def import_model(
     from matweave.hw.network import timing
 
     timing.family(family)
-    if clock is not None and not clock > 0:
-        raise ConfigError(f"clock: must be above 0 MHz, not {clock:g}")
+    if clock is not None and not 0 < clock < math.inf:
+        raise ConfigError(f"clock: must be above 0 MHz and finite, not {clock:g}")
     name = re.sub(r"\W+", "_", path.stem, flags=re.ASCII) if name is None else name
     if reason := names.refusal(name):
         raise ConfigError(f"name: {plain(name)!r} {reason}; --name gives another")
@@ -81,8 +82,9 @@ def read_model(
 
 
 def _child(request: dict) -> dict:
+    # -P: nothing is imported from the working directory, which may be a download's.
     process = subprocess.Popen(
-        [sys.executable, "-m", "matweave.model_file"], stdin=subprocess.PIPE,
+        [sys.executable, "-P", "-m", "matweave.model_file"], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         start_new_session=True,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import resource
+import shlex
 import sys
 import zipfile
 from pathlib import Path
@@ -25,26 +26,43 @@ MEMORY = 16 << 30
 PRECISION = "ap_fixed<16,6>"
 """Of what a model without quantisers does not say, as in hls4ml."""
 
+PACKAGES = {
+    "hls4ml": "'matweave[networks]'",
+    "h5py": "'matweave[networks]'",
+    "hgq": "HGQ2",
+    "onnx": "'onnx<1.23' qonnx",
+    "qonnx": "'onnx<1.23' qonnx",
+    "keras": "keras jax",
+}
+"""What brings a module that reads models, where it is not called as the module is."""
+
 
 def main() -> int:
     """Takes a request as JSON on standard input, answers with JSON on standard output."""
     limit()
     request = json.load(sys.stdin)
-    answer = sys.stdout
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # Python's libraries print, and so may those in C
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # hls4ml and Keras print
-            network = load(**request)
+        network = load(**request)
         result = {"network": store.to_tables(network)}
     except UserError as error:
         result = {"error": str(error)}
     except ImportError as error:
-        result = {"error": f"{plain(error)}: install what reads such models: "
-                           "pip install 'matweave[networks]', and for .keras files keras, HGQ2 "
-                           "and jax, for .onnx files qonnx"}  # fmt: skip
+        result = {"error": f"{plain(error)}{install(error.name)}"}
     except MemoryError:
         result = {"error": "out of memory while reading the model"}
     json.dump(result, answer)
+    answer.close()
     return 0
+
+
+def install(module: str | None) -> str:
+    """How to get a module that was not found."""
+    package = (module or "").partition(".")[0]
+    if not package:
+        return ""
+    return f": pip install {PACKAGES.get(package, shlex.quote(plain(package)))}"
 
 
 def limit() -> None:

@@ -1,6 +1,8 @@
 """The hls4ml backend: found, bit-exact with hls4ml's C++ emulation, clear about refusals."""
 
 import os
+import re
+import types
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 
 from matweave.hw.errors import ConfigError, UserError
 from matweave.hw.fixed import FixedOverflow, FixedRounding
+from matweave.hw.network.reading import _format, read
+from matweave.sim.golden import network as golden
 
 pytestmark = pytest.mark.requires_tool("hls4ml", "verilator", "g++", "make")
 
@@ -103,6 +107,12 @@ def converted(layers, config, backend, folder):
     return ModelGraph.from_layer_list(settings, [dict(each) for each in layers])
 
 
+def made_of(model, *family):
+    from matweave import hls4ml_backend  # needs hls4ml
+
+    return hls4ml_backend.made_of(model, *family)
+
+
 def compare(ours, theirs, x):
     ours.compile()
     theirs.compile()
@@ -129,6 +139,54 @@ def test_a_small_network_is_what_hls4ml_emulates(tmp_path):
 @pytest.mark.parametrize("seed", LIVELY)
 def test_small_networks_are_what_hls4ml_emulates(tmp_path, seed):
     emulated(seed, tmp_path)
+
+
+def dense(name, weights):
+    inputs, outputs = np.shape(weights)
+    return {
+        "class_name": "Dense", "name": name, "n_in": inputs, "n_out": outputs, "use_bias": True,
+        "weight_data": np.array(weights, float), "bias_data": np.zeros(outputs),
+        "weight_quantizer": None, "bias_quantizer": None,
+    }  # fmt: skip
+
+
+def test_scales_of_two_bits_are_ternary_as_hls4ml_emulates(tmp_path):
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [4]},
+        {"class_name": "ApplyAlpha", "name": "a", "n_in": 4, "n_filt": -1,
+         "scale_data": np.array([-2.0, -1, 0, 1]), "scale_quantizer": None,
+         "bias_data": np.zeros(4), "bias_quantizer": None, "scale_precision": None,
+         "bias_precision": None},
+    ]  # fmt: skip
+    config = {"a": {"Precision": {"scale": "int<2>", "bias": "fixed<4,4>"}}}
+    x = np.random.default_rng(1).normal(0, 3, (200, 4)).astype(np.float32)
+    ours, theirs = (
+        converted(layers, config, each, tmp_path / each) for each in ("Matweave", "Vitis")
+    )
+    expected = compare(ours, theirs, x)
+    assert len(np.unique(expected[:, 0])) > 15
+
+
+def test_a_reshape_keeps_the_format_of_its_source(tmp_path):
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [2, 1]},
+        {"class_name": "Reshape", "name": "r", "target_shape": [2]},
+        dense("d", [[1], [1]]),
+    ]
+    config = {"x": {"Precision": {"result": "fixed<8,4>"}},
+              "r": {"Precision": {"result": "fixed<16,6>"}}}  # fmt: skip
+    network = read(converted(layers, config, "Matweave", tmp_path))
+    assert network["r"].result == network["x"].result
+    raw = golden.quantised(np.array([[1.5, 2.0]]), network.input.result)
+    assert golden.predict(network, raw) * 2.0 ** -network["d"].result.fraction == 3.5
+
+
+def test_quantisers_that_are_too_wide_name_their_layer():
+    node = types.SimpleNamespace(name="q", class_name="FixedPointQuantizer")
+    with pytest.raises(ConfigError, match=r"layer q \(Fixed\w+\): its type: width must be 1 to 64"):
+        _format(node, 70, 3, True, "TRN", "WRAP", "its type")
+    with pytest.raises(ConfigError, match=r"layer q \(Fixed\w+\): its type has the mode 'UP'"):
+        _format(node, 7, 3, True, "UP", "WRAP", "its type")
 
 
 def jet_classifier(backend, folder):
@@ -185,6 +243,7 @@ def test_files_are_written_and_results_have_the_type_of_the_inputs(tmp_path):
     x = np.zeros((3, layers[0]["input_shape"][0]))
     assert model.predict(x).dtype == np.float64
     assert model.predict(x.astype(np.float32)).dtype == np.float32
+    assert model.predict(x.astype(np.float16)).dtype == np.float64  # which holds all results
     assert model.predict(x[0]).ndim == 1
     with pytest.raises(UserError, match="inputs must be finite"):
         model.predict(x * np.nan)
@@ -198,10 +257,54 @@ def test_build_gives_the_reports_of_hls4ml(tmp_path):
     report = model.build(family="ecp5")
     core, shell = (report["Matweave"][each] for each in ("Core", "Shell"))
     assert int(report["CSynthesisReport"]["FF"]) == core["flops"] > 0
+    assert int(report["CSynthesisReport"]["LUT"]) == core["luts"] + 2 * core["carries"]
+    assert report["VivadoSynthReport"]["LUT"] == report["CSynthesisReport"]["LUT"]
+    assert report["CSynthesisReport"]["EstimatedClockPeriod"] == str(
+        made_of(model, "ecp5").manifest["estimate"]["period_ns"]
+    )
+    assert made_of(model, "ecp5").stages.period > 2 * made_of(model).stages.period
     assert shell["luts"] + shell["carries"] > core["luts"] + core["carries"] > 0
     assert report["CSynthesisReport"]["BestLatency"] == "2"
     with pytest.raises(ConfigError, match="did you mean 'xcup'"):
         model.build(family="xcu")
+
+
+def test_a_changed_model_is_made_again(tmp_path):
+    x = np.array([[1.0, 2.0], [0.5, 0.25]])
+    layers = [{"class_name": "InputLayer", "name": "x", "input_shape": [2]}, dense("d", [[1], [1]])]
+    model = converted(layers, {}, "Matweave", tmp_path)
+    model.compile()
+    assert model.predict(x).ravel().tolist() == [3.0, 0.75]
+    assert made_of(model) is made_of(model)
+    model.graph["d"].weights["weight"].data = np.full((2, 1), 2.0)
+    with pytest.raises(UserError, match=r"^model: was changed after compile\(\); call compile"):
+        model.predict(x)
+    model.compile()
+    assert model.predict(x).ravel().tolist() == [6.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("Stages", "2", "Stages: must be a whole number, not '2'"),
+        ("Stages", 2.5, "Stages: must be a whole number, not 2.5"),
+        ("Stages", True, "Stages: must be a whole number, not true"),
+        ("ClockPeriod", "abc", "ClockPeriod: must be a number of ns above 0, not 'abc'"),
+        ("ClockPeriod", 0, "ClockPeriod: must be a number of ns above 0, not 0"),
+        ("ClockPeriod", float("nan"), "ClockPeriod: must be a number of ns above 0, not nan"),
+        ("Family", ["ecp5"], "Family: must be a name, not "),
+    ],
+)
+def test_impossible_options_are_one_line(tmp_path, option, value, message):
+    import hls4ml
+
+    model = converted(*random_model(9), "Matweave", tmp_path)
+    model.config.config[option] = value
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        made_of(model)
+    name = {"Stages": "stages", "ClockPeriod": "clock_period", "Family": "family"}[option]
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
+        hls4ml.backends.get_backend("Matweave").create_initial_config(**{name: value})
 
 
 def test_what_is_not_compiled_does_not_predict(tmp_path):

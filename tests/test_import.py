@@ -1,6 +1,8 @@
 """``matweave import``: a model file to Verilog, or one line."""
 
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -54,6 +56,16 @@ def test_a_model_becomes_verilog_and_manifest(matweave, tmp_path):
     assert "module two(" in (tmp_path / "out" / "two.v").read_text()
 
 
+def test_nothing_of_the_working_directory_is_run(matweave, tmp_path, monkeypatch):
+    path = keras_file(tmp_path / "net.h5", dense("a", 2))
+    for name in ("json", "h5py", "numpy", "keras", "hls4ml", "matweave"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    ended = matweave("import", path.name, "-o", "out")
+    assert not (tmp_path / "executed").exists()
+    assert ended.status == 0, ended.err
+
+
 @pytest.mark.skipif(not JETS.is_file(), reason="the models were not found beside the checkout")
 def test_the_jet_classifier_is_imported(matweave, tmp_path):
     ended = matweave("import", str(JETS), "-o", str(tmp_path / "out"))
@@ -80,6 +92,51 @@ def test_layers_with_code_are_refused(matweave, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def answered(body):
+    """What the child answers, if this is how it reads models."""
+    code = f"import os\nfrom matweave import model_file\ndef load(**_):\n    {body}\n"
+    code += "model_file.load = load\nmodel_file.main()"
+    child = [sys.executable, "-P", "-c", code]
+    ended = subprocess.run(child, input="{}", capture_output=True, text=True, check=True)
+    return json.loads(ended.stdout), ended.stderr
+
+
+def test_what_libraries_print_is_no_part_of_the_answer():
+    body = "os.write(1, b'of C'); print('of Python'); raise model_file.ConfigError('wrong')"
+    answer, err = answered(body)
+    assert answer == {"error": "wrong"}
+    assert "of C" in err
+    assert "of Python" in err
+
+
+@pytest.mark.parametrize(
+    ("module", "packages"),
+    [
+        ("hls4ml", "'matweave[networks]'"),
+        ("keras", "keras jax"),
+        ("jax", "jax"),
+        ("qonnx", "'onnx<1.23' qonnx"),
+        ("onnx", "'onnx<1.23' qonnx"),
+    ],
+)
+def test_what_is_missing_is_named(module, packages):
+    raised = f"raise ModuleNotFoundError('No module named {module}', name='{module}.sub')"
+    answer, _ = answered(raised)
+    assert answer == {"error": f"No module named {module}: pip install {packages}"}
+
+
+def test_weights_of_another_shape_name_their_layer(matweave, tmp_path):
+    import h5py
+
+    path = keras_file(tmp_path / "net.h5", dense("a", 4), dense("b", 2))
+    with h5py.File(path, "a") as file:
+        del file["model_weights/b/b/kernel:0"]
+        file["model_weights/b/b/kernel:0"] = [[0.5, 0.5]] * 3
+    ended = matweave("import", str(path), "-o", str(tmp_path / "out"))
+    assert ended.status == 2
+    assert "layer b: weight has the shape [3, 2]; it must be [4, 2]" in ended.error
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -104,7 +161,8 @@ def test_other_files_are_one_line(matweave, tmp_path, name, content, message):
     ("options", "message"),
     [
         (["--stages", "65"], "stages: must be 1 to 64, not 65"),
-        (["--clock", "0"], "clock: must be above 0 MHz, not 0"),
+        (["--clock", "0"], "clock: must be above 0 MHz and finite, not 0"),
+        (["--clock", "inf"], "clock: must be above 0 MHz and finite, not inf"),
         (["--clock", "5000"], "clock: no 64 stages reach a period of 0.2 ns"),
         (["--family", "xcu"], "family: 'xcu' is none; allowed are xcup, ecp5, ice40; did you mean"),
     ],

@@ -21,6 +21,9 @@ SCRIPTS = {
 }
 """By family: UltraScale+ and ECP5."""
 
+CARRY_LUTS = {"xcup": 0, "ecp5": 2}
+"""LUTs that a carry cell consists of: those of CARRY8 are counted as LUTs, those of CCU2C not."""
+
 
 @dataclass(frozen=True)
 class Resources:

@@ -17,10 +17,10 @@ class Term(NamedTuple):
 
 
 def width(low: int, high: int) -> int:
-    """Bits of a number in an interval, unsigned if it is never negative."""
-    if low < 0:
-        return max(high.bit_length() if high > 0 else 0, (~low).bit_length()) + 1
-    return high.bit_length()
+    """Bits of a number in an interval: two's complement, or unsigned if it is never negative, and
+    then maybe none."""
+    magnitude = max(high, ~low if low < 0 else 0).bit_length()
+    return magnitude + (low < 0)
 
 
 def added(a: Term, b: Term, left: int, right: int, minus: bool) -> Term:

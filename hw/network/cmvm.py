@@ -8,6 +8,10 @@ et al., "da4ml: Distributed Arithmetic for Real-time Neural Networks on FPGAs", 
 section 4). What remains of each sum is added up, cheapest pair first. No sum gets deeper than its
 limit: the terms of one sum, of levels l, must keep the sum of 2**l at most 2**limit (Kraft).
 
+Pairs of digits grow with the square of a sum's length: where there would be too many
+(:data:`PAIRS`), all sums are cut at the same operands, into parts that share and are added up one
+by one.
+
 Deterministic: ties go to the pattern that a fixed order puts first.
 """
 
@@ -16,6 +20,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .adders import Term, added, cost, width
+
+PAIRS = 1_200_000
+"""Most digits of all sums, times the digits of a part: bounds time and memory (some 100 MB)."""
 
 
 class Step(NamedTuple):
@@ -92,8 +99,11 @@ class _Solver:
         self.n_operands = len(self.terms)
         self.steps: list[Step] = []
         self._made: dict[Step, int] = {}
-        self.columns = [self._digits(each) for each in sums]  # {(term, shift): sign}
-        need = max((_log2(self._kraft(column)) for column in self.columns), default=0)
+        digits = [self._digits(each) for each in sums]  # {(term, shift): sign}
+        self.parts = _parts(digits, self.n_operands)  # of each sum, its columns
+        self.columns = [column for parts in self.parts for column in parts]
+        self.owner = [index for index, parts in enumerate(self.parts) for _ in parts]
+        need = max((_log2(self._kraft(index)) for index in range(len(sums))), default=0)
         self.limit = need + options.slack
         self.places: dict[tuple, set] = {}  # pattern -> {(column, shift of its first digit)}
         self.heap: list[tuple] = []
@@ -111,8 +121,12 @@ class _Solver:
                 _put(column, operand, shift, sign)
         return column
 
-    def _kraft(self, column):
-        return sum(1 << self.terms[term].level for term, _ in column)
+    def _kraft(self, index):
+        """Of a whole sum."""
+        return sum(1 << self.terms[term].level for part in self.parts[index] for term, _ in part)
+
+    def _room(self, index):
+        return (1 << self.limit) - self._kraft(index)
 
     def _step(self, a, b, left, right, minus):
         if not minus and (left, a) > (right, b):
@@ -137,7 +151,7 @@ class _Solver:
             heapq.heapify(self.heap)
             while self._share():
                 pass
-        results = [self._sum_up(column) for column in self.columns]
+        results = [self._sum_up(index) for index in range(len(self.parts))]
         return self._finished(results)
 
     def _note(self, index, digit, other):
@@ -193,11 +207,12 @@ class _Solver:
         used, found = set(), []
         for index, shift in sorted(self.places[pattern]):
             digits = {(index, a, shift), (index, b, shift + distance)}
-            if index not in room:
-                room[index] = (1 << self.limit) - self._kraft(self.columns[index])
-            if digits & used or room[index] < more:
+            owner = self.owner[index]
+            if owner not in room:
+                room[owner] = self._room(owner)
+            if digits & used or room[owner] < more:
                 continue
-            room[index] -= more
+            room[owner] -= more
             used |= digits
             found.append((index, shift))
         return found
@@ -240,28 +255,40 @@ class _Solver:
 
     # What is left of each sum.
 
-    def _sum_up(self, column) -> Result:
-        """Add up what is left of a sum, the cheapest pair first, of equals the least deep."""
-        terms = [(shift, term, sign) for (term, shift), sign in sorted(column.items())]
-        if not terms:
+    def _sum_up(self, index) -> Result:
+        """Add up what is left of a sum: each part, then what remains of them all."""
+        room, left = self._room(index), []
+        parts = [part for part in self.parts[index] if part]
+        for part in parts:
+            terms = [(shift, term, sign) for (term, shift), sign in sorted(part.items())]
+            if len(parts) > 1:
+                terms, room = self._merged(terms, room, last=False)
+            left += terms
+        if not left:
             return Result(None)
-        alive = set(range(len(terms)))
-        room = (1 << self.limit) - sum(1 << self.terms[term].level for _, term, _ in terms)
+        ((shift, term, sign),), _ = self._merged(left, room, last=True)
+        return Result(term, shift, sign < 0)
+
+    def _merged(self, terms, room, *, last):
+        """Terms of the same total, the cheapest pair first, of equals the least deep, and the room
+        that remains. One term is left, if there are no others to add; of a part also several, whose
+        levels differ. ``last``: the one is the sum."""
+        terms, alive = list(terms), set(range(len(terms)))
         pairs = [self._price(terms, i, j) for j in alive for i in range(j)]
         heapq.heapify(pairs)
-        while len(alive) > 1:
+        while pairs and len(alive) > 1:
             *_, more, i, j = heapq.heappop(pairs)
             if not alive >= {i, j} or more > room:  # there is never more room than there was
                 continue
             alive -= {i, j}
             room -= more
-            terms.append(self._pair(terms[i], terms[j], make=True, last=not alive)[1])
+            made = self._pair(terms[i], terms[j], make=True, last=last and not alive)
+            terms.append(made[1])
             new = len(terms) - 1
             for other in alive:
                 heapq.heappush(pairs, self._price(terms, other, new))
             alive.add(new)
-        shift, term, sign = terms[alive.pop()]
-        return Result(term, shift, sign < 0)
+        return [terms[each] for each in sorted(alive)], room
 
     def _price(self, terms, i, j):
         """How good it is to add two terms next: the less the better."""
@@ -303,6 +330,27 @@ class _Solver:
                 term = self.terms[each.term]
                 total += width(term.low, term.high) if each.negative else 0
         return Plan(steps, [e._replace(term=number.get(e.term)) for e in results], total)
+
+
+def _parts(sums, operands: int) -> list[list[dict]]:
+    """Each sum's digits in parts, cut between the same operands, of at most so many digits as
+    :data:`PAIRS` allows; an operand's digits stay together."""
+    total = sum(map(len, sums))
+    counts = [[0] * len(sums) for _ in range(operands)]
+    for index, digits in enumerate(sums):
+        for term, _ in digits:
+            counts[term][index] += 1
+    part_of, part, filled = [], 0, [0] * len(sums)
+    for each in counts:
+        filled = [a + b for a, b in zip(filled, each, strict=True)]
+        if max(filled, default=0) * total > PAIRS and filled != each:
+            part, filled = part + 1, each
+        part_of.append(part)
+    parts = [[{} for _ in range(part + 1)] for _ in sums]
+    for index, digits in enumerate(sums):
+        for (term, shift), sign in digits.items():
+            parts[index][part_of[term]][term, shift] = sign
+    return parts
 
 
 def _put(column, term, shift, sign):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fixed import FixedRounding
+from .adders import width
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,7 @@ class Node:
     @property
     def width(self) -> int:
         """Bits of the narrowest two's-complement number, or unsigned one if never negative."""
-        return bits(self.low, self.high)
-
-
-def bits(low: int, high: int) -> int:
-    """Width of a number in an interval: unsigned if it is never negative, at least 0 bits."""
-    magnitude = max(high, ~low if low < 0 else 0).bit_length()
-    return magnitude + (low < 0)
+        return width(self.low, self.high)
 
 
 class Graph:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, plain
 from ..fixed import Fixed
 
 MAX_VALUES = 4096
@@ -93,17 +93,22 @@ class Network:
     output: str
 
     def __post_init__(self):
+        if not self.layers or not isinstance(self.layers[0], Input):
+            raise ConfigError(f"network {plain(self.name)}: must begin with its Input layer")
+        before: dict[str, Layer] = {}
         for layer in self.layers:
-            if layer.size > MAX_VALUES:
-                raise ConfigError(
-                    f"layer {layer.name}: has {layer.size} values; an unrolled network may have at "
-                    f"most {MAX_VALUES} per layer"
-                )
+            if reason := _wrong(layer, before):
+                raise ConfigError(f"layer {plain(layer.name)}: {reason}")
+            before[layer.name] = layer
+        if self.output not in before:
+            raise ConfigError(
+                f"network {plain(self.name)}: its output {plain(self.output)} is none of its layers"
+            )
         weights = sum(np.count_nonzero(each.weight) for each in self.layers if _is_dense(each))
         if weights > MAX_WEIGHTS:
             raise ConfigError(
-                f"network {self.name}: {weights} weights are not zero; an unrolled network may "
-                f"have at most {MAX_WEIGHTS}: prune it"
+                f"network {plain(self.name)}: {weights} weights are not zero; an unrolled network "
+                f"may have at most {MAX_WEIGHTS}: prune it"
             )
 
     @property
@@ -116,3 +121,42 @@ class Network:
 
 def _is_dense(layer: Layer) -> bool:
     return isinstance(layer, Dense)
+
+
+def _wrong(layer: Layer, before: dict[str, Layer]) -> str | None:
+    """Why the layer cannot follow those before it."""
+    if layer.name in before:
+        return "has the name of another layer"
+    if min(layer.shape, default=1) < 1:
+        return f"has the shape {list(layer.shape)}; each size must be at least 1"
+    if layer.size > MAX_VALUES:
+        return (
+            f"has {layer.size} values; an unrolled network may have at most {MAX_VALUES} per layer"
+        )
+    if isinstance(layer, Input):
+        return "is a second Input; there must be one" if before else None
+    if layer.source not in before:
+        return f"takes its values from {plain(layer.source)}, which is no layer before it"
+    return _misfit(layer, before[layer.source])
+
+
+def _misfit(layer: Layer, source: Layer) -> str | None:
+    """What does not fit the number of values, or the formats."""
+    if not isinstance(layer, Dense) and layer.size != source.size:
+        return f"has {layer.size} values, but {plain(source.name)}, its source, {source.size}"
+    if isinstance(layer, Cast) and len(layer.formats) != layer.size:
+        return f"has {len(layer.formats)} formats for {layer.size} values"
+    if isinstance(layer, Reshape) and layer.result != source.result:
+        return f"has the format {layer.result}, but {plain(source.name)}, its source, another"
+    parts: dict[str, tuple[int, ...]] = {}
+    if isinstance(layer, Dense):
+        parts = {"weight": (source.size, layer.size), "bias": (layer.size,)}
+    elif isinstance(layer, Affine):
+        parts = {"scale": (layer.size,), "bias": (layer.size,)}
+    for part, shape in parts.items():
+        raw, to = getattr(layer, part), getattr(layer, f"{part}_format").plain()
+        if raw.shape != shape:
+            return f"{part} has the shape {list(raw.shape)}; it must be {list(shape)}"
+        if raw.min() < to.min or raw.max() > to.max:
+            return f"{part} has numbers that are none of {to}"
+    return None

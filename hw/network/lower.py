@@ -190,8 +190,9 @@ class _Lowering:
                 return
             yield layer.result
 
-    def _solved(self, wanted) -> list[tuple[int, int]]:
-        """Nodes, and by how much to shift them, for sums of (value, weight) and a constant."""
+    def _solved(self, wanted, choices=None) -> list[tuple[int, int]]:
+        """Nodes, and by how much to shift them, for sums of (value, weight) and a constant;
+        ``choices``: how to solve them, if not as matrices."""
         nodes = list(dict.fromkeys(value.node for weights, _ in wanted for value, _ in weights))
         constants = list(dict.fromkeys(_odd(each) for _, each in wanted if each))
         place = {node: index for index, node in enumerate(nodes)}
@@ -204,7 +205,7 @@ class _Lowering:
                 combined[place[value.node]] = combined.get(place[value.node], 0) + weight
             sums.append(([*combined.items()], constant))
         digits = sum(w.bit_count() for each, _ in sums for _, w in each)
-        choices = self.choices or (CHOICES if digits <= FEW_DIGITS else CHOICES[:1])
+        choices = choices or self.choices or (CHOICES if digits <= FEW_DIGITS else CHOICES[:1])
         shifted = [
             [*each, *([(len(nodes) + constants.index(_odd(c)), c // _odd(c))] if c else [])]
             for each, c in sums
@@ -232,7 +233,7 @@ class _Lowering:
         """Every product, and every sum, cast to the accumulator."""
         accum = layer.accum
         wanted = [self._product(value, w) for each in products for value, w, _ in each]
-        solved = iter(self._solved(wanted))
+        solved = iter(self._solved(wanted, CHOICES[:1]))
         sums = []
         for each, (raw, exponent) in zip(products, bias, strict=True):
             total = self.cast(Value(self.graph.constant(raw), exponent), accum)
@@ -267,7 +268,7 @@ class _Lowering:
                 weights.append((value, 1 << (value.exponent - lowest)))
         if not weights:
             return Value(self.graph.constant(constant), lowest)
-        ((node, shift),) = self._solved([(weights, constant)])
+        ((node, shift),) = self._solved([(weights, constant)], PLAIN)
         return Value(node, lowest + shift)
 
     # Casts.
@@ -306,6 +307,8 @@ CHOICES = tuple(
     cmvm.Options(slack=slack, power=power) for slack in (1, 0, 2) for power in (1.0, 2.0, 0.5)
 )
 """Ways to solve a matrix; a large one takes the first."""
+PLAIN = (cmvm.Options(sharing=False),)
+"""For the sum of a few values, which has nothing to share."""
 
 
 def _fits(low: int, high: int, exponent: int, to: Fixed) -> bool:

@@ -5,6 +5,8 @@ by name and attribute, so that this file needs no hls4ml. What has no place in a
 is refused, by layer, with the reason and what to change.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..errors import ConfigError, plain
@@ -26,22 +28,22 @@ def read(model) -> Network:
                 f"model: has {len(found)} {what}; allowed is one: concatenate them, or split the "
                 "model"
             )
-    layers = [_layer(each) for each in model.get_layers()]
     owners = {name: each.name for each in model.get_layers() for name in each.outputs}
-    sources = [None if each.source is None else owners[each.source] for each in layers]
-    layers = [_with_source(each, source) for each, source in zip(layers, sources, strict=True)]
-    if sum(isinstance(each, Input) for each in layers) != 1 or not isinstance(layers[0], Input):
-        raise ConfigError("model: must begin with its one Input layer")
-    return Network(model.config.get_project_name(), tuple(layers), owners[model.outputs[0]])
+    layers: dict[str, Layer] = {}
+    for node in model.get_layers():
+        layer = _layer(node)
+        if layer.source is not None:
+            layer = replace(layer, source=owners.get(layer.source, layer.source))
+        if isinstance(layer, Reshape) and layer.source in layers:
+            # hls4ml gives the node a type of its own, but its C++ a variable of the source's.
+            layer = replace(layer, result=layers[layer.source].result)
+        layers[layer.name] = layer
+    output = owners.get(model.outputs[0], model.outputs[0])
+    return Network(model.config.get_project_name(), tuple(layers.values()), output)
 
 
 def refuse(node, reason: str, change: str) -> ConfigError:
     return ConfigError(f"layer {plain(node.name)} ({plain(node.class_name)}): {reason}; {change}")
-
-
-def _with_source(layer, source):
-    object.__setattr__(layer, "source", source)  # of a layer that nobody else has seen yet
-    return layer
 
 
 def _layer(node) -> Layer:
@@ -85,20 +87,23 @@ def fixed(node, precision, what: str) -> Fixed:
         raise refuse(node, f"{what} type {plain(precision)} is not fixed point", hint)
     if precision.saturation_bits:
         raise refuse(node, f"{what} type {plain(precision)} has saturation bits", "use none")
+    parts = precision.width, precision.integer, precision.signed
+    modes = precision.rounding_mode or "TRN", precision.saturation_mode or "WRAP"
+    return _format(node, *parts, *modes, f"{what} type {plain(precision)}")
+
+
+def _format(node, width, integer, signed, rounding, overflow, what: str) -> Fixed:
+    """``what``: how to call it, if there can be no such format."""
     try:
-        return Fixed(
-            int(precision.width),
-            int(precision.integer),
-            bool(precision.signed),
-            FixedRounding[str(precision.rounding_mode or "TRN")],
-            FixedOverflow[str(precision.saturation_mode or "WRAP")],
-        )
+        modes = FixedRounding[str(rounding)], FixedOverflow[str(overflow)]
+        return Fixed(int(width), int(integer), bool(signed), *modes)
     except KeyError as error:
         allowed = [*FixedRounding.__members__, *FixedOverflow.__members__]
-        reason = f"{what} type {plain(precision)} has the mode {error}"
+        reason = f"{what} has the mode {plain(error)}"
         raise refuse(node, reason, f"allowed are {', '.join(allowed)}") from None
     except ValueError as error:
-        raise refuse(node, f"{what} type {plain(precision)}: {plain(error)}", hint) from None
+        hint = "give it another type in hls_config, or train it with fewer bits"
+        raise refuse(node, f"{what}: {plain(error)}", hint) from None
 
 
 def _is(precision, *names: str) -> bool:
@@ -127,6 +132,15 @@ def raw(data: np.ndarray, to: Fixed) -> np.ndarray:
     """Floats as raw integers of ``to``, as ap_fixed's constructor makes them: exact."""
     flat = [_raw(float(value), to) for value in data.ravel()]
     return np.array(flat, np.int64).reshape(data.shape)
+
+
+def _factors(node, name: str) -> tuple[np.ndarray, Fixed]:
+    """Weights as hls4ml multiplies by them: its ``product_type`` takes those of ``int<2>`` for
+    ternary, and its ternary product takes -2 for 1 (``nnet_mult.h``)."""
+    raw, to = _weights(node, name)
+    precision = node.weights[name].type.precision
+    ternary = _is(precision, "IntegerPrecisionType") and precision.width == 2 and precision.signed
+    return (np.where(raw == -2, 1, raw) if ternary else raw), to
 
 
 def _raw(value: float, to: Fixed) -> int:
@@ -163,7 +177,7 @@ def _dense(node) -> Dense:
     common = _common(node)
     if len(common["shape"]) != 1:
         raise refuse(node, f"has outputs of shape {common['shape']}", "flatten its input first")
-    return _matrix(node, common, *_weights(node, "weight"))
+    return _matrix(node, common, *_factors(node, "weight"))
 
 
 def _einsum(node) -> Dense:
@@ -176,7 +190,7 @@ def _einsum(node) -> Dense:
             node, f"the equation {plain(equation)} is not a vector times a matrix",
             "use Dense on a flat input",
         )  # fmt: skip
-    weight, to = _weights(node, "weight")
+    weight, to = _factors(node, "weight")
     # hls4ml keeps the kernel as (in place, contracted, free).
     sizes = node.get_input_variable().size(), node.get_output_variable().size()
     return _matrix(node, _common(node), weight.reshape(sizes), to)
@@ -188,22 +202,19 @@ def _matrix(node, common, weight, weight_format):
         raise refuse(node, f"Strategy is {plain(strategy)}", "allowed is Latency: all is unrolled")
     if int(reuse) != 1:
         raise refuse(node, f"ReuseFactor is {plain(reuse)}", "allowed is 1: all is unrolled")
-    precision = node.weights["weight"].type.precision
-    if _is(precision, "IntegerPrecisionType") and precision.width == 2 and precision.signed:
-        weight = np.where(weight == -2, 1, weight)  # hls4ml's ternary product takes -2 for 1
     bias, bias_format = _weights(node, "bias")
+    bias = bias.ravel() if bias.size > 1 else np.resize(bias, int(np.prod(common["shape"])))
     accum = fixed(node, node.get_attr("accum_t").precision, "accum")
     return Dense(
-        **common, weight=weight, weight_format=weight_format,
-        bias=np.broadcast_to(bias.ravel(), (weight.shape[1],)), bias_format=bias_format,
-        accum=accum,
+        **common, weight=weight, weight_format=weight_format, bias=bias,
+        bias_format=bias_format, accum=accum,
     )  # fmt: skip
 
 
 def _affine(node) -> Affine:
     common = _common(node)
     size = int(np.prod(common["shape"]))
-    scale, scale_format = _weights(node, "scale")
+    scale, scale_format = _factors(node, "scale")
     bias, bias_format = _weights(node, "bias")
     if size % scale.size or size % bias.size:
         raise refuse(node, f"has {scale.size} scales for {size} values", "use one per channel")
@@ -229,11 +240,11 @@ def _quantizer(node) -> Cast:
     shape = common["shape"]
     k, b, i = (np.broadcast_to(np.asarray(each)[0] if np.ndim(each) > len(shape) else each, shape)
                for each in node.mask_kbi)  # fmt: skip
-    modes = FixedRounding[node.RND], FixedOverflow[node.SAT]
     formats = tuple(
-        Fixed(int(width), int(integer), bool(sign), *modes) if width > 0 else None
+        _format(node, width, integer, sign, node.RND, node.SAT, "a value's type")
+        if width > 0 else None
         for sign, width, integer in zip(k.ravel(), b.ravel(), i.ravel(), strict=True)
-    )
+    )  # fmt: skip
     return Cast(**common, formats=formats)
 
 

@@ -106,6 +106,8 @@ class _Drawing:
     def _add(self, node, stage, bits):
         (a, b), (left, right, minus) = node.args, node.parameters
         if left and minus:
+            if bits <= left:  # nothing of a: it may have no bits at all
+                return -self._number(b, stage)
             shifted = Cat(Const(0, left), self.value(a, stage))
             shifted = shifted.as_signed() if self.graph[a].signed else shifted
             return shifted - self._number(b, stage)

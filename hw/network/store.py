@@ -38,7 +38,7 @@ def from_tables(tables: Mapping) -> Network:
         return Network(str(tables["name"]), layers, str(tables["output"]))
     except ConfigError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ConfigError(f"network: is not what matweave writes ({error})") from None
 
 

@@ -55,7 +55,8 @@ def quantised(x: np.ndarray, to: Fixed) -> np.ndarray:
         raise ValueError("inputs must be finite numbers")
     spare = 53  # bits below the format's last that still decide ties
     scaled = x * 2.0 ** (to.fraction + 2)
-    if np.abs(scaled).max(initial=0) < 2.0**52:  # two bits more, and a sticky one: exact
+    small = np.abs(scaled).max(initial=0) < 2.0**52  # two bits more, and a sticky one: exact
+    if small and to.width < 62:
         floor = np.floor(scaled)
         raw = floor.astype(np.int64) * 2 + (scaled != floor)
         return cast(raw, to.fraction + 3, to)

@@ -54,6 +54,18 @@ def affine(rng, source, name: str) -> Affine:
     )  # fmt: skip
 
 
+def low_bits(rng, source, name: str) -> Dense:
+    """Weights far apart, and of the sums only lowest bits: what is added shifted is not needed."""
+    weight, bias = Fixed(8, 8), fixed(rng, widths=(2, 6))
+    accum = exact_accumulator(source.result, weight, bias, source.size)
+    outputs, width = int(rng.integers(1, 5)), int(rng.integers(1, 5))
+    return Dense(
+        name, source.name, (outputs,), Fixed(width, width - accum.fraction),
+        weight=rng.choice([-32, -16, -1, 1, 16, 48], (source.size, outputs)), weight_format=weight,
+        bias=integers(rng, bias, outputs), bias_format=bias, accum=accum,
+    )  # fmt: skip
+
+
 def cast(rng, source, name: str) -> Cast:
     formats = [None if rng.integers(6) == 0 else fixed(rng) for _ in range(source.size)]
     return Cast(name, source.name, source.shape, fixed(rng, widths=(4, 16)), tuple(formats))
@@ -65,9 +77,11 @@ def network(seed: int) -> Network:
     size = int(rng.integers(1, 7))
     layers = [Input("x", None, (size,), fixed(rng))]
     for block in range(int(rng.integers(1, 4))):
-        kind = rng.integers(4)
+        kind = rng.integers(5)
         if kind == 0:
             layers.append(affine(rng, layers[-1], f"affine{block}"))
+        elif kind == 4:
+            layers.append(low_bits(rng, layers[-1], f"low{block}"))
         else:
             outputs = int(rng.integers(1, 7))
             layers.append(dense(rng, layers[-1], outputs, f"dense{block}", exact=kind > 1))

@@ -2,6 +2,10 @@
 
 import dataclasses
 import itertools
+import os
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,11 +16,12 @@ from hypothesis import strategies as st
 from matweave.hw.errors import ConfigError
 from matweave.hw.fixed import Fixed
 from matweave.hw.network import store
+from matweave.hw.network.adders import width
 from matweave.hw.network.design import design
 from matweave.hw.network.engine import NetworkEngine
-from matweave.hw.network.graph import Graph, bits
-from matweave.hw.network.layers import Cast, Dense, Input, Network, Relu
-from matweave.hw.network.lower import lower
+from matweave.hw.network.graph import Graph
+from matweave.hw.network.layers import Affine, Cast, Dense, Input, Network, Relu, Reshape
+from matweave.hw.network.lower import _Lowering, lower
 from matweave.hw.network.pipeline import place
 from matweave.hw.network.rtl import Pipeline, lanes
 from matweave.hw.network.timing import FAMILIES, delay
@@ -85,11 +90,25 @@ def test_the_pipeline_is_the_graph(seed, stages):
     assert simulated(graph, place(graph, XCUP, stages=stages), x) == expected
 
 
+def test_a_difference_of_which_only_low_bits_are_needed():
+    """Of ``(a << left) - b`` the lowest ``left`` bits are those of ``-b``: nothing of a is read."""
+    x, accum = Input("x", None, (3,), Fixed(8, 8)), Fixed(16, 16)
+    dense = Dense(
+        "d", "x", (1,), Fixed(4, 4), weight=np.array([[16], [-1], [16]]),
+        weight_format=Fixed(6, 6), bias=np.zeros(1, int), bias_format=Fixed(4, 4), accum=accum,
+    )  # fmt: skip
+    network = Network("n", (x, dense), "d")
+    graph = lower(network).graph
+    rows = networks.inputs(network, 1, 50)
+    expected = [packed(graph, graph.outputs, row) for row in golden.predict(network, rows)]
+    assert simulated(graph, place(graph, XCUP, stages=1), rows) == expected
+
+
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: f"{mode[0].value}-{mode[1].value}")
 def test_a_quantiser_is_right_for_every_value(mode):
     """The hardware of every mode, signed and unsigned, for all values of 6 bits."""
     formats = [Fixed(w, w - f, bool(s), *mode)
-               for w, f, s in itertools.product((2, 3, 4), (-1, 0, 2), (0, 1))]  # fmt: skip
+               for w, f, s in itertools.product((1, 2, 3, 4), (-1, 0, 2), (0, 1))]  # fmt: skip
     for source in (Fixed(6, 3, True), Fixed(6, 3, False)):
         wide = Fixed(16, 10)
         x = Input("x", None, (len(formats),), source)
@@ -125,15 +144,19 @@ def mlp(seed, *sizes, name="mlp"):
     return Network(name, tuple(layers), layers[-1].name)
 
 
-def test_halves_go_into_the_sums():
-    """Rounding half up after a ReLU costs no adder: without rounding there are as many."""
+def test_halves_go_into_the_sums(monkeypatch):
+    """Rounding half up after a ReLU costs no adder where there is a bias; else one per neuron."""
     network = mlp(3, 8, 6, 4)
-    plain = [dataclasses.replace(each, result=each.result.plain()) for each in network.layers]
-    adders = []
-    for each in (network, Network("p", tuple(plain), network.output)):
-        graph = lower(each).graph
-        adders.append(sum(graph[i].op == "add" for i in graph.live()))
-    assert adders[0] <= adders[1] + 6  # a neuron without a bias gets a constant
+    first = dataclasses.replace(network["dense0"], bias=np.array([1, -2, 3, 4, -5, 6]))
+    network = dataclasses.replace(network, layers=(network.input, first, *network.layers[2:]))
+
+    def adders():
+        graph = lower(network).graph
+        return sum(graph[i].op == "add" for i in graph.live())
+
+    inside = adders()
+    monkeypatch.setattr(_Lowering, "_half", lambda *_: None)
+    assert adders() == inside + 6
 
 
 @pytest.mark.parametrize("stages", [1, 2, 3, 7])
@@ -183,6 +206,28 @@ def test_the_same_network_gives_the_same_verilog():
     assert first.manifest == second.manifest
 
 
+HASHED = """
+import hashlib
+from matweave.hw.network.design import design
+from matweave.sim.stimuli import networks
+for seed in range(4):
+    files = design(networks.network(seed)).files
+    print(hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest())
+"""
+
+
+def test_files_do_not_depend_on_the_order_of_sets():
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", HASHED], env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert printed[0] == printed[1]
+    assert len(set(printed[0].split())) == 4
+
+
 def test_tables_give_the_network_back():
     for seed in range(20):
         network = networks.network(seed)
@@ -196,6 +241,56 @@ def test_tables_give_the_network_back():
 @pytest.mark.parametrize("tables", [{}, {"layers": [{}]}, {"name": 1, "layers": 3, "output": "x"}])
 def test_other_tables_are_refused(tables):
     with pytest.raises(ConfigError, match="is not what matweave writes"):
+        store.from_tables(tables)
+
+
+def changed(layer, **changes):
+    def change(tables):
+        tables["layers"][layer] |= changes
+
+    return change
+
+
+BROKEN = {
+    "no layers": (lambda tables: tables["layers"].clear(), "network n: must begin with its Input"),
+    "no input": (lambda tables: tables["layers"].pop(0), "network n: must begin with its Input"),
+    "second input": (lambda tables: tables["layers"].insert(1, tables["layers"][0] | {"name": "y"}),
+                     "layer y: is a second Input"),
+    "names": (changed(2, name="d"), "layer d: has the name of another layer"),
+    "source": (changed(1, source="z"), "layer d: takes its values from z, which is no layer"),
+    "later source": (changed(1, source="a"), "layer d: takes its values from a, which is no layer"),
+    "output": (lambda tables: tables.update(output="z"), "network n: its output z is none"),
+    "shape": (changed(0, shape=[0]), "layer x: has the shape [0]"),
+    "too many": (changed(0, shape=[5000]), "layer x: has 5000 values; an unrolled network may"),
+    "weight": (changed(1, weight=[[1, 2]]), "layer d: weight has the shape [1, 2]; it must be [2,"),
+    "flat weight": (changed(1, weight=[1, 2]), "layer d: weight has the shape [2]"),
+    "bias": (changed(1, bias=[1]), "layer d: bias has the shape [1]; it must be [2]"),
+    "scale": (changed(2, scale=[1, 2, 3]), "layer a: scale has the shape [3]; it must be [2]"),
+    "large": (changed(1, bias=[1, 99]), "layer d: bias has numbers that are none of fixed<4,4,"),
+    "huge": (changed(1, bias=[1, 1 << 70]), "network: is not what matweave writes"),
+    "values": (changed(3, shape=[3]), "layer r: has 3 values, but a, its source, 2"),
+    "formats": (changed(4, formats=[None]), "layer c: has 1 formats for 2 values"),
+    "reshape": (changed(5, result=[4, 4, True, "RND", "WRAP"]),
+                "layer w: has the format fixed<4,4,RND,WRAP>, but c, its source, another"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_network_that_does_not_fit_together_names_the_layer(what):
+    to, pair = Fixed(4, 4), (2,)
+    both = {"bias": np.ones(2, int), "bias_format": to}
+    layers = (
+        Input("x", None, pair, to),
+        Dense("d", "x", pair, to, np.eye(2, dtype=int), to, **both, accum=Fixed(9, 9)),
+        Affine("a", "d", pair, to, np.ones(2, int), to, **both),
+        Relu("r", "a", pair, to),
+        Cast("c", "r", pair, to, (to, None)),
+        Reshape("w", "c", (2, 1), to),
+    )
+    tables = store.to_tables(Network("n", layers, "w"))
+    change, message = BROKEN[what]
+    change(tables)
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
         store.from_tables(tables)
 
 
@@ -214,7 +309,13 @@ def test_nodes_that_change_nothing_are_none():
     assert graph.relu(positive) == positive
     assert (graph[positive].low, graph[positive].high, graph[positive].width) == (0, 7, 3)
     assert graph.add(x, x, right=2) == graph.add(x, x, left=2)
-    assert [bits(*each) for each in ((0, 0), (0, 1), (-1, 0), (-8, 7), (0, 255))] == [0, 1, 1, 4, 8]
+    assert [width(*each) for each in ((0, 0), (0, 1), (-1, 0), (-8, 7), (0, 255))] == [
+        0,
+        1,
+        1,
+        4,
+        8,
+    ]
 
 
 def test_no_more_samples_are_taken_than_there_is_room_for():

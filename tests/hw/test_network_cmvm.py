@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matweave.hw.network import cmvm
 from matweave.hw.network.adders import Term, added, cost
 from matweave.hw.network.cmvm import Options, csd, solve
 
@@ -70,6 +71,38 @@ def test_no_sum_is_deeper_than_it_may(slack):
     plan = solve([Term(-128, 127)] * 12, sums, Options(slack=slack))
     digits = max(sum(len(csd(w)) for _, w in each) for each in sums)
     assert max(levels(plan, 12)) <= (digits - 1).bit_length() + slack
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 1 << 30), slack=st.integers(0, 2), pairs=st.sampled_from([0, 500, 5000]))
+def test_sums_in_parts_are_the_same_and_not_deeper(seed, slack, pairs):
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(2, 20))
+    matrix = rng.integers(-99, 100, (rows, 4))
+    sums = [[(i, int(w)) for i, w in enumerate(column) if w] for column in matrix.T]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cmvm, "PAIRS", pairs)
+        plan = solve([Term(-8, 7)] * rows, sums, Options(slack=slack))
+    x = [int(each) for each in rng.integers(-8, 8, rows)]
+    assert evaluated(plan, x) == [int(v) for v in np.array(x) @ matrix]
+    digits = max(sum(len(csd(w)) for _, w in each) for each in sums)
+    assert max(levels(plan, rows)) <= (digits - 1).bit_length() + slack
+
+
+def test_wide_matrices_are_cut():
+    """Few pairs at a time are remembered, and what they share is still worth something."""
+    rng = np.random.default_rng(4)
+    matrix = rng.integers(-128, 128, (100, 4))
+    sums = [[(i, int(w)) for i, w in enumerate(column) if w] for column in matrix.T]
+    operands = [Term(-128, 127)] * 100
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cmvm, "PAIRS", 25_000)
+        solver = cmvm._Solver(operands, sums, Options())
+        plan = solver.run()
+        apart = solve(operands, sums, Options(sharing=False))
+    assert len(solver.parts[0]) > 10
+    assert sum(map(len, solver.places.values())) * 2 < 25_000
+    assert plan.cost < apart.cost
 
 
 def test_digits_are_canonical():

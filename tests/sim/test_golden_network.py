@@ -43,7 +43,7 @@ def cast(value: Fraction, to: Fixed) -> int:
     if to.overflow is FixedOverflow.WRAP:
         turns = (raw - least) // (1 << to.width)
         return raw - turns * (1 << to.width)
-    if to.overflow is FixedOverflow.SAT_SYM and to.signed:
+    if to.overflow is FixedOverflow.SAT_SYM and to.signed and to.width > 1:
         least = -most
     if least <= raw <= most:
         return raw
@@ -71,6 +71,20 @@ def test_real_numbers_are_cast_exactly():
         assert golden.quantised(x, to).tolist() == [cast(Fraction(v), to) for v in x], to
 
 
+@pytest.mark.parametrize(("width", "signed"), [(62, True), (63, False), (63, True), (64, True)])
+def test_the_widest_formats_are_exact(width, signed):
+    x = np.concatenate([np.arange(-3, 4) * 2.0**e for e in (0, 30, 61, 62, 63, 70)])
+    for overflow in FixedOverflow:
+        to = Fixed(width, width, signed, FixedRounding.TRN, overflow)
+        assert golden.quantised(x, to).tolist() == [cast(Fraction(v), to) for v in x], to
+
+
+def test_formats_beyond_64_bits_are_refused():
+    for width, signed in ((64, False), (65, True), (0, True)):
+        with pytest.raises(ValueError, match=r"^width must be 1 to 6[34] of (un)?signed formats"):
+            Fixed(width, 10, signed)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_is_refused(bad):
     with pytest.raises(ValueError, match="finite"):
@@ -78,7 +92,8 @@ def test_what_is_no_number_is_refused(bad):
 
 
 SOURCES = [(7, 3, 1), (6, 5, 0)]
-TARGETS = [(4, 2, 1), (4, 3, 0)]
+TARGETS = [(4, 2, 1), (4, 3, 0), (1, 1, 1), (9, 3, 1), (3, 9, 1), (2, 7, 0)]
+"""Usual ones, a single bit, a finer one than the sources, and coarser ones than their largest."""
 
 
 def casts_in_cpp():
@@ -104,7 +119,10 @@ def test_every_cast_is_that_of_the_headers_of_hls4ml(tmp_path):
     headers = package / "templates" / "vivado" / "ap_types"
     (tmp_path / "casts.cpp").write_text(casts_in_cpp())
     program = tmp_path / "casts"
-    compile_ = [toolchain.compiler().path, "-O0", "-w", "-I", headers, "casts.cpp", "-o", program]
+    compile_ = [
+        toolchain.compiler().path, "-O0", "-w", "-DNDEBUG",  # asserts that a format has a point
+        "-I", headers, "casts.cpp", "-o", program,
+    ]  # fmt: skip
     toolchain.run(compile_, cwd=tmp_path, timeout=600, what="casts")
     printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     rows = iter(printed.splitlines())
