@@ -5,19 +5,18 @@ standard error. Simulators and Amaranth are loaded by the commands that need the
 """
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import typer.core
 
 import matweave
-from matweave.hw.errors import UserError, plain
 from matweave.sim.progress import Reporter
 
-from . import failure
+from . import failure, implementing
+from .options import Config, Configs, Debug, Json, Set, discard_output, show
 
 
 class _Group(typer.core.TyperGroup):
@@ -51,54 +50,15 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else failure.OK
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
         return failure.OK
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # which Typer makes a status of 1
-            _discard_output()
+            discard_output()
             return failure.OK
         raise
     except BaseException as error:
         return failure.report(error, failure.debugging(arguments))
-
-
-def _discard_output() -> None:
-    """The reader of our output has left: it wants no more, and nothing is wrong."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
-
-
-def _names(incomplete: str) -> list[str]:
-    from matweave.hw import source
-
-    return [name for name in source.presets() if name.startswith(incomplete)]
-
-
-def _demo_names(incomplete: str) -> list[str]:
-    from matweave.fpga import demos
-
-    return [name for name in demos.demos() if name.startswith(incomplete)]
-
-
-def _board_names(incomplete: str) -> list[str]:
-    from matweave.fpga import boards
-
-    return [name for name in boards.boards() if name.startswith(incomplete)]
-
-
-_CONFIG_HELP = "A TOML file, or the name of a preset."
-Config = Annotated[str, typer.Argument(metavar="CONFIG", help=_CONFIG_HELP, autocompletion=_names)]
-Configs = Annotated[
-    list[str], typer.Argument(metavar="CONFIG...", help=_CONFIG_HELP, autocompletion=_names)
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Replace one value, as array.rows=16. Repeatable."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-# Taken by the command line and by each command; main() itself looks for it.
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -125,7 +85,7 @@ def list_(as_json: Json = False, debug: Debug = False):
     """List engines, arrays, processing elements, presets, demos and boards."""
     from . import listing
 
-    _print(listing.catalogue(), listing.text, as_json)
+    show(listing.catalogue(), listing.text, as_json)
 
 
 @app.command()
@@ -156,7 +116,7 @@ def generate(
 
     with Reporter() as progress:
         result = generating.generate(config, output, overrides or [], progress)
-    _print(result, generating.text, as_json)
+    show(result, generating.text, as_json)
 
 
 @app.command("import")
@@ -195,7 +155,7 @@ def import_(
         result = importing.import_model(
             model, output, name, weights, precision, logits, stages, clock, family, progress
         )
-    _print(result, importing.text, as_json)
+    show(result, importing.text, as_json)
 
 
 @app.command()
@@ -220,7 +180,7 @@ def test(
         result = testing.test(
             configs, overrides or [], simulator, seed, cases, waves, output, progress
         )
-    _print(result, testing.text, as_json)
+    show(result, testing.text, as_json)
     if not result["passed"]:
         failed = [each["name"] for each in result["engines"] if not each["passed"]]
         raise failure.CheckFailed(f"tests of {', '.join(failed)}")
@@ -262,201 +222,8 @@ def run(
         result = running.run(
             config, overrides or [], files, zero_point, relu, check, output, progress
         )
-    _print(result, running.text, as_json)
+    show(result, running.text, as_json)
 
 
-@app.command()
-def build(
-    design: Annotated[
-        str,
-        typer.Argument(
-            metavar="DEMO|CONFIG",
-            help="A demo, a preset or a TOML file.",
-            autocompletion=_demo_names,
-        ),
-    ],
-    board: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Which board; `matweave list` names them.",
-            autocompletion=_board_names,
-        ),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Where to; by default DESIGN_BOARD, here."
-        ),
-    ] = None,
-    clock: Annotated[
-        float | None,
-        typer.Option(metavar="MHZ", help="The engine's clock; by default the demo's or board's."),
-    ] = None,
-    baud: Annotated[
-        int | None, typer.Option(metavar="BPS", help="Of the serial line: 115200 to 3000000.")
-    ] = None,
-    seeds: Annotated[
-        int, typer.Option(metavar="N", help="Placements to try; the fastest is kept.")
-    ] = 1,
-    dsp: Annotated[
-        bool | None, typer.Option("--dsp/--no-dsp", help="Multipliers in DSP blocks, or in LUTs.")
-    ] = None,
-    overrides: Set = None,
-    as_json: Json = False,
-    debug: Debug = False,
-):
-    """Synthesise, place and route an engine with its serial link: a bitstream for a board."""
-    from . import building
-
-    wanted = building.request(design, board, overrides or [], clock, baud, seeds, dsp)
-    output = Path(f"{wanted.config.name}_{board}") if output is None else output
-    with Reporter() as progress:
-        result = building.build(wanted, output, progress)
-    _print(result, building.text, as_json)
-
-
-@app.command()
-def area(
-    configs: Configs,
-    liberty: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The standard cells: Liberty, plain or gzipped."),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(help="Without a Liberty file: generic, gates in NAND2 equivalents."),
-    ] = None,
-    points: Annotated[
-        int, typer.Option(min=0, max=8, help="Clock targets to try beside none, per flow.")
-    ] = 0,
-    flat: Annotated[
-        bool, typer.Option("--flat", help="Synthesise the whole array as one (slow when large).")
-    ] = False,
-    power: Annotated[
-        bool, typer.Option("--power", help="Energy per MAC too, of simulated Gaussian operands.")
-    ] = False,
-    overrides: Set = None,
-    as_json: Json = False,
-    debug: Debug = False,
-):
-    """Synthesise an engine's array to standard cells, and compare it with plain multipliers."""
-    from . import area
-
-    with Reporter() as progress:
-        result = area.area(configs, overrides or [], liberty, target, points, flat, power, progress)
-    _print(result, area.text, as_json)
-
-
-@app.command()
-def package(
-    config: Config,
-    vendor: Annotated[str, typer.Option(help="vivado or quartus.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
-    part: Annotated[
-        str | None, typer.Option(metavar="PART", help="The device; by default a common board's.")
-    ] = None,
-    board: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="With pins and serial link of a board, not by itself."),
-    ] = None,
-    clock: Annotated[
-        float | None,
-        typer.Option(metavar="MHZ", help="The clock to reach; by default 100, or the board's."),
-    ] = None,
-    baud: Annotated[
-        int | None, typer.Option(metavar="BPS", help="Of a board's serial link.")
-    ] = None,
-    overrides: Set = None,
-    as_json: Json = False,
-    debug: Debug = False,
-):
-    """Write an engine as a project for a vendor's tool: RTL, constraints, Tcl, driver."""
-    from . import packaging
-
-    with Reporter() as progress:
-        result = packaging.package(
-            config, vendor, part, board, clock, baud, output, overrides or [], progress
-        )
-    _print(result, packaging.text, as_json)
-
-
-@app.command()
-def report(
-    build: Annotated[
-        Path, typer.Argument(metavar="BUILD.json", help="What `matweave build` wrote.")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.html", help="The page.")],
-    as_json: Json = False,
-    debug: Debug = False,
-):
-    """Write a page about a build: resources, timing, throughput, power estimate, placement."""
-    from . import reporting
-
-    _print(reporting.report(build, output), reporting.text, as_json)
-
-
-@app.command()
-def demo(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[NAME]",
-            help="A demo's host program, at a board; without: the digits on the engine alone.",
-            autocompletion=_demo_names,
-        ),
-    ] = None,
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="At a simulated board, pins, PLL and all.")
-    ] = False,
-    port: Annotated[
-        str | None, typer.Option(metavar="PORT", help="At a real one, as /dev/ttyUSB0.")
-    ] = None,
-    board: Annotated[
-        str, typer.Option(metavar="BOARD", help="Which board it is.", autocompletion=_board_names)
-    ] = "ulx3s_85f",
-    program: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="First load the bitstream in DIR (by matweave build) into it; on iCE40 boards "
-            "this writes the flash.",
-        ),
-    ] = None,
-    images: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; by default 16 if simulated, or all.")
-    ] = None,
-    baud: Annotated[
-        int | None, typer.Option(metavar="RATE", help="Of the serial line; the board's by default.")
-    ] = None,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Without NAME: where results go."),
-    ] = Path("demo_out"),
-    as_json: Json = False,
-    debug: Debug = False,
-):
-    """Classify real handwritten digits on a generated engine, or run a demo with its board."""
-    if name is None:
-        if simulate or port is not None or program is not None:
-            raise UserError("demo: which one? --simulate, --port and --program need a NAME")
-        from . import demo
-
-        return demo.run(output=output, as_json=as_json)
-    if simulate == (port is not None):
-        raise UserError(f"demo {plain(name)}: either --simulate or --port PORT")
-    if simulate and program is not None:
-        raise UserError("demo: --program is for real boards, not with --simulate")
-    from . import demonstrating
-
-    wanted = demonstrating.Wanted(name, board, port, program, images, baud)
-    with Reporter() as progress:
-        result = demonstrating.run(wanted, progress)
-    _print(result, demonstrating.text, as_json)
-
-
-def _print(result: dict[str, Any], text, as_json: bool) -> None:
-    try:
-        print(json.dumps(result, indent=2) if as_json else text(result), flush=True)
-    except BrokenPipeError:  # what the result means for the exit status is still to come
-        _discard_output()
+for command in implementing.COMMANDS:
+    app.command()(command)
