@@ -1,7 +1,7 @@
 """What every test has: the seed, and ``requires_tool``, which says what it needs to run.
 
-Its arguments are programs, Python packages, ``proofs``: all that ``sim.formal`` needs, or
-``sky130``: the Liberty file that lies beside the checkout, not in it.
+Its arguments are programs, Python packages, ``proofs``: all that ``sim.formal`` needs, or what lies
+beside the checkout, not in it: ``sky130``, the Liberty file, and ``models``, trained networks.
 """
 
 import importlib.util
@@ -22,7 +22,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SEED = int(os.environ.get("MATWEAVE_SEED", "20261122"))
 """Of every random choice in the tests; ``MATWEAVE_SEED`` changes it."""
 
-SKY130 = Path(__file__).parents[2] / "shared" / "liberty" / "sky130hd_tt.lib.gz"
+SHARED = Path(__file__).parents[2] / "shared"
+BESIDE = {
+    "sky130": SHARED / "liberty" / "sky130hd_tt.lib.gz",
+    "models": SHARED / "data" / "models",
+}
 
 REQUIRE_TOOLS = os.environ.get("MATWEAVE_REQUIRE_TOOLS", "0") not in ("", "0")
 
@@ -72,8 +76,8 @@ def _missing(name: str) -> str:
             return ""
     except toolchain.ToolError as error:
         return str(error)
-    if name == "sky130":
-        return "" if SKY130.is_file() else f"{SKY130.name} was not found beside the checkout"
+    if path := BESIDE.get(name):
+        return "" if path.exists() else f"{path.name} was not found beside the checkout"
     found = shutil.which(name) or importlib.util.find_spec(name)
     return "" if found else f"{name} was not found"
 

@@ -202,7 +202,6 @@ def jet_classifier(backend, folder):
 
 def openml(name):
     def model(backend, folder):
-        pytest.importorskip("hgq", reason="HGQ2 was not found")
         import hls4ml
         import keras
 
@@ -220,13 +219,16 @@ SHARED = {
     "hgq2_openml_768.keras": openml("hgq2_openml_768.keras"),
     "hgq2_openml_750.keras": openml("hgq2_openml_750.keras"),
 }
+HGQ2 = pytest.mark.requires_tool("keras", "hgq", "jax")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SHARED)
+@pytest.mark.requires_tool("models")
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[HGQ2] * name.endswith(".keras")) for name in SHARED],
+)
 def test_published_models_are_what_hls4ml_emulates(tmp_path, monkeypatch, name):
-    if not (MODELS / name).is_file():
-        pytest.skip(f"{name} was not found beside the checkout")
     monkeypatch.setitem(os.environ, "KERAS_BACKEND", "jax")
     rng = np.random.default_rng(1)
     x = np.concatenate([rng.normal(0, scale, (4000, 16)) for scale in (0.5, 2, 20, 1000)])

@@ -66,7 +66,7 @@ def test_nothing_of_the_working_directory_is_run(matweave, tmp_path, monkeypatch
     assert ended.status == 0, ended.err
 
 
-@pytest.mark.skipif(not JETS.is_file(), reason="the models were not found beside the checkout")
+@pytest.mark.requires_tool("models")
 def test_the_jet_classifier_is_imported(matweave, tmp_path):
     ended = matweave("import", str(JETS), "-o", str(tmp_path / "out"))
     assert ended.status == 0, ended.err

@@ -11,8 +11,9 @@ from ..cases import case, values
 from ..driver import Pause, flush, read, write
 from ..harness import Setting
 from ..jobs import Job
-from ..native import stream_bytes, stream_name
+from ..native import stream_bytes
 from ..registers import READ_WRITE, Control, Register, tables
+from ..streams import stream_name
 from .steps import WATCHDOG, Step, access, all_registers, job_step, random_pauses, state, sums
 
 N_JOBS, N_RESETS = 70, 60
