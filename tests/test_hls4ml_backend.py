@@ -202,6 +202,8 @@ def jet_classifier(backend, folder):
 
 def openml(name):
     def model(backend, folder):
+        # Its layers register themselves with Keras.
+        import hgq  # noqa: F401
         import hls4ml
         import keras
 
