@@ -6,7 +6,9 @@ Weights are raw integers of their format (:class:`~..fixed.Fixed`).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,22 +23,53 @@ MAX_WEIGHTS = 1 << 18
 
 @dataclass(frozen=True)
 class Layer:
-    """What all layers have. ``result``: the format of every value; ``source``: whose values it
-    takes (the name of an earlier layer)."""
+    """What all layers have. ``result``: the format of every value; ``sources``: whose values it
+    takes, names of earlier layers (a single one may be given as it is, and ``None`` for none)."""
 
     name: str
-    source: str | None
+    sources: tuple[str, ...]
     shape: tuple[int, ...]
     result: Fixed
+
+    n_sources: ClassVar[int | None] = 1
+    """How many there must be; ``None``: one or more."""
+
+    def __post_init__(self):
+        given = self.sources
+        names = () if given is None else (given,) if isinstance(given, str) else tuple(given)
+        object.__setattr__(self, "sources", names)
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
 
+    def misfit(self, sources: Sequence["Layer"]) -> str | None:
+        """What does not fit the number of values of its sources, or the formats."""
+        return self._other_size(sources)
+
+    def _other_size(self, sources):
+        for source in sources:
+            if self.size != source.size:
+                other = f"{plain(source.name)}, its source, {source.size}"
+                return f"has {self.size} values, but {other}"
+        return None
+
+    def _wrong_part(self, **shapes: tuple[int, ...]) -> str | None:
+        """Which weights have another shape, or are none of their format."""
+        for part, shape in shapes.items():
+            raw, to = getattr(self, part), getattr(self, f"{part}_format").plain()
+            if raw.shape != shape:
+                return f"{part} has the shape {list(raw.shape)}; it must be {list(shape)}"
+            if raw.min() < to.min or raw.max() > to.max:
+                return f"{part} has numbers that are none of {to}"
+        return None
+
 
 @dataclass(frozen=True)
 class Input(Layer):
     """The samples; a real number becomes ``result`` with that format's modes."""
+
+    n_sources: ClassVar[int | None] = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +87,9 @@ class Dense(Layer):
     bias_format: Fixed
     accum: Fixed
 
+    def misfit(self, sources):
+        return self._wrong_part(weight=(sources[0].size, self.size), bias=(self.size,))
+
 
 @dataclass(frozen=True)
 class Affine(Layer):
@@ -64,6 +100,9 @@ class Affine(Layer):
     scale_format: Fixed
     bias: np.ndarray = field(repr=False)
     bias_format: Fixed
+
+    def misfit(self, sources):
+        return self._other_size(sources) or self._wrong_part(scale=(self.size,), bias=(self.size,))
 
 
 @dataclass(frozen=True)
@@ -77,10 +116,22 @@ class Cast(Layer):
 
     formats: tuple[Fixed | None, ...] = field(repr=False)
 
+    def misfit(self, sources):
+        if len(self.formats) != self.size:
+            return f"has {len(self.formats)} formats for {self.size} values"
+        return self._other_size(sources)
+
 
 @dataclass(frozen=True)
 class Reshape(Layer):
     """The same values in another shape; ``result`` is the source's."""
+
+    def misfit(self, sources):
+        (source,) = sources
+        if self.result != source.result:
+            reason = f"has the format {self.result}, but {plain(source.name)}, its source, another"
+            return self._other_size(sources) or reason
+        return self._other_size(sources)
 
 
 @dataclass(frozen=True)
@@ -135,28 +186,10 @@ def _wrong(layer: Layer, before: dict[str, Layer]) -> str | None:
         )
     if isinstance(layer, Input):
         return "is a second Input; there must be one" if before else None
-    if layer.source not in before:
-        return f"takes its values from {plain(layer.source)}, which is no layer before it"
-    return _misfit(layer, before[layer.source])
-
-
-def _misfit(layer: Layer, source: Layer) -> str | None:
-    """What does not fit the number of values, or the formats."""
-    if not isinstance(layer, Dense) and layer.size != source.size:
-        return f"has {layer.size} values, but {plain(source.name)}, its source, {source.size}"
-    if isinstance(layer, Cast) and len(layer.formats) != layer.size:
-        return f"has {len(layer.formats)} formats for {layer.size} values"
-    if isinstance(layer, Reshape) and layer.result != source.result:
-        return f"has the format {layer.result}, but {plain(source.name)}, its source, another"
-    parts: dict[str, tuple[int, ...]] = {}
-    if isinstance(layer, Dense):
-        parts = {"weight": (source.size, layer.size), "bias": (layer.size,)}
-    elif isinstance(layer, Affine):
-        parts = {"scale": (layer.size,), "bias": (layer.size,)}
-    for part, shape in parts.items():
-        raw, to = getattr(layer, part), getattr(layer, f"{part}_format").plain()
-        if raw.shape != shape:
-            return f"{part} has the shape {list(raw.shape)}; it must be {list(shape)}"
-        if raw.min() < to.min or raw.max() > to.max:
-            return f"{part} has numbers that are none of {to}"
-    return None
+    for name in layer.sources:
+        if name not in before:
+            return f"takes its values from {plain(name)}, which is no layer before it"
+    wanted = layer.n_sources
+    if len(layer.sources) != wanted if wanted is not None else not layer.sources:
+        return f"has {len(layer.sources)} sources; it must have {wanted or 'at least one'}"
+    return layer.misfit([before[name] for name in layer.sources])

@@ -60,10 +60,11 @@ class _Lowering:
         ]
         makers = {Dense: self._dense, Affine: self._affine, Relu: self._relu, Cast: self._cast}
         for layer in self.network.layers[1:]:
-            values = self.values[layer.source]
-            if not isinstance(layer, Reshape):
-                values = makers[type(layer)](layer, values)
-            self.values[layer.name] = values
+            values = [self.values[name] for name in layer.sources]
+            if isinstance(layer, Reshape):
+                self.values[layer.name] = values[0]
+            else:
+                self.values[layer.name] = makers[type(layer)](layer, *values)
         outputs = self.values[self.network.output]
         self.graph.outputs = [value.node for value in outputs]
         return Lowered(self.graph, tuple(value.exponent for value in outputs))
@@ -176,7 +177,7 @@ class _Lowering:
             yield layer.accum
         yield layer.result
         while layer.name != self.network.output:
-            readers = [each for each in self.network.layers if each.source == layer.name]
+            readers = [each for each in self.network.layers if layer.name in each.sources]
             if len(readers) != 1:
                 return
             layer = readers[0]

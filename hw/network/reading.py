@@ -32,11 +32,10 @@ def read(model) -> Network:
     layers: dict[str, Layer] = {}
     for node in model.get_layers():
         layer = _layer(node)
-        if layer.source is not None:
-            layer = replace(layer, source=owners.get(layer.source, layer.source))
-        if isinstance(layer, Reshape) and layer.source in layers:
+        layer = replace(layer, sources=tuple(owners.get(name, name) for name in layer.sources))
+        if isinstance(layer, Reshape) and layer.sources[0] in layers:
             # hls4ml gives the node a type of its own, but its C++ a variable of the source's.
-            layer = replace(layer, result=layers[layer.source].result)
+            layer = replace(layer, result=layers[layer.sources[0]].result)
         layers[layer.name] = layer
     output = owners.get(model.outputs[0], model.outputs[0])
     return Network(model.config.get_project_name(), tuple(layers.values()), output)
@@ -68,10 +67,9 @@ def _layer(node) -> Layer:
 def _common(node) -> dict:
     variable = node.get_output_variable()
     shape = tuple(int(each) for each in variable.shape)
-    source = node.inputs[0] if node.inputs and node.class_name not in _INPUTS else None
     return {
         "name": node.name,
-        "source": source,
+        "sources": () if node.class_name in _INPUTS else tuple(node.inputs),
         "shape": shape,
         "result": fixed(node, variable.type.precision, "result"),
     }

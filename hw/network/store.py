@@ -66,6 +66,8 @@ def _layer(table: dict) -> Layer:
             table[name] = np.array(value, np.int64)
         elif name == "formats":
             table[name] = tuple(None if each is None else _fixed(each) for each in value)
+        elif name == "sources":
+            table[name] = tuple(str(each) for each in value)
         elif name == "shape":
             table[name] = tuple(int(each) for each in value)
         elif name in ("result", "accum") or name.endswith("_format"):

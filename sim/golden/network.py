@@ -119,9 +119,10 @@ def trace(network, raw: np.ndarray) -> dict[str, np.ndarray]:
     dtype = np.int64 if _largest(network) < 62 else object
     values = {network.input.name: np.asarray(raw).reshape(len(raw), -1).astype(dtype)}
     for layer in network.layers[1:]:
-        x, fraction = values[layer.source], network[layer.source].result.fraction
+        x = [values[name] for name in layer.sources]
+        fractions = [network[name].result.fraction for name in layer.sources]
         compute = _LAYERS.get(type(layer).__name__)
-        values[layer.name] = x if compute is None else compute(layer, x, fraction)
+        values[layer.name] = x[0] if compute is None else compute(layer, *x, *fractions)
     return values
 
 
@@ -134,7 +135,7 @@ def _largest(network) -> int:
     """Bits that any number on the way can have, and a sign, from the formats alone."""
     bits = 0
     for layer in network.layers[1:]:
-        x, result = network[layer.source].result, layer.result
+        x, result = network[layer.sources[0]].result, layer.result
         casts = [(x.width, x.fraction, result)]
         if hasattr(layer, "accum"):
             w, b = layer.weight_format, layer.bias_format
