@@ -251,7 +251,7 @@ class Graph:
     def _through(self, node) -> int:
         """An operation on a table's result, as a table."""
         (index,) = node.args
-        first, contents = self.nodes[index].parameters
+        _, contents = self.nodes[index].parameters
         changed = EVALUATE[node.op](node, [np.array(contents)], None)
         return self.table(self.nodes[index].args[0], changed)
 

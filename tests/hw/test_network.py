@@ -21,7 +21,7 @@ from matweave.hw.network.design import design
 from matweave.hw.network.engine import NetworkEngine
 from matweave.hw.network.graph import Graph
 from matweave.hw.network.layers import Affine, Cast, Dense, Input, Network, Relu, Reshape
-from matweave.hw.network.lower import _Lowering, lower
+from matweave.hw.network.lower import linear, lower
 from matweave.hw.network.pipeline import place
 from matweave.hw.network.rtl import Pipeline, lanes
 from matweave.hw.network.timing import FAMILIES, delay
@@ -155,7 +155,7 @@ def test_halves_go_into_the_sums(monkeypatch):
         return sum(graph[i].op == "add" for i in graph.live())
 
     inside = adders()
-    monkeypatch.setattr(_Lowering, "_half", lambda *_: None)
+    monkeypatch.setattr(linear, "half", lambda *_: None)
     assert adders() == inside + 6
 
 
@@ -258,7 +258,8 @@ BROKEN = {
                      "layer y: is a second Input"),
     "names": (changed(2, name="d"), "layer d: has the name of another layer"),
     "source": (changed(1, sources=["z"]), "layer d: takes its values from z, which is no layer"),
-    "later source": (changed(1, sources=["a"]), "layer d: takes its values from a, which is no layer"),
+    "later source": (changed(1, sources=["a"]),
+                     "layer d: takes its values from a, which is no layer"),
     "no source": (changed(1, sources=[]), "layer d: has 0 sources; it must have 1"),
     "two sources": (changed(1, sources=["x", "x"]), "layer d: has 2 sources; it must have 1"),
     "output": (lambda tables: tables.update(output="z"), "network n: its output z is none"),

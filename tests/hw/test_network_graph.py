@@ -1,4 +1,4 @@
-"""Operations of the adder graph: values, intervals and hardware, for every value of small operands."""
+"""Operations of the adder graph: values, intervals and hardware, for every value of operands."""
 
 import itertools
 

@@ -1,24 +1,17 @@
-"""A quantised network as layers with integer weights: what is read from hls4ml, and what the golden
-model computes. No arithmetic here, and no Amaranth.
-
-Tensors are flat: a layer's ``size`` values, in row-major order of the ``shape`` that the model has.
-Weights are raw integers of their format (:class:`~..fixed.Fixed`).
-"""
+"""What all layers have, and a network of them."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
-from ..errors import ConfigError, plain
-from ..fixed import Fixed
+from ...errors import ConfigError, plain
+from ...fixed import Fixed
 
 MAX_VALUES = 4096
 """Most values of one tensor: an unrolled network beyond has more adders than any FPGA."""
-MAX_WEIGHTS = 1 << 18
-"""Most nonzero weights of a network."""
+MAX_PRODUCTS = 1 << 18
+"""Most products of a network: of values and nonzero weights, or of two values."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +26,9 @@ class Layer:
 
     n_sources: ClassVar[int | None] = 1
     """How many there must be; ``None``: one or more."""
+    max_size: ClassVar[int] = MAX_VALUES
+    depth: ClassVar[int] = 0
+    """Register stages that it is given, if nothing is said about stages or a clock."""
 
     def __post_init__(self):
         given = self.sources
@@ -42,6 +38,11 @@ class Layer:
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def n_products(self) -> int:
+        """Products of a sample, those by zero weights not counted."""
+        return 0
 
     def misfit(self, sources: Sequence["Layer"]) -> str | None:
         """What does not fit the number of values of its sources, or the formats."""
@@ -73,68 +74,6 @@ class Input(Layer):
 
 
 @dataclass(frozen=True)
-class Dense(Layer):
-    """hls4ml's ``latency`` strategy (``nnet_dense_latency.h``): each product is cast to ``accum``;
-    bias first, cast to it too, products are added to it one input after another, and each sum is
-    cast to ``accum``; the last one to ``result``.
-
-    ``weight``: (inputs, outputs); ``bias``: (outputs,).
-    """
-
-    weight: np.ndarray = field(repr=False)
-    weight_format: Fixed
-    bias: np.ndarray = field(repr=False)
-    bias_format: Fixed
-    accum: Fixed
-
-    def misfit(self, sources):
-        return self._wrong_part(weight=(sources[0].size, self.size), bias=(self.size,))
-
-
-@dataclass(frozen=True)
-class Affine(Layer):
-    """hls4ml's BatchNormalization and ApplyAlpha (``nnet_batchnorm.h``): ``x * scale + bias`` in
-    full, cast to ``result``. ``scale`` and ``bias``: (size,)."""
-
-    scale: np.ndarray = field(repr=False)
-    scale_format: Fixed
-    bias: np.ndarray = field(repr=False)
-    bias_format: Fixed
-
-    def misfit(self, sources):
-        return self._other_size(sources) or self._wrong_part(scale=(self.size,), bias=(self.size,))
-
-
-@dataclass(frozen=True)
-class Relu(Layer):
-    """``max(x, 0)``, cast to ``result``."""
-
-
-@dataclass(frozen=True)
-class Cast(Layer):
-    """To ``formats`` (one per value; ``None``: the value is 0), and then to ``result``."""
-
-    formats: tuple[Fixed | None, ...] = field(repr=False)
-
-    def misfit(self, sources):
-        if len(self.formats) != self.size:
-            return f"has {len(self.formats)} formats for {self.size} values"
-        return self._other_size(sources)
-
-
-@dataclass(frozen=True)
-class Reshape(Layer):
-    """The same values in another shape; ``result`` is the source's."""
-
-    def misfit(self, sources):
-        (source,) = sources
-        if self.result != source.result:
-            reason = f"has the format {self.result}, but {plain(source.name)}, its source, another"
-            return self._other_size(sources) or reason
-        return self._other_size(sources)
-
-
-@dataclass(frozen=True)
 class Network:
     """Layers in topological order, the first of them the one :class:`Input`; ``output`` names the
     layer whose values are the result."""
@@ -155,11 +94,13 @@ class Network:
             raise ConfigError(
                 f"network {plain(self.name)}: its output {plain(self.output)} is none of its layers"
             )
-        weights = sum(np.count_nonzero(each.weight) for each in self.layers if _is_dense(each))
-        if weights > MAX_WEIGHTS:
+        products = sum(each.n_products for each in self.layers)
+        if products > MAX_PRODUCTS:
+            worst = max(self.layers, key=lambda each: each.n_products)
             raise ConfigError(
-                f"network {plain(self.name)}: {weights} weights are not zero; an unrolled network "
-                f"may have at most {MAX_WEIGHTS}: prune it"
+                f"network {plain(self.name)}: a sample takes {products} products, of which layer "
+                f"{plain(worst.name)} {worst.n_products}; an unrolled network may have at most "
+                f"{MAX_PRODUCTS}: prune it, or make its tensors smaller"
             )
 
     @property
@@ -170,20 +111,15 @@ class Network:
         return next(layer for layer in self.layers if layer.name == name)
 
 
-def _is_dense(layer: Layer) -> bool:
-    return isinstance(layer, Dense)
-
-
 def _wrong(layer: Layer, before: dict[str, Layer]) -> str | None:
     """Why the layer cannot follow those before it."""
     if layer.name in before:
         return "has the name of another layer"
     if min(layer.shape, default=1) < 1:
         return f"has the shape {list(layer.shape)}; each size must be at least 1"
-    if layer.size > MAX_VALUES:
-        return (
-            f"has {layer.size} values; an unrolled network may have at most {MAX_VALUES} per layer"
-        )
+    if layer.size > layer.max_size:
+        most = f"an unrolled network may have at most {layer.max_size} per layer"
+        return f"has {layer.size} values; {most}: make the tensor smaller"
     if isinstance(layer, Input):
         return "is a second Input; there must be one" if before else None
     for name in layer.sources:

@@ -1,0 +1,19 @@
+"""A quantised network as layers with integer weights: what is read from hls4ml, and what the golden
+model computes. No arithmetic here, and no Amaranth.
+
+Tensors are flat: a layer's ``size`` values, in row-major order of the ``shape`` that the model has.
+Weights are raw integers of their format (:class:`~matweave.hw.fixed.Fixed`).
+
+A kind of layer is a dataclass here, a reader in ``reading``, a function in ``lower`` and one in
+``sim.golden.network``; each of the four packages lists its own in its ``__init__``.
+"""
+
+from .base import MAX_PRODUCTS, MAX_VALUES, Input, Layer, Network
+from .elementwise import Cast, Relu
+from .linear import Affine, Dense
+from .wiring import Reshape, Select
+
+KINDS = {each.__name__: each for each in (Affine, Cast, Dense, Input, Relu, Reshape, Select)}
+"""Every kind by its name."""
+
+__all__ = ["KINDS", "MAX_PRODUCTS", "MAX_VALUES", "Layer", "Network", *KINDS]

@@ -1,0 +1,48 @@
+"""From a network's layers to the adder graph, bit for bit."""
+
+from dataclasses import dataclass
+
+from ..graph import Graph
+from ..layers import Affine, Cast, Dense, Network, Relu, Reshape, Select
+from . import elementwise, linear, wiring
+from .builder import Builder, Value
+
+__all__ = ["Lowered", "lower"]
+
+MAKERS = {
+    Affine: linear.affine,
+    Cast: elementwise.cast,
+    Dense: linear.dense,
+    Relu: elementwise.relu,
+    Reshape: wiring.reshape,
+    Select: wiring.select,
+}
+"""Of each kind of layer, the function of the builder, the layer and its sources' values."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The graph of a network. Output ``i`` is worth ``graph.outputs[i] * 2**exponents[i]``."""
+
+    graph: Graph
+    exponents: tuple[int, ...]
+
+
+def lower(network: Network, choices=None) -> Lowered:
+    """The graph of all layers; ``choices``: how to solve matrices (:class:`.cmvm.Options`),
+    instead of what suits their size."""
+    build = Builder(network, choices)
+    first = network.input
+    to = first.result.plain()
+    values: dict[str, list[Value]] = {
+        first.name: [
+            Value(build.graph.input(place, to.min, to.max), -to.fraction)
+            for place in range(first.size)
+        ]
+    }
+    for layer in network.layers[1:]:
+        sources = [values[name] for name in layer.sources]
+        values[layer.name] = MAKERS[type(layer)](build, layer, *sources)
+    outputs = values[network.output]
+    build.graph.outputs = [value.node for value in outputs]
+    return Lowered(build.graph, tuple(value.exponent for value in outputs))
