@@ -1,7 +1,7 @@
 """Fixed-point formats as ``ap_fixed`` has them: what quantised networks are written in.
 
 Pure Python, shared by RTL and golden model as :mod:`.formats` is: what the modes *do* is written
-twice, in ``hw/network/`` and in ``sim/golden/network.py``. (AMD UG1399, "Arbitrary precision
+twice, in ``hw/network/`` and in ``sim/golden/network/``. (AMD UG1399, "Arbitrary precision
 fixed-point data types"; hls4ml spells the modes without ``AP_``.)
 """
 

@@ -10,7 +10,8 @@ import pytest
 
 from matweave.hw.errors import ConfigError, UserError
 from matweave.hw.fixed import FixedOverflow, FixedRounding
-from matweave.hw.network.reading import _format, read
+from matweave.hw.network.reading import read
+from matweave.hw.network.reading.common import format_of
 from matweave.sim.golden import network as golden
 
 pytestmark = pytest.mark.requires_tool("hls4ml", "verilator", "g++", "make")
@@ -184,9 +185,9 @@ def test_a_reshape_keeps_the_format_of_its_source(tmp_path):
 def test_quantisers_that_are_too_wide_name_their_layer():
     node = types.SimpleNamespace(name="q", class_name="FixedPointQuantizer")
     with pytest.raises(ConfigError, match=r"layer q \(Fixed\w+\): its type: width must be 1 to 64"):
-        _format(node, 70, 3, True, "TRN", "WRAP", "its type")
+        format_of(node, 70, 3, True, "TRN", "WRAP", "its type")
     with pytest.raises(ConfigError, match=r"layer q \(Fixed\w+\): its type has the mode 'UP'"):
-        _format(node, 7, 3, True, "UP", "WRAP", "its type")
+        format_of(node, 7, 3, True, "UP", "WRAP", "its type")
 
 
 def jet_classifier(backend, folder):

@@ -41,3 +41,16 @@ def cost(a: Term, b: Term, left: int, right: int, minus: bool) -> int:
         tops = (bits if x.low < 0 else s + x.high.bit_length() for x, s in ((a, left), (b, right)))
         luts = min(*tops, bits) - max(left, right)
     return max(luts, 1)
+
+
+def csd(value: int) -> list[tuple[int, int]]:
+    """Canonical signed digits as (shift, sign), lowest first (:mod:`matweave.hw.arith.csd`)."""
+    digits, shift = [], 0
+    while value:
+        if value & 1:
+            sign = 2 - (value & 3)  # 1 below an even bit, -1 below an odd one
+            digits.append((shift, sign))
+            value -= sign
+        value >>= 1
+        shift += 1
+    return digits

@@ -19,7 +19,7 @@ import heapq
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .adders import Term, added, cost, width
+from .adders import Term, added, cost, csd, width
 
 PAIRS = 1_200_000
 """Most digits of all sums, times the digits of a part: bounds time and memory (some 100 MB)."""
@@ -59,19 +59,6 @@ class Options(NamedTuple):
     slack: int = 1
     sharing: bool = True
     power: float = 1.0
-
-
-def csd(value: int) -> list[tuple[int, int]]:
-    """Canonical signed digits as (shift, sign), lowest first (:mod:`matweave.hw.arith.csd`)."""
-    digits, shift = [], 0
-    while value:
-        if value & 1:
-            sign = 2 - (value & 3)  # 1 below an even bit, -1 below an odd one
-            digits.append((shift, sign))
-            value -= sign
-        value >>= 1
-        shift += 1
-    return digits
 
 
 DEFAULT = Options()

@@ -12,7 +12,7 @@ from ..manifest import manifest_text
 from . import timing
 from .engine import NetworkEngine
 from .graph import Graph
-from .layers import Dense, Network
+from .layers import Network
 from .lower import Lowered, lower
 from .pipeline import Stages, place
 from .rtl import Pipeline
@@ -102,10 +102,7 @@ class Design:
                 "latency": engine.latency,
                 "initiation_interval": 1,
                 "samples_in_flight": engine.depth,
-                "macs_per_cycle": sum(
-                    int((each.weight != 0).sum())
-                    for each in self.network.layers if isinstance(each, Dense)
-                ),
+                "macs_per_cycle": sum(each.n_products for each in self.network.layers),
             },
             "estimate": {
                 "family": self.family,
@@ -133,7 +130,7 @@ def design(
     family: str = DEFAULT_FAMILY,
 ) -> Design:
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
-    (ns, by the model of :mod:`.timing`); by default one per Dense layer.
+    (ns, by the model of :mod:`.timing`); by default as many as its layers want (one per Dense).
 
     Raises :class:`ConfigError` for a name that cannot be a module's, and an unreachable clock.
     """
@@ -142,7 +139,7 @@ def design(
     delays = timing.family(family)
     lowered = lower(network)
     if stages is None and period is None:
-        stages = max(1, sum(isinstance(each, Dense) for each in network.layers))
+        stages = max(1, sum(each.depth for each in network.layers))
     return Design(
         network, lowered, place(lowered.graph, delays, stages=stages, period=period), family
     )

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..fixed import FixedRounding
-from .adders import width
+from .adders import csd, width
+from .operations import EVALUATE, OF_ONE, ROUND
+
+MAX_TABLE = 1 << 12
+"""Most entries of a table."""
+FEW = 64
+"""Entries that are one LUT per bit: tables of so few take in what is in front of them."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,16 @@ class Node:
     constant    ``low``
     add         ``(a << i) + (b << j)``, or ``-`` if ``minus``; i or j is 0  i, j, minus
     negate      ``-a``
+    multiply    ``a * b``
     round       ``a / 2**drop``, rounded                                    drop, mode
     wrap        ``a`` modulo ``2**width``, in the range of that format      width, signed
     clamp       ``min(max(a, least), most)``                                least, most
     zero        ``a`` in the range, else 0                                  least, most
     relu        ``max(a, 0)``
+    maximum     the larger of a and b
+    minimum     the smaller of a and b
+    select      b if a is negative, else c
+    table       ``contents[a - first]``                                      first, contents
     ==========  ==========================================================  ==========
     """
 
@@ -63,6 +74,8 @@ class Graph:
     def _make(self, op, args, parameters, low, high) -> int:
         if low == high and op != "input":
             op, args, parameters = "constant", (), ()
+        if op in OF_ONE and op != "table" and self.nodes[args[0]].op == "table":
+            return self._through(Node(op, args, parameters, low, high))
         key = (op, args, parameters, low if op == "constant" else None)
         if key not in self._index:
             self._index[key] = len(self.nodes)
@@ -123,7 +136,7 @@ class Graph:
         if mode is FixedRounding.RND:
             a = self.add(a, self.constant(1 << (drop - 1)))
             return self.round(a, drop, FixedRounding.TRN)
-        low, high = (int(_ROUND[mode](value, drop)) for value in (node.low, node.high))
+        low, high = (int(ROUND[mode](value, drop)) for value in (node.low, node.high))
         return self._make("round", (a,), (drop, mode), low, high)
 
     def wrap(self, a: int, width: int, signed: bool) -> int:
@@ -162,6 +175,86 @@ class Graph:
             return a
         return self._make("relu", (a,), (), 0, max(node.high, 0))
 
+    def multiply(self, a: int, b: int) -> int:
+        """``a * b``; by a constant it is a sum of shifted ones."""
+        x, y = self.nodes[a], self.nodes[b]
+        if x.low == x.high:
+            return self._multiple(b, x.low)
+        if y.low == y.high:
+            return self._multiple(a, y.low)
+        corners = [p * q for p in (x.low, x.high) for q in (y.low, y.high)]
+        low, high = min(corners), max(corners)
+        if a == b:  # a square
+            low = 0 if x.low <= 0 <= x.high else min(x.low**2, x.high**2)
+        return self._make("multiply", (min(a, b), max(a, b)), (), low, high)
+
+    def _multiple(self, a, factor):
+        total = self.constant(0)
+        for shift, sign in csd(factor):
+            total = self.add(total, a, right=shift, minus=sign < 0)
+        return total
+
+    def maximum(self, a: int, b: int) -> int:
+        return self._extreme("maximum", a, b, max)
+
+    def minimum(self, a: int, b: int) -> int:
+        return self._extreme("minimum", a, b, min)
+
+    def _extreme(self, op, a, b, of):
+        x, y = self.nodes[a], self.nodes[b]
+        if a == b:
+            return a
+        for one, other, index in ((x, y, a), (y, x, b)):
+            if one.low >= other.high if op == "maximum" else one.high <= other.low:
+                return index
+        return self._make(op, (min(a, b), max(a, b)), (), of(x.low, y.low), of(x.high, y.high))
+
+    def select(self, a: int, b: int, c: int) -> int:
+        """``b`` if ``a`` is negative, else ``c``."""
+        sign, x, y = self.nodes[a], self.nodes[b], self.nodes[c]
+        if not sign.signed or b == c:
+            return c
+        if sign.high < 0:
+            return b
+        return self._make("select", (a, b, c), (), min(x.low, y.low), max(x.high, y.high))
+
+    def table(self, a: int, contents) -> int:
+        """``contents[a - low]``, where ``low`` is the least value of ``a``: an integer for every
+        value that ``a`` can have, at most :data:`MAX_TABLE`. What leads to ``a`` from a node of as
+        few values becomes part of the table."""
+        node = self.nodes[a]
+        contents = tuple(int(each) for each in contents)
+        assert len(contents) == node.high - node.low + 1 <= MAX_TABLE
+        most, last = max(len(contents), FEW), node.low
+        while (inner := self._only_argument(node)) is not None:
+            below = self.nodes[inner]
+            if below.high - below.low >= most:
+                break
+            values = self._evaluated(node, np.arange(below.low, below.high + 1))
+            contents = tuple(contents[int(each) - last] for each in values)
+            a, node, last = inner, below, below.low
+        return self._make("table", (a,), (last, contents), min(contents), max(contents))
+
+    def _only_argument(self, node) -> int | None:
+        """The node whose function alone this node is, if there is one."""
+        variable = [i for i in node.args if self.nodes[i].op != "constant"]
+        return variable[0] if len(variable) == 1 else None
+
+    def _evaluated(self, node, values):
+        """Such a node's values for those of its argument."""
+        args = [
+            np.full(len(values), self.nodes[i].low) if self.nodes[i].op == "constant" else values
+            for i in node.args
+        ]
+        return EVALUATE[node.op](node, args, None)
+
+    def _through(self, node) -> int:
+        """An operation on a table's result, as a table."""
+        (index,) = node.args
+        _, contents = self.nodes[index].parameters
+        changed = EVALUATE[node.op](node, [np.array(contents)], None)
+        return self.table(self.nodes[index].args[0], changed)
+
     def live(self) -> list[int]:
         """The nodes that some output needs, and all inputs, in topological order."""
         needed = set(self.outputs) | set(self.inputs)
@@ -179,50 +272,5 @@ class Graph:
         for index in live:
             node = self.nodes[index]
             args = [values[each] for each in node.args]
-            values[index] = _EVALUATE[node.op](node, args, x)
+            values[index] = EVALUATE[node.op](node, args, x)
         return np.stack([values[i] for i in self.outputs], axis=1)
-
-
-def _add(node, args, _):
-    left, right, minus = node.parameters
-    a, b = args[0] * (1 << left), args[1] * (1 << right)
-    return a - b if minus else a + b
-
-
-def _wrap(node, args, _):
-    width, signed = node.parameters
-    least = -(1 << (width - 1)) if signed else 0
-    return ((args[0] - least) & ((1 << width) - 1)) + least
-
-
-def _clamp(node, args, _):
-    return np.minimum(np.maximum(args[0], node.parameters[0]), node.parameters[1])
-
-
-def _zero(node, args, _):
-    least, most = node.parameters
-    return np.where((args[0] >= least) & (args[0] <= most), args[0], 0)
-
-
-# Every mode as the RTL does it: the floor, and one that is added under a condition on the bits
-# that go (``last``: the highest of them; ``rest``: any below it), the sign and the bit that stays.
-_ROUND = {
-    FixedRounding.TRN: lambda a, drop: a >> drop,
-    FixedRounding.TRN_ZERO: lambda a, drop: (a + (a < 0) * ((1 << drop) - 1)) >> drop,
-    FixedRounding.RND_ZERO: lambda a, drop: (a + (1 << (drop - 1)) - (a >= 0)) >> drop,
-    FixedRounding.RND_INF: lambda a, drop: (a + (1 << (drop - 1)) - (a < 0)) >> drop,
-    FixedRounding.RND_MIN_INF: lambda a, drop: (a + (1 << (drop - 1)) - 1) >> drop,
-    FixedRounding.RND_CONV: lambda a, drop: (a + (1 << (drop - 1)) - 1 + ((a >> drop) & 1)) >> drop,
-}
-
-_EVALUATE = {
-    "input": lambda node, args, x: x[:, node.parameters[0]],
-    "constant": lambda node, args, x: np.full(len(x), node.low, x.dtype),
-    "add": _add,
-    "negate": lambda node, args, x: -args[0],
-    "round": lambda node, args, x: _ROUND[node.parameters[1]](args[0], node.parameters[0]),
-    "wrap": _wrap,
-    "clamp": _clamp,
-    "zero": _zero,
-    "relu": lambda node, args, x: np.maximum(args[0], 0),
-}

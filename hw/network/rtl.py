@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..fixed import FixedRounding
 from .graph import Graph
 from .pipeline import Stages
+from .rom import lookup
 from .timing import needed
 
 __all__ = ["Pipeline", "lanes"]
@@ -173,6 +174,33 @@ class _Drawing:
         if argument.low < least:
             inside = inside & (value >= least)
         return Mux(inside, value, 0)
+
+    def _multiply(self, node, stage, bits):
+        a, b = (self._number(each, stage) for each in node.args)
+        return a * b
+
+    def _maximum(self, node, stage, bits):
+        a, b = (self._number(each, stage) for each in node.args)
+        return Mux(a > b, a, b)
+
+    def _minimum(self, node, stage, bits):
+        a, b = (self._number(each, stage) for each in node.args)
+        return Mux(a < b, a, b)
+
+    def _select(self, node, stage, bits):
+        sign = self.value(node.args[0], stage)[-1]
+        b, c = (self._number(each, stage) for each in node.args[1:])
+        return Mux(sign, b, c)
+
+    def _table(self, node, stage, bits):
+        """By the bits of the argument; those that it never has give what its nearest value does."""
+        argument, (first, contents) = self.graph[node.args[0]], node.parameters
+        width, last = argument.width, first + len(contents) - 1
+        words = []
+        for pattern in range(1 << width):
+            value = pattern - (1 << width) * (argument.signed and pattern >> (width - 1))
+            words.append(contents[min(max(value, first), last) - first] & ((1 << bits) - 1))
+        return lookup(self.m, self.value(node.args[0], stage), words, bits)
 
     def _relu(self, node, stage, bits):
         # In front of a register this is its synchronous reset, and no LUT.

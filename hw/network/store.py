@@ -3,19 +3,15 @@
 import dataclasses
 import hashlib
 import json
+import types
+import typing
 from collections.abc import Mapping
 
 import numpy as np
 
 from ..errors import ConfigError
 from ..fixed import Fixed, FixedOverflow, FixedRounding
-from . import layers as kinds
-from .layers import Layer, Network
-
-_KINDS = {
-    each.__name__: each
-    for each in (kinds.Input, kinds.Dense, kinds.Affine, kinds.Relu, kinds.Cast, kinds.Reshape)
-}
+from .layers import KINDS, Layer, Network
 
 
 def to_tables(network: Network) -> dict:
@@ -60,17 +56,25 @@ def _plain(value):
 
 
 def _layer(table: dict) -> Layer:
-    kind = _KINDS[table.pop("kind")]
+    kind = KINDS[table.pop("kind")]
+    declared = {each.name: each.type for each in dataclasses.fields(kind)}
     for name, value in table.items():
-        if name in ("weight", "bias", "scale"):
-            table[name] = np.array(value, np.int64)
-        elif name == "formats":
-            table[name] = tuple(None if each is None else _fixed(each) for each in value)
-        elif name == "shape":
-            table[name] = tuple(int(each) for each in value)
-        elif name in ("result", "accum") or name.endswith("_format"):
-            table[name] = _fixed(value)
+        table[name] = _read(declared[name], value)
     return kind(**table)
+
+
+def _read(wanted, value):
+    """A field's value of the type that its dataclass declares."""
+    if wanted is np.ndarray:
+        return np.array(value, np.int64)
+    if wanted is Fixed:
+        return _fixed(value)
+    if typing.get_origin(wanted) is tuple:
+        (each, _) = typing.get_args(wanted)
+        return tuple(_read(each, one) for one in value)
+    if typing.get_origin(wanted) is types.UnionType:  # or None
+        return None if value is None else _read(typing.get_args(wanted)[0], value)
+    return wanted(value)
 
 
 def _fixed(value) -> Fixed:

@@ -57,6 +57,13 @@ def delay(graph: Graph, index: int, of: Family) -> float:
         return of.lut + of.carry * node.width
     if node.op == "relu":
         return 0.5 * of.lut  # often the register's synchronous reset
+    if node.op == "select":
+        return of.lut
+    if node.op == "table":  # a LUT of six inputs, then selectors of four
+        return of.lut * (1 + max(0, graph[node.args[0]].width - 5) // 2)
+    if node.op == "multiply":  # a row per bit of the narrower, added in pairs
+        rows = min(graph[each].width for each in node.args)
+        return of.lut * (1 + (rows - 1).bit_length()) + of.carry * node.width
     return 2 * of.lut + of.carry * graph[node.args[0]].width  # compare, then choose
 
 
@@ -80,7 +87,7 @@ def _wanted(node, place, bits, width):
         return 0
     if node.op == "add":
         return max(bits - node.parameters[place], 0)
-    if node.op in ("negate", "wrap"):
+    if node.op in ("negate", "wrap", "multiply") or (node.op == "select" and place):
         return bits
     if node.op == "round" and node.parameters[1].value == "TRN":
         return bits + node.parameters[0]

@@ -21,27 +21,15 @@ from matweave.hw.network.design import design
 from matweave.hw.network.engine import NetworkEngine
 from matweave.hw.network.graph import Graph
 from matweave.hw.network.layers import Affine, Cast, Dense, Input, Network, Relu, Reshape
-from matweave.hw.network.lower import _Lowering, lower
+from matweave.hw.network.lower import linear, lower
 from matweave.hw.network.pipeline import place
-from matweave.hw.network.rtl import Pipeline, lanes
 from matweave.hw.network.timing import FAMILIES, delay
 from matweave.sim.golden import network as golden
+from matweave.sim.pipelines import packed, raw_results, simulated
 from matweave.sim.stimuli import networks
 from matweave.sim.stimuli.networks import MODES
 
 XCUP = FAMILIES["xcup"]
-
-
-def raw_results(lowered, network, nodes):
-    """Values of the output nodes as raw integers of the result's format."""
-    fraction = network[network.output].result.fraction
-    columns = []
-    for column, exponent in zip(nodes.T, lowered.exponents, strict=True):
-        shift = exponent + fraction
-        column = column.astype(object)
-        assert shift >= 0 or not np.any(column % (1 << -shift))
-        columns.append(column * (1 << shift) if shift >= 0 else column // (1 << -shift))
-    return np.stack(columns, axis=1)
 
 
 @settings(max_examples=150, deadline=None)
@@ -54,30 +42,6 @@ def test_the_graph_is_the_golden_model(seed):
     assert (raw_results(lowered, network, results) == golden.predict(network, x)).all()
     for index, column in zip(lowered.graph.outputs, results.T, strict=True):
         assert lowered.graph[index].low <= column.min() <= column.max() <= lowered.graph[index].high
-
-
-def packed(graph, indices, row):
-    places = lanes(graph, indices)
-    return sum((int(v) & ((1 << w) - 1)) << at for v, (at, w) in zip(row, places, strict=True))
-
-
-def simulated(graph, stages, x):
-    """What the pipeline gives for the rows of ``x``, back to back."""
-    dut, outputs = Pipeline(graph=graph, stages=stages), []
-
-    async def bench(ctx):
-        for cycle in range(len(x) + dut.latency):
-            if cycle < len(x):
-                ctx.set(dut.i, packed(graph, graph.inputs, x[cycle]))
-            if cycle >= dut.latency:
-                outputs.append(ctx.get(dut.o))
-            await ctx.delay(1e-8)  # a period: there may be no clock
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-8, if_exists=True)  # results may all be constants
-    simulator.add_testbench(bench)
-    simulator.run()
-    return outputs
 
 
 @settings(max_examples=25, deadline=None)
@@ -155,7 +119,7 @@ def test_halves_go_into_the_sums(monkeypatch):
         return sum(graph[i].op == "add" for i in graph.live())
 
     inside = adders()
-    monkeypatch.setattr(_Lowering, "_half", lambda *_: None)
+    monkeypatch.setattr(linear, "half", lambda *_: None)
     assert adders() == inside + 6
 
 
@@ -257,8 +221,11 @@ BROKEN = {
     "second input": (lambda tables: tables["layers"].insert(1, tables["layers"][0] | {"name": "y"}),
                      "layer y: is a second Input"),
     "names": (changed(2, name="d"), "layer d: has the name of another layer"),
-    "source": (changed(1, source="z"), "layer d: takes its values from z, which is no layer"),
-    "later source": (changed(1, source="a"), "layer d: takes its values from a, which is no layer"),
+    "source": (changed(1, sources=["z"]), "layer d: takes its values from z, which is no layer"),
+    "later source": (changed(1, sources=["a"]),
+                     "layer d: takes its values from a, which is no layer"),
+    "no source": (changed(1, sources=[]), "layer d: has 0 sources; it must have 1"),
+    "two sources": (changed(1, sources=["x", "x"]), "layer d: has 2 sources; it must have 1"),
     "output": (lambda tables: tables.update(output="z"), "network n: its output z is none"),
     "shape": (changed(0, shape=[0]), "layer x: has the shape [0]"),
     "too many": (changed(0, shape=[5000]), "layer x: has 5000 values; an unrolled network may"),
