@@ -15,9 +15,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from hls4ml.backends import FPGABackend
+from hls4ml.model.attributes import ConfigurableAttribute, TypeAttribute
 from hls4ml.model.flow import register_flow
-from hls4ml.model.layers import Layer
+from hls4ml.model.layers import Layer, LayerNormalization
 from hls4ml.model.optimizer import layer_optimizer, model_optimizer
+from hls4ml.model.types import FixedPrecisionType, RoundingMode, SaturationMode
 from hls4ml.writer.writers import Writer
 
 from matweave.hw import output
@@ -37,6 +39,19 @@ OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt"
 """What other backends take, and hls4ml's functions hand on: without effect here."""
 
 
+LAYER_NORM = (
+    ConfigurableAttribute("table_range_power2", default=0),
+    ConfigurableAttribute("table_size", default=4096),
+    TypeAttribute("table", default=FixedPrecisionType(
+        8, 5, signed=False, rounding_mode=RoundingMode.RND_CONV,
+        saturation_mode=SaturationMode.SAT)),
+    TypeAttribute("accum", default=FixedPrecisionType(
+        14, 4, signed=True, rounding_mode=RoundingMode.RND_CONV,
+        saturation_mode=SaturationMode.SAT)),
+)  # fmt: skip
+"""What hls4ml's Vivado and Vitis backends say of LayerNormalization, and no other."""
+
+
 class MatweaveWriter(Writer):
     """Writes ``PROJECT.v`` and ``PROJECT.json`` to the output directory, both or none."""
 
@@ -50,6 +65,9 @@ class MatweaveBackend(FPGABackend):
 
     def __init__(self):
         super().__init__(NAME)
+        self.attribute_map[LayerNormalization] = [
+            *self.attribute_map.get(LayerNormalization, []), *LAYER_NORM
+        ]  # fmt: skip
         initial = register_flow(
             "init_layers", self._get_layer_initializers(), requires=["optimize"], backend=self.name
         )

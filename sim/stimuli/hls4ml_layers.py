@@ -247,6 +247,9 @@ def particles() -> Side:
         side.add("Einsum", f"einsum{place}", "x", "y", equation=equation, inp0_shape=(4, 3),
                  inp1_shape=(4, 3), out_shape=shape, precision=precision)  # fmt: skip
     side.add("Transpose", "turned", perm=[1, 0])
+    side.add("LayerNormalization", "normal", n_in=12, seq_len=4, axis=2, epsilon_power_of_10=3,
+             gamma_data=side.normal(3), beta_data=side.normal(3), precision={
+                 "scale": "fixed<8,3>", "bias": "fixed<8,3>", "result": "fixed<14,6>"})  # fmt: skip
     softmax(side, "rows", 12, n_outer=4, n_inner=1)
     softmax(side, "columns", 12, n_outer=1, n_inner=3)
     return side
