@@ -130,7 +130,8 @@ def design(
     family: str = DEFAULT_FAMILY,
 ) -> Design:
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
-    (ns, by the model of :mod:`.timing`); by default as many as its layers want (one per Dense).
+    (ns, by the model of :mod:`.timing`); by default as many as its layers want
+    (:attr:`.Layer.depth`).
 
     Raises :class:`ConfigError` for a name that cannot be a module's, and an unreachable clock.
     """
