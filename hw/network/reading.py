@@ -191,9 +191,8 @@ def _einsum(node) -> Dense:
             "use Dense on a flat input",
         )  # fmt: skip
     weight, to = _factors(node, "weight")
-    # hls4ml keeps the kernel as (in place, contracted, free).
-    sizes = node.get_input_variable().size(), node.get_output_variable().size()
-    return _matrix(node, _common(node), weight.reshape(sizes), to)
+    weight = weight.T if w == out + x else weight  # as the model has it: hls4ml's backends turn it
+    return _matrix(node, _common(node), weight, to)
 
 
 def _matrix(node, common, weight, weight_format):
