@@ -13,6 +13,7 @@ What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` 
 
 import functools
 import math
+import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -24,6 +25,7 @@ from hls4ml.writer.writers import Writer
 
 from matweave.hw import output
 from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
+from matweave.hw.network.advice import advice
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
 from matweave.hw.network.layers import Input, Reshape
 from matweave.hw.network.reading import read
@@ -42,9 +44,12 @@ OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt"
 
 
 class MatweaveWriter(Writer):
-    """Writes ``PROJECT.v`` and ``PROJECT.json`` to the output directory, both or none."""
+    """Writes ``PROJECT.v`` and ``PROJECT.json`` to the output directory, both or none. What its
+    user should know of the model is a warning."""
 
     def write_hls(self, model):
+        for line in advice(model):
+            warnings.warn(line, stacklevel=2)
         made = made_of(model)
         output.write_folder(model.config.get_output_dir(), made.files)
 
