@@ -2,8 +2,8 @@
 
 Model files come from anywhere, and the libraries that read them are large: the command line runs
 this in a child with limits on time, memory and the size of files, and takes nothing from it but the
-layers as JSON (:mod:`matweave.hw.network.store`) and lines of advice. Layers that carry code (Lambda) are refused
-before anything is made of them.
+layers as JSON (:mod:`matweave.hw.network.store`) and lines of advice. Layers that carry code
+(Lambda) are refused before anything is made of them, and files that are code (pickles) unopened.
 """
 
 import contextlib

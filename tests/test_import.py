@@ -146,7 +146,7 @@ def test_weights_of_another_shape_name_their_layer(matweave, tmp_path):
         (
             "model.pt",
             b"",
-            "model.pt: is a pickle, which is code and is not run; export it with torch",
+            "model.pt: is a pickle, which is code and is not run; export it",
         ),
         ("model.keras", b"no zip", "model.keras: hls4ml cannot read it: BadZipFile"),
         ("model.json", b"{}", "model.json: has no weights; give them with --weights"),

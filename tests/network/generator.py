@@ -90,17 +90,20 @@ def einsum(net: Net) -> None:
 
 def scale(net: Net) -> None:
     ternary = {"scale": "int<2>"} if net.rng.integers(4) == 0 else {}  # as hls4ml takes it
-    net.add(
-        "ApplyAlpha", net.sums(**ternary), n_in=net.size, n_filt=-1,
-        scale_data=net.weights(net.size), bias_data=net.weights(net.size), scale_quantizer=None,
-        bias_quantizer=None, scale_precision=None, bias_precision=None,
-    )  # fmt: skip
+    affine(net, "ApplyAlpha", net.sums(**ternary), scale_quantizer=None, bias_quantizer=None,
+           scale_precision=None, bias_precision=None)  # fmt: skip
 
 
 def normalise(net: Net) -> None:
+    affine(net, "BatchNormalization", net.sums(), use_gamma=True, use_beta=True)
+
+
+def affine(net: Net, kind: str, formats: dict, **attributes) -> None:
+    """Of a vector one factor per value, of a matrix per column."""
+    factors = net.shape[-1]
     net.add(
-        "BatchNormalization", net.sums(), n_in=net.size, n_filt=-1, use_gamma=True, use_beta=True,
-        scale_data=net.weights(net.size), bias_data=net.weights(net.size),
+        kind, formats, n_in=net.size, n_filt=factors if len(net.shape) > 1 else -1,
+        scale_data=net.weights(factors), bias_data=net.weights(factors), **attributes,
     )  # fmt: skip
 
 
@@ -138,11 +141,12 @@ def flatten(net: Net) -> None:
 
 
 def matrix(net: Net) -> None:
-    net.add("Reshape", {"result": net.fixed(6)}, target_shape=[net.size, 1])
-    net.shape = (net.size, 1)
+    columns = int(net.rng.choice([each for each in (1, 2, 3) if net.size % each == 0]))
+    net.shape = (net.size // columns, columns)
+    net.add("Reshape", {"result": net.fixed(6)}, target_shape=list(net.shape))
 
 
-LAYERS = {dense: 4, einsum: 3, scale: 1, normalise: 1, relu: 3, linear: 1, quantiser: 3, matrix: 1}
+LAYERS = {dense: 4, einsum: 3, scale: 1, normalise: 1, relu: 3, linear: 1, quantiser: 3, matrix: 2}
 """Kinds, and how often each is drawn."""
 
 
