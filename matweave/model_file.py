@@ -13,6 +13,7 @@ import resource
 import shlex
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from matweave.hw.errors import ConfigError, UserError, plain
@@ -97,10 +98,12 @@ def load_graph(
     precision: str | None = None,
     name: str = "net",
     logits: bool = False,
+    layers: Mapping[str, dict] | None = None,
     backend: str = "Matweave",
     folder: str = os.devnull,
 ):
     """hls4ml's ModelGraph of a model file, read as its suffix says, for any of its backends.
+    ``layers``: the configuration of single layers, hls4ml's ``LayerName``.
 
     Raises :class:`ConfigError` for what cannot be read.
     """
@@ -123,7 +126,7 @@ def load_graph(
         "OutputDir": folder, "ProjectName": name, "Backend": backend, "IOType": "io_parallel",
         "HLSConfig": {
             "Model": {"Precision": precision or PRECISION, "ReuseFactor": 1},
-            "LayerType": {"Softmax": {"Skip": logits}},
+            "LayerType": {"Softmax": {"Skip": logits}}, "LayerName": dict(layers or {}),
         },
     }  # fmt: skip
     if backend != "Matweave":
