@@ -11,10 +11,13 @@ Four readings of each layer are compared in pairs, and what is counted is values
   an output, as most have no place of their own in the one that is built.
 
 Bars: none differs anywhere, and a model becomes Verilog within a minute.
-``--markdown FILE`` puts the tables into a page.
+``--markdown FILE`` puts the tables into a page, with those of earlier runs (``--earlier``, what
+``--json`` printed).
 """
 
+import contextlib
 import dataclasses
+import json
 import os
 import sys
 import tempfile
@@ -205,12 +208,9 @@ def bars(rows: list[dict]) -> list[common.Bar]:
     return found
 
 
-def markdown(rows: list[dict]) -> list[str]:
-    about = common.provenance()
-    lines = [
-        f"Written by `{common.command('exactness')}` at commit {about['commit']}, Verilator "
-        f"{about['tools']['verilator']}. Values that differ, of so many.",
-    ]
+def markdown(rows: list[dict], runs: list[str]) -> list[str]:
+    """``runs``: commands and their commits."""
+    lines = [f"Values that differ, of so many; measured by {', '.join(runs)}."]
     for case in dict.fromkeys(row["config"]["model"] for row in rows):
         own = [row for row in rows if row["config"]["model"] == case]
         last = own[-1]
@@ -235,15 +235,23 @@ def markdown(rows: list[dict]) -> list[str]:
 
 def main() -> int:
     parser = common.parser(__doc__)
-    parser.add_argument("models", nargs="*", default=list(CASES), help=", ".join(CASES))
+    parser.add_argument("models", nargs="*", default=[], help=", ".join(CASES))
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="page to put the tables into")
+    parser.add_argument("--earlier", metavar="RUN.json", type=Path, nargs="*", default=[])
     arguments = parser.parse_args()
     if unknown := [each for each in arguments.models if each not in CASES]:
         parser.error(f"{unknown[0]}: is none of {', '.join(CASES)}")
-    rows = [row for case in arguments.models for row in measured(case)]
+    runs = [json.loads(path.read_text()) for path in arguments.earlier]
+    told = [f"`{run['command']}` at commit {run['commit']}" for run in runs]
+    rows = [row for run in runs for row in run["rows"]]
+    cases = arguments.models or ([] if runs else list(CASES))
+    with contextlib.redirect_stdout(sys.stderr):  # hls4ml prints
+        rows += [row for case in cases for row in measured(case)]
+    if cases:
+        told.append(f"`{common.command('exactness')}` at commit {common.commit()}")
     if arguments.markdown:
-        marks = "<!-- exactness: made by the command below -->", "<!-- end of exactness -->"
-        common.insert(arguments.markdown, "Models", marks, markdown(rows))
+        marks = "<!-- exactness: made by the commands below -->", "<!-- end of exactness -->"
+        common.insert(arguments.markdown, "Models", marks, markdown(rows, told))
     return common.report("exactness", rows, bars(rows), as_json=arguments.json)
 
 
