@@ -39,7 +39,7 @@ def import_model(
         raise ConfigError(f"name: {plain(name)!r} {reason}; --name gives another")
     output.check_folder(folder)
     progress(f"reading {path.name}")
-    tables = read_model(path, name, weights=weights, precision=precision, logits=logits)
+    tables, warnings = read_file(path, name, weights=weights, precision=precision, logits=logits)
     from matweave.hw.network import store
     from matweave.hw.network.design import design
 
@@ -62,23 +62,30 @@ def import_model(
         "period_ns": estimate["period_ns"],
         "adders": estimate["adders"],
         "register_bits": estimate["register_bits"],
+        "warnings": warnings,
     }
 
 
-def read_model(
+def read_model(path: Path, name: str, **options) -> dict:
+    """The network of :func:`read_file`."""
+    return read_file(path, name, **options)[0]
+
+
+def read_file(
     path: Path,
     name: str,
     *,
     weights: Path | None = None,
     precision: str | None = None,
     logits: bool = False,
-) -> dict:
+) -> tuple[dict, list[str]]:
     """The tables (:mod:`matweave.hw.network.store`) of the network in a file, which a process of
-    its own reads (:mod:`.model_file`)."""
-    return _child(
+    its own reads (:mod:`.model_file`), and what to be aware of, a line each."""
+    answer = _child(
         {"path": str(path), "name": name, "precision": precision, "logits": logits,
          "weights": None if weights is None else str(weights)}
     )  # fmt: skip
+    return answer["network"], [plain(line) for line in answer["warnings"]]
 
 
 def _child(request: dict) -> dict:
@@ -105,7 +112,7 @@ def _child(request: dict) -> dict:
     answer = json.loads(out)
     if "error" in answer:
         raise UserError(answer["error"])
-    return answer["network"]
+    return answer
 
 
 def text(result: dict[str, Any]) -> str:
@@ -115,4 +122,5 @@ def text(result: dict[str, Any]) -> str:
         f"cycle; about {result['period_ns']:g} ns a stage on {result['family']}"
     ]
     lines += [f"  {name:{width}}  {size:>9,} bytes" for name, size in result["files"].items()]
-    return "\n".join([*lines, f"in {result['folder']}"])
+    warnings = [f"warning: {line}" for line in result["warnings"]]
+    return "\n".join([*lines, f"in {result['folder']}", *warnings])
