@@ -30,6 +30,7 @@ NOT_RUN = (
     "source .venv/bin/activate",
     "matweave build", "matweave demo digits --port",  # minutes; a board
     "gtkwave", "surfer",
+    "matweave data jets", "python -m matweave.zoo.train",  # optional packages
     "python bench/",
 )  # fmt: skip
 """What ``sh`` blocks may begin with: they are for the reader, and not run here."""
