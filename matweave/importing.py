@@ -48,7 +48,7 @@ def import_model(
     made = design(
         network, stages=stages, period=None if clock is None else 1000 / clock, family=family
     )
-    files = {**made.files, f"{name}.network.json": json.dumps(tables, sort_keys=True) + "\n"}
+    files = {**made.files, f"{name}.network.json": store.text(network)}
     output.write_folder(folder, files)
     performance, estimate = made.manifest["performance"], made.manifest["estimate"]
     return {
