@@ -55,8 +55,8 @@ def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
     samples = samples if wanted.samples is None else wanted.samples
     with _engine(wanted, board, demo, settings, progress) as engine:
 
-        def tell(done, total):
-            progress("classifying on the board", done, total)
+        def tell(done, total, now=""):
+            progress(" ".join(["classifying on the board", now]).strip(), done, total)
 
         started = time.perf_counter()
         found = demo.host.run(engine, samples=samples, progress=tell)

@@ -15,7 +15,8 @@ Its module ``host`` is the host program::
     def run(engine, *, samples, progress) -> dict   # engine: what Engine.device gives
     def rows(result) -> dict[str, str]              # what a person is told of it
 
-``samples`` is how many, ``None`` for all; ``progress`` is called with (done, total). The result has
+``samples`` is how many, ``None`` for all; ``progress`` is called with (done, total), and may be
+told a phrase about the last one as well. The result has
 ``samples``, how many are ``right``, and how many of all ``elements`` (results of the engine) are
 ``wrong``, that is not those that the sample says; and whatever else ``rows`` needs, in JSON types.
 """

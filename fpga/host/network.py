@@ -21,8 +21,13 @@ class Latency:
     clock_hz: int
 
     @property
+    def period(self) -> float:
+        """Of the clock, in ns."""
+        return 1e9 / self.clock_hz
+
+    @property
     def ns(self) -> float:
-        return self.cycles * 1e9 / self.clock_hz
+        return self.cycles * self.period
 
 
 class NetworkDevice(TakesSamples, EngineDevice):

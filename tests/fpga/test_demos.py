@@ -40,11 +40,11 @@ def silent(*_):
 @BOARD
 @pytest.mark.parametrize("name", demos.demos())
 def test_a_demo_on_a_simulated_board(name, capsys):
-    arguments = ("--board", SMALL, "--baud", 3_000_000, "--images", 4, "--json")
+    arguments = ("--board", SMALL, "--baud", 3_000_000, "--samples", 4, "--json")
     assert matweave("demo", name, "--simulate", *arguments) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["demo"], result["board"], result["simulated"]) == (name, SMALL, True)
-    assert result["images"] == 4
+    assert result["samples"] == 4
     assert result["right"] >= 3
     assert result["elements"] == 4 * (32 + 10)
     assert result["wrong"] == result["retries"] == 0
@@ -56,7 +56,7 @@ def test_a_demo_on_a_simulated_board(name, capsys):
 def test_a_demo_on_the_largest_board(name, capsys):
     assert matweave("demo", name, "--simulate", "--json") == 0
     result = json.loads(capsys.readouterr().out)
-    assert (result["board"], result["images"], result["wrong"]) == ("ulx3s_85f", 16, 0)
+    assert (result["board"], result["samples"], result["wrong"]) == ("ulx3s_85f", 16, 0)
 
 
 @BOARD
@@ -85,16 +85,16 @@ def test_the_netlist_of_a_demo(name, board):
     simulated = simulation.netlist(plan, (step.folder / "netlist.v").read_text())
     with simulated.open() as serial, Device(serial.port, baud=plan.baud, timeout=120) as device:
         engine = GemmDevice(device, settings)
-        found = host.run(lambda **job: engine.gemm(**job).c, batch=settings.limits.m, images=2)
-    assert (found["images"], found["elements"], found["wrong"]) == (2, 84, 0)
+        found = demo.host.run(engine, samples=2, progress=silent)
+    assert (found["samples"], found["wrong"]) == (2, 0)
 
 
 def test_the_sample_is_what_the_golden_model_gives():
     settings = engine()
     golden = gemm.for_config(settings)
-    found = host.run(golden, batch=settings.limits.m)
-    assert (found["images"], found["wrong"]) == (256, 0)
-    assert found["right"] > 0.95 * found["images"]
+    found = host.classified(golden, settings.limits.m)
+    assert (found["samples"], found["wrong"]) == (256, 0)
+    assert found["right"] > 0.95 * found["samples"]
 
 
 @pytest.mark.requires_tool("sklearn")
@@ -118,6 +118,7 @@ def test_a_wrong_result_is_told(monkeypatch):
     golden = gemm.for_config(engine())
 
     class Faulty:
+        config = engine()
         device = type("Device", (), {"port": "nowhere", "baud": 1, "retries": 0})
 
         def gemm(self, **job):
@@ -138,7 +139,7 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits", "--simulate", "--program", "."], "--program is for real boards"),
         (["digts", "--simulate"], "digts: is not a demo; allowed are digits, digits-ent; did you"),
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
-        (["digits", "--simulate", "--images", "0"], "--images 0: allowed are 1 and more"),
+        (["digits", "--simulate", "--samples", "0"], "--samples 0: allowed are 1 and more"),
         (["digits", "--port", "/nowhere/tty"], "/nowhere/tty: there is no such port"),
         (["digits", "--simulate", "--baud", "300"], "--baud 300: allowed are 115,200 to 3,000,000"),
         (["digits", "--port", "x", "--baud", "0"], "--baud 0: allowed are 115,200 to 3,000,000"),
@@ -163,7 +164,7 @@ def test_a_board_with_another_engine_is_refused(monkeypatch):
         return GemmDevice(device, config.load(demos.load("digits").engine, ["limits.m=200"]))
 
     monkeypatch.setattr("matweave.fpga.host.GemmDevice", other)
-    wanted = demonstrating.Wanted("digits", SMALL, images=1, baud=3_000_000)
+    wanted = demonstrating.Wanted("digits", SMALL, samples=1, baud=3_000_000)
     with pytest.raises(UserError, match="the board holds another engine"):
         demonstrating.run(wanted, silent)
 
