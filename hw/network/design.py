@@ -50,11 +50,14 @@ class Design:
         engine, parameters = self.component
         return emit.verilog(engine(**parameters), self.name)
 
+    def pipeline(self) -> Pipeline:
+        """The pipeline alone."""
+        return Pipeline(graph=self.graph, stages=self.stages)
+
     @functools.cached_property
     def core(self) -> str:
         """The pipeline alone, as a module ``{name}_core``: what area is measured of."""
-        pipeline = Pipeline(graph=self.graph, stages=self.stages)
-        return emit.verilog(pipeline, f"{self.name}_core")
+        return emit.verilog(self.pipeline(), f"{self.name}_core")
 
     @functools.cached_property
     def manifest(self) -> dict:
