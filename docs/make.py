@@ -61,8 +61,8 @@ NETWORK_HEAD = """\
 
 ## A network on a board
 
-A network has no registers of its own. Behind a host link ([host-link.md](host-link.md)) it has these
-(`hw/network/monitor.py`), of which none can be written.
+A network has no registers of its own. Behind a host link ([host-link.md](host-link.md)) it has
+these (`hw/network/monitor.py`), of which none can be written.
 
 | address | name | access | meaning |
 |---|---|---|---|

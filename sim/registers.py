@@ -78,6 +78,7 @@ class NetworkRegister(enum.IntEnum):
 
 
 NETWORK_ID_VALUE = 0x4D54574E
+NETWORK_VERSION_VALUE = 1
 
 
 class Response(enum.IntEnum):

@@ -26,13 +26,16 @@ class Multipliers:
 
 
 class Engine:
-    """One kind of engine, with the configuration of one. ``config`` has ``kind``, ``name``,
-    ``hash`` and ``canonical()``.
+    """One kind of engine, with the configuration of one.
 
     A subclass in a file of its own has these; :func:`..engines.kinds` lists it.
     """
 
     kind: ClassVar[str]
+    configuration: ClassVar[type]
+    """The class of its configurations: ``kind``, ``name``, ``hash`` (SHA-256 in hex),
+    ``canonical()`` (JSON types), and a sentence about the engine in the first line of its
+    docstring."""
 
     def __init__(self, config):
         self.config = config

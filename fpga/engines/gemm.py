@@ -1,6 +1,6 @@
 """GEMM engines: what the flow knows of :class:`~matweave.hw.config.GemmConfig`."""
 
-from ...hw import config as configuration
+from ...hw import config as configurations
 from ...hw.formats import Rounding
 from ...hw.geometry import Stationary
 from .engine import Engine, Multipliers
@@ -13,6 +13,7 @@ KEYS = ("rows", "columns", "depth")
 
 class Gemm(Engine):
     kind = "gemm"
+    configuration = configurations.GemmConfig
 
     @staticmethod
     def reads(origin):
@@ -20,11 +21,11 @@ class Gemm(Engine):
 
     @staticmethod
     def load(origin, overrides):
-        return configuration.load(origin, overrides)
+        return configurations.load(origin, overrides)
 
     @staticmethod
     def from_tables(tables, label):
-        return configuration.from_tables(tables, label)
+        return configurations.from_tables(tables, label)
 
     def linked(self, clock_frequency, baud):
         from ...hw.link.linked import linked_verilog

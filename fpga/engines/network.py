@@ -1,8 +1,8 @@
-"""Networks as pipelines: what the flow knows of a network's configuration."""
+"""Networks as pipelines: what the flow knows of a network's configurations."""
 
 import dataclasses
 
-from ...hw.network import config as configuration
+from ...hw.network import config as configurations
 from .engine import BITS_PER_BYTE, Engine, digits
 
 OPTIMISM = 0.8
@@ -13,19 +13,20 @@ DELAYS = {"gowin": "ecp5", "nexus": "ecp5"}
 
 
 class NetworkEngine(Engine):
-    kind = configuration.KIND
+    kind = configurations.KIND
+    configuration = configurations.NetworkConfig
 
     @staticmethod
     def reads(origin):
-        return str(origin).endswith(configuration.SUFFIX)
+        return str(origin).endswith(configurations.SUFFIX)
 
     @staticmethod
     def load(origin, overrides):
-        return configuration.load(origin, overrides)
+        return configurations.load(origin, overrides)
 
     @staticmethod
     def from_tables(tables, label):
-        return configuration.from_tables(tables, label)
+        return configurations.from_tables(tables, label)
 
     def fitted(self, family, mhz):
         """As few stages as should reach the clock, by the family's delays, unless they are
@@ -88,7 +89,7 @@ class NetworkEngine(Engine):
         ns = digits(cycles * 1e3 / clock_mhz)
         rate = digits(clock_mhz * 1e6 / interval)
         return {
-            "in_words": f"{rate:.3g} samples/s, each after {cycles} cycles, {ns:.4g} ns",
+            "in_words": f"{rate:,.0f} samples/s, each after {cycles} cycles, {ns:.4g} ns",
             "clock_mhz": clock_mhz,
             "fmax_mhz": fmax_mhz,
             "latency_cycles": cycles,

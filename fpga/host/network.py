@@ -6,10 +6,12 @@ import numpy as np
 
 from matweave.hw.network.config import NetworkConfig
 from matweave.sim.network import TakesSamples, beat_bytes
+from matweave.sim.registers import NETWORK_ID_VALUE, NETWORK_VERSION_VALUE
 from matweave.sim.registers import NetworkRegister as Register
 
 from .device import Device
 from .engine import STALLED, EngineDevice
+from .errors import NotOurs
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class NetworkDevice(TakesSamples, EngineDevice):
             sources=[beat_bytes(self.outputs)],
             stalled=stalled,
         )
+        found = device.read([int(Register.ID), int(Register.VERSION)])
+        if found != [NETWORK_ID_VALUE, NETWORK_VERSION_VALUE]:
+            raise NotOurs(
+                f"{device.port}: the board's registers are of version {found[1]}, and this host "
+                f"knows version {NETWORK_VERSION_VALUE}: build and program it again"
+            )
 
     def run_samples(self, beats: np.ndarray) -> np.ndarray:
         """The results' beats; from the first sample again where the device was reset meanwhile."""

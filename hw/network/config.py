@@ -26,7 +26,9 @@ SUFFIX = ".json"
 
 @dataclass(frozen=True, eq=False)
 class NetworkConfig:
-    """``stages``: as many ranks of registers; ``period``: as few as reach a clock of so many ns;
+    """A network of constant weights: a pipeline that takes one sample per clock cycle.
+
+    ``stages``: as many ranks of registers; ``period``: as few as reach a clock of so many ns;
     neither: whoever builds it decides. ``family``: whose delays, ``None``: those of the device that
     it is built for. Raises :class:`ConfigError` for what none of them can be."""
 
