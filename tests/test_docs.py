@@ -31,6 +31,7 @@ NOT_RUN = (
     "matweave build",  # minutes
     "matweave demo digits --port", "matweave demo jet-tagging --port",  # a board
     "gtkwave", "surfer",
+    "matweave data jets", "python -m matweave.zoo.train",  # optional packages
     "python bench/",
 )  # fmt: skip
 """What ``sh`` blocks may begin with: they are for the reader, and not run here."""
