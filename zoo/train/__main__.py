@@ -69,7 +69,7 @@ def trained(name: str, jets: data.Jets, seed: int, epochs: int | None) -> dict[s
 
     from . import models
 
-    started = time.perf_counter()
+    started, script = time.perf_counter(), taggers.script_digest()
     recipe, held_out = models.RECIPES[name], sample.load()
     if jets.recipe.get("seed") == held_out.recipe["seed"]:
         raise UserError("these jets are held out; take another --seed for matweave data jets")
@@ -86,7 +86,7 @@ def trained(name: str, jets: data.Jets, seed: int, epochs: int | None) -> dict[s
         result[kind]["training_accuracy"] = round(metrics.accuracy(predicted(model, x), y), 4)
     about = {
         "command": f"python -m matweave.zoo.train {name} --data FILE --seed {seed}",
-        "script": taggers.script_digest(),
+        "script": script,
         "versions": {each: importlib.metadata.version(each) for each in PACKAGES},
         "data": {"jets": len(jets)} | dict(jets.recipe),
         "held_out": {"jets": len(held_out), "sha256": _sha256(sample.SAMPLE)},

@@ -1,8 +1,8 @@
 """The taggers: the same architecture in float, and quantised by HGQ2.
 
-Sums over particles are products with a frozen matrix of ones (``EinsumDense``), which HGQ2, hls4ml
-and the backend all read in the same way; where the matrix is square it hands every particle the sum
-of all. Quantisers of particles' values are the same for every particle.
+Means over particles are products with a frozen matrix of 1/16 (``EinsumDense``), which HGQ2, hls4ml
+and the backend all read in the same way; where the matrix is square it hands every particle the
+mean of all. Quantisers of particles' values are the same for every particle.
 """
 
 from collections.abc import Callable
@@ -46,10 +46,10 @@ class Layers:
             **self._inputs(shared=True),
         )(x)  # fmt: skip
 
-    def total(self, x, name: str, copies: int):
-        """The sum over the particles, (copies, features)."""
-        settings = {"kernel_initializer": "ones"}
-        if self.quantised:  # 1 is all that it has to hold
+    def mean(self, x, name: str, copies: int):
+        """The mean over the particles, (copies, features)."""
+        settings = {"kernel_initializer": keras.initializers.Constant(1 / PARTICLES)}
+        if self.quantised:
             settings |= {"kq_conf": _fixed(), "iq_conf": _values(False, True)}
         layer = self._einsum("bpf,pq->bqf", (copies, x.shape[2]), name, **settings)
         x = layer(x)
@@ -83,7 +83,8 @@ def _values(saturating: bool, shared: bool) -> QuantizerConfig:
 
 
 def _fixed() -> QuantizerConfig:
-    return QuantizerConfig("kbi", "weight", b0=2, i0=1, trainable=False)
+    """Holds 1/16, which is all that it has to."""
+    return QuantizerConfig("kbi", "weight", b0=2, i0=-3, trainable=False)
 
 
 def mlp(layers: Layers, x):
@@ -95,27 +96,27 @@ def mlp(layers: Layers, x):
 def deepsets(layers: Layers, x):
     for index, units in enumerate((32, 16), 1):
         x = layers.particles(x, units, f"particle{index}")
-    x = keras.layers.Flatten(name="flat")(layers.total(x, "sum", 1))
+    x = keras.layers.Flatten(name="flat")(layers.mean(x, "mean", 1))
     x = layers.dense(x, 32, "dense1")
     return layers.dense(x, CLASSES, "logits", None)
 
 
 def interaction(layers: Layers, x):
-    """As JEDI-linear: what a particle sends to all others is added up once."""
-    x = layers.particles(x, 12, "embedding")
-    own = layers.particles(x, 12, "own", None)
-    sent = layers.total(layers.particles(x, 12, "sent", None), "received", PARTICLES)
+    """As JEDI-linear: what every particle hears is the mean of what all of them send."""
+    x = layers.particles(x, 16, "embedding")
+    own = layers.particles(x, 16, "own", None)
+    sent = layers.mean(layers.particles(x, 16, "sent", None), "received", PARTICLES)
     x = keras.layers.Activation("relu", name="relu")(layers.add(own, sent, "added"))
-    x = layers.particles(x, 12, "updated")
-    x = keras.layers.Flatten(name="flat")(layers.total(x, "sum", 1))
+    x = layers.particles(x, 16, "updated")
+    x = keras.layers.Flatten(name="flat")(layers.mean(x, "mean", 1))
     x = layers.dense(x, 16, "dense1")
     return layers.dense(x, CLASSES, "logits", None)
 
 
 RECIPES = {
     "jet_mlp": Recipe("features", mlp, (1e-7, 1.5e-5), 200),
-    "jet_deepsets": Recipe("constituents", deepsets, (1e-7, 4e-6), 60),
-    "jet_interaction": Recipe("constituents", interaction, (1e-7, 4e-6), 60),
+    "jet_deepsets": Recipe("constituents", deepsets, (1e-7, 2e-6), 60),
+    "jet_interaction": Recipe("constituents", interaction, (1e-7, 2e-6), 60),
 }
 
 
