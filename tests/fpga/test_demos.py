@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,11 +17,13 @@ from matweave.failure import CheckFailed
 from matweave.fpga import boards, demos, engines, loader, simulation
 from matweave.fpga.demos.digits import host
 from matweave.fpga.demos.digits.inference import engine
+from matweave.fpga.demos.digits.sample import packed
+from matweave.fpga.demos.jet_tagging import host as jets
 from matweave.fpga.targets.vendor import VENDORS
 from matweave.hw import config
 from matweave.hw.errors import UserError
 from matweave.sim import toolchain
-from matweave.sim.golden import gemm
+from matweave.sim.golden import gemm, network
 from matweave.sim.serial_board import Pins, SerialBoard
 
 BOARD = pytest.mark.requires_tool("amaranth_boards", "serial", "verilator", "g++", "make", "perl")
@@ -112,6 +115,54 @@ def test_the_sample_is_what_the_golden_model_gives():
     found = host.classified(golden, settings.limits.m)
     assert (found["samples"], found["wrong"]) == (256, 0)
     assert found["right"] > 0.95 * found["samples"]
+
+
+class Computed:
+    """The tagger as a host sees it, computed; ``fault`` is added to one raw score of each jet."""
+
+    def __init__(self, fault=0):
+        self.config, self.fault = engines.load(demos.load("jet-tagging").engine), fault
+
+    def predict_raw(self, raw):
+        scores = network.predict(self.config.network, raw)
+        scores[:, 0] += self.fault
+        return scores
+
+    def real(self, raw):
+        last = self.config.network[self.config.network.output]
+        return raw * 2.0**-last.result.fraction
+
+    def latency(self):
+        from matweave.fpga.host.network import Latency  # needs pyserial
+
+        return Latency(7, 50_000_000)
+
+
+@pytest.mark.requires_tool("serial")
+def test_the_jets_are_scored_as_the_golden_model_scores_them():
+    seen = []
+    found = jets.run(Computed(), progress=lambda *now: seen.append(now))
+    assert (found["samples"], found["elements"], found["wrong"]) == (1000, 5000, 0)
+    assert found["right"] > 600
+    assert (found["latency_cycles"], found["latency_ns"]) == ([7, 7], [140, 140])
+    assert [done for done, _, _ in seen] == list(range(4, 1001, 4))
+    assert re.fullmatch(r"[gqWZt] with \d+%, 140 ns", seen[-1][2])
+    rows = jets.rows(found | {"accuracy": 0.7})
+    assert rows["latency"] == "7 cycles, 140 ns at 50 MHz, as the engine counted 250 times"
+    assert [name for name in rows if name.startswith("jet ")] == [f"jet {n}" for n in range(1, 6)]
+    assert jets.run(Computed(fault=1), samples=10)["wrong"] == 10
+
+
+def test_the_jets_are_those_that_ship():
+    from matweave.fpga.demos.jet_tagging import sample
+
+    made = sample.contents()
+    with np.load(jets.SAMPLE) as stored:
+        assert made.keys() == stored.keys()
+        assert all((made[name] == stored[name]).all() for name in made)
+        assert set(np.unique(stored["labels"])) == {0, 1, 2, 3, 4}
+        again = packed({name: stored[name] for name in stored.files})
+    assert again == jets.SAMPLE.read_bytes()
 
 
 @pytest.mark.requires_tool("sklearn")
