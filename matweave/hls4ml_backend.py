@@ -6,7 +6,7 @@ hls4ml (1.3) finds it through the entry point group ``hls4ml.backends``::
     model.compile()        # writes Verilog and manifest, and compiles the Verilog with Verilator
     y = model.predict(x)   # every row through the RTL
     y, layers = model.trace(x)  # and the values of layers whose configuration says Trace
-    model.build()          # Yosys: LUTs, carries, registers
+    model.build()          # LUTs, carries, registers, Fmax; with board= a bitstream
 
 What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` of one line.
 """
@@ -15,6 +15,7 @@ import functools
 import math
 import warnings
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 from hls4ml.backends import FPGABackend
@@ -196,30 +197,24 @@ class MatweaveBackend(FPGABackend):
             raise UserError(plain(error)) from None
         return y.astype(np.float32 if x.dtype == np.float32 else np.float64), network
 
-    def build(self, model, family=None):
-        """Resources as Yosys maps the pipeline (its streaming shell is in ``Shell``) and the
-        timing that the delay model expects, in the form of hls4ml's reports. No place and route.
-        With ``family``: of the network made for that one. ``LUT`` counts those of carries, where
-        a carry has any."""
-        from matweave.fpga.targets.resources import CARRY_LUTS, synthesise
+    def build(
+        self, model, family=None, place=None, seeds=1, board=None, bitstream=None, clock=None
+    ):
+        """Resources and timing in the form of hls4ml's reports (:mod:`.hls4ml_build`), and with
+        ``board`` a bitstream.
 
-        made = made_of(model, family)
-        family = made.family
-        core = synthesise(made.core, f"{made.name}_core", family)
-        shell = synthesise(made.verilog, made.name, family)
-        performance, estimate = made.manifest["performance"], made.manifest["estimate"]
-        cycles = str(performance["latency"])
-        luts = str(core.luts + CARRY_LUTS[family] * core.carries)
-        return {
-            "CSynthesisReport": {
-                "TargetClockPeriod": str(model.config.get_config_value("ClockPeriod")),
-                "EstimatedClockPeriod": str(estimate["period_ns"]),
-                "BestLatency": cycles, "WorstLatency": cycles, "IntervalMin": "1",
-                "IntervalMax": "1", "LUT": luts, "FF": str(core.flops), "DSP": "0",
-            },
-            "VivadoSynthReport": {"LUT": luts, "FF": str(core.flops), "DSP48E": "0"},
-            "Matweave": {"family": family, "Core": core.as_dict(), "Shell": shell.as_dict()},
-        }  # fmt: skip
+        ``family``: of the network made for that one, not for the model's own. ``place``: place and
+        route the pipeline ``seeds`` times by itself, where open tools can (ECP5); by default where
+        they are installed. ``board``: the network with its host link for that board, unless
+        ``bitstream`` is False, in the folder ``BOARD`` of the output directory; ``clock`` in MHz,
+        by default the model's ClockPeriod, or the board's.
+        """
+        from . import hls4ml_build
+
+        wanted = hls4ml_build.checked(family, place, seeds, board, bitstream, clock)
+        made = made_of(model, wanted.family)
+        options = {key: model.config.get_config_value(key) for key in ("Stages", "ClockPeriod")}
+        return hls4ml_build.build(made, wanted, options, Path(model.config.get_output_dir()))
 
 
 def made_of(model, family: str | None = None) -> Design:

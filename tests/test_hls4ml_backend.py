@@ -218,7 +218,8 @@ def test_files_are_written_and_results_have_the_type_of_the_inputs(tmp_path):
 @pytest.mark.requires_tool("yosys")
 def test_build_gives_the_reports_of_hls4ml(tmp_path):
     model = converted(*small_model(), "Matweave", tmp_path)
-    report = model.build(family="ecp5")
+    report = model.build(family="ecp5", place=False)
+    assert "PlaceAndRoute" not in report["Matweave"]
     core, shell = (report["Matweave"][each] for each in ("Core", "Shell"))
     assert int(report["CSynthesisReport"]["FF"]) == core["flops"] > 0
     assert int(report["CSynthesisReport"]["LUT"]) == core["luts"] + 2 * core["carries"]
@@ -231,6 +232,58 @@ def test_build_gives_the_reports_of_hls4ml(tmp_path):
     assert report["CSynthesisReport"]["BestLatency"] == "2"
     with pytest.raises(ConfigError, match="did you mean 'xcup'"):
         model.build(family="xcu")
+
+
+@pytest.mark.requires_tool("yosys", "nextpnr-ecp5")
+def test_build_places_and_routes(tmp_path):
+    model = converted(*random_model(10), "Matweave", tmp_path)
+    report = model.build(family="ecp5", seeds=3)  # placing is the default where it is possible
+    placed = report["Matweave"]["PlaceAndRoute"]
+    reached = placed["fmax_mhz_by_seed"]
+    assert len(set(reached)) == 3
+    assert placed["fmax_mhz"] == sorted(reached)[1]
+    assert placed["latency_cycles"] == int(report["CSynthesisReport"]["BestLatency"]) == 2
+    assert placed["latency_ns"] == pytest.approx(2e3 / placed["fmax_mhz"], abs=1e-3)
+    period = float(report["CSynthesisReport"]["EstimatedClockPeriod"])
+    assert period == pytest.approx(1e3 / placed["fmax_mhz"], abs=1e-3)
+    # The delay model is one of several ns, routing of all of them.
+    assert period == pytest.approx(made_of(model, "ecp5").stages.period, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"place": True}, "place: no open tool places a pipeline by itself on xcup; allowed is"),
+        ({"bitstream": True}, "bitstream: for which board? allowed are crosslink_nx_evn, hx8k, "),
+        ({"clock": 50}, "clock: is a board's, and there is no board"),
+        ({"board": "ulx3s"}, "--board ulx3s: is not a board; allowed are "),
+        ({"board": 5}, "board: must be a name, not 5"),
+        ({"board": "ulx3s_85f", "clock": 0}, "clock: must be a number of MHz above 0, not 0"),
+        ({"seeds": 0}, "seeds: must be 1 to 64, not 0"),
+        ({"seeds": 1.5}, "seeds: must be 1 to 64, not 1.5"),
+    ],
+)
+@pytest.mark.requires_tool("yosys")
+def test_builds_that_cannot_be(tmp_path, options, message):
+    model = converted(*random_model(10), "Matweave", tmp_path)
+    with pytest.raises(UserError) as caught:
+        model.build(**options)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.slow
+@pytest.mark.requires_tool("yosys", "nextpnr-ecp5", "amaranth_boards", "jinja2")
+def test_build_gives_a_bitstream(tmp_path):
+    model = converted(*random_model(10), "Matweave", tmp_path)
+    model.config.config["Stages"] = 3
+    board = model.build(board="ulx3s_12f", clock=30, place=False)["Matweave"]["Board"]
+    assert Path(board["bitstream"]).stat().st_size > 100_000
+    assert Path(board["folder"]) == tmp_path / "ulx3s_12f"
+    assert board["fmax_mhz"] >= board["clock_mhz"] == pytest.approx(30, rel=1e-3)
+    assert board["latency_cycles"] == 3
+    assert board["latency_ns"] == pytest.approx(100, rel=1e-3)
+    with pytest.raises(UserError, match=r"timing: net on ulx3s_12f reaches .* MHz are wanted"):
+        model.build(board="ulx3s_12f", clock=200, place=False)
 
 
 def test_a_changed_model_is_made_again(tmp_path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 
 from .. import emit, names
+from ..cells import describe
 from ..errors import ConfigError
 from ..manifest import manifest_text
 from . import timing
@@ -38,23 +39,32 @@ class Design:
     def graph(self) -> Graph:
         return self.lowered.graph
 
+    @property
+    def component(self) -> tuple[type, dict]:
+        """The streaming engine: its class, and what that takes."""
+        return NetworkEngine, {"graph": self.graph, "stages": self.stages}
+
     @functools.cached_property
     def verilog(self) -> str:
         """The streaming engine."""
-        return emit.verilog(NetworkEngine(graph=self.graph, stages=self.stages), self.name)
+        engine, parameters = self.component
+        return emit.verilog(engine(**parameters), self.name)
+
+    def pipeline(self) -> Pipeline:
+        """The pipeline alone."""
+        return Pipeline(graph=self.graph, stages=self.stages)
 
     @functools.cached_property
     def core(self) -> str:
         """The pipeline alone, as a module ``{name}_core``: what area is measured of."""
-        pipeline = Pipeline(graph=self.graph, stages=self.stages)
-        return emit.verilog(pipeline, f"{self.name}_core")
+        return emit.verilog(self.pipeline(), f"{self.name}_core")
 
     @functools.cached_property
     def manifest(self) -> dict:
         """Plain JSON types. Cycles are of ``clk``; widths in bits; a value is worth its integer
         times ``2**exponent``."""
-        engine = NetworkEngine(graph=self.graph, stages=self.stages)
-        engine._MustUse__silence = True  # read, never elaborated
+        kind, parameters = self.component
+        engine = describe(kind, **parameters)
         ports = [{"name": name, "direction": "input", "width": 1} for name in ("clk", "rst")]
         for (name,), member, value in engine.signature.flatten(engine):
             direction = "input" if member.flow == wiring.In else "output"
