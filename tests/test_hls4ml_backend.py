@@ -236,7 +236,7 @@ def test_build_gives_the_reports_of_hls4ml(tmp_path):
 
 @pytest.mark.requires_tool("yosys", "nextpnr-ecp5")
 def test_build_places_and_routes(tmp_path):
-    model = converted(*random_model(10), "Matweave", tmp_path)
+    model = converted(*small_model(), "Matweave", tmp_path)
     report = model.build(family="ecp5", seeds=3)  # placing is the default where it is possible
     placed = report["Matweave"]["PlaceAndRoute"]
     reached = placed["fmax_mhz_by_seed"]
@@ -265,7 +265,7 @@ def test_build_places_and_routes(tmp_path):
 )
 @pytest.mark.requires_tool("yosys")
 def test_builds_that_cannot_be(tmp_path, options, message):
-    model = converted(*random_model(10), "Matweave", tmp_path)
+    model = converted(*small_model(), "Matweave", tmp_path)
     with pytest.raises(UserError) as caught:
         model.build(**options)
     assert str(caught.value).startswith(message)
@@ -274,7 +274,7 @@ def test_builds_that_cannot_be(tmp_path, options, message):
 @pytest.mark.slow
 @pytest.mark.requires_tool("yosys", "nextpnr-ecp5", "amaranth_boards", "jinja2")
 def test_build_gives_a_bitstream(tmp_path):
-    model = converted(*random_model(10), "Matweave", tmp_path)
+    model = converted(*small_model(), "Matweave", tmp_path)
     model.config.config["Stages"] = 3
     board = model.build(board="ulx3s_12f", clock=30, place=False)["Matweave"]["Board"]
     assert Path(board["bitstream"]).stat().st_size > 100_000
