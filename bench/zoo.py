@@ -3,6 +3,8 @@
 Float and quantised scores are those that training wrote; the golden model computes the network as
 hls4ml reads it, in exact integers, and must give the quantised scores, all bits of them. ``--rtl``
 runs them through the Verilog as well, ``--picture DIR`` draws ROC curves and confusion matrices.
+``--jets FILE`` takes other jets (of ``matweave data jets``), of which only the golden model has
+scores.
 ``--write`` makes the networks' files that ship (``NAME.network.json``) from the Keras models, which
 needs Keras and HGQ2.
 """
@@ -75,6 +77,20 @@ def measured(name: str, *, rtl: bool, pictures: Path | None) -> dict:
     )  # fmt: skip
 
 
+def of_other_jets(name: str, path: Path) -> dict:
+    from matweave.zoo import metrics, taggers
+    from matweave.zoo.jets import data
+
+    tagger, jets = taggers.load(name), data.load(path)
+    scores = golden_scores(network(tagger), tagger.inputs(jets))
+    found = metrics.summary(scores, jets.labels, data.CLASSES)
+    return common.row(
+        {"tagger": name, "jets": len(jets), "seed": jets.recipe.get("seed")},
+        golden_accuracy=found["accuracy"],
+        golden_auc=" ".join(f"{area:.3f}" for area in found["auc"].values()),
+    )
+
+
 def write() -> None:
     from matweave.hw.network import store
     from matweave.zoo import taggers
@@ -98,11 +114,15 @@ def main() -> int:
     parser.add_argument("taggers", nargs="*", default=taggers.names())
     parser.add_argument("--rtl", action="store_true", help="through the Verilog as well")
     parser.add_argument("--picture", type=Path, metavar="DIR", help="draw NAME.png there")
+    parser.add_argument("--jets", type=Path, metavar="FILE", help="other jets than the held-out")
     parser.add_argument("--write", action="store_true", help="make the files that ship, and end")
     arguments = parser.parse_args()
     if arguments.write:
         write()
         return 0
+    if arguments.jets:
+        rows = [of_other_jets(name, arguments.jets) for name in arguments.taggers]
+        return common.report("zoo", rows, [], as_json=arguments.json)
     rows = [
         measured(name, rtl=arguments.rtl, pictures=arguments.picture) for name in arguments.taggers
     ]
