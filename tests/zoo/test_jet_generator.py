@@ -139,7 +139,8 @@ def test_what_goes_wrong_in_a_process_is_told_and_ends_all(monkeypatch, work, ar
     monkeypatch.setattr(generator, "stored", operator.call)
     with pytest.raises((UserError, ValueError), match=message):
         list(generator._made([work] * 8, argument, 2))
-    deadline = time.monotonic() + 10  # the pool's own thread may be about to note that one has ended
+    # The pool's own thread may be about to note that one has ended.
+    deadline = time.monotonic() + 10
     while multiprocessing.active_children():
         assert time.monotonic() < deadline
         time.sleep(0.01)
