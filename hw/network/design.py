@@ -10,12 +10,12 @@ from .. import emit, names
 from ..errors import ConfigError
 from ..manifest import manifest_text
 from . import timing
+from .adders import width
 from .engine import NetworkEngine
-from .graph import Graph
+from .fold.core import Core
+from .fold.sections import Folded, fold
+from .fold.times import Schedule, schedule
 from .layers import Network
-from .lower import Lowered, lower
-from .pipeline import Stages, place
-from .rtl import Pipeline
 from .store import digest
 
 DEFAULT_FAMILY = "xcup"
@@ -23,38 +23,41 @@ DEFAULT_FAMILY = "xcup"
 
 @dataclass(frozen=True)
 class Design:
-    """A network, its adder graph and where the registers are. ``family``: whose delays."""
+    """A network, its adder graphs and where the registers are. ``family``: whose delays."""
 
     network: Network
-    lowered: Lowered
-    stages: Stages
+    folded: Folded
+    stages: Schedule
     family: str
 
     @property
     def name(self) -> str:
         return self.network.name
 
-    @property
-    def graph(self) -> Graph:
-        return self.lowered.graph
+    def component(self) -> Core:
+        """A new component: the pipelines alone."""
+        to = self.network.input.result.plain()
+        bits = width(to.min, to.max), to.min < 0
+        sizes = [bits] * self.network.input.size
+        return Core(folded=self.folded, stages=self.stages, formats=sizes)
 
     @functools.cached_property
     def verilog(self) -> str:
         """The streaming engine."""
-        return emit.verilog(NetworkEngine(graph=self.graph, stages=self.stages), self.name)
+        return emit.verilog(NetworkEngine(core=self.component()), self.name)
 
     @functools.cached_property
     def core(self) -> str:
-        """The pipeline alone, as a module ``{name}_core``: what area is measured of."""
-        pipeline = Pipeline(graph=self.graph, stages=self.stages)
-        return emit.verilog(pipeline, f"{self.name}_core")
+        """The pipelines alone, as a module ``{name}_core``: what area is measured of."""
+        return emit.verilog(self.component(), f"{self.name}_core")
 
     @functools.cached_property
     def manifest(self) -> dict:
         """Plain JSON types. Cycles are of ``clk``; widths in bits; a value is worth its integer
         times ``2**exponent``."""
-        engine = NetworkEngine(graph=self.graph, stages=self.stages)
-        engine._MustUse__silence = True  # read, never elaborated
+        core = self.component()
+        engine = NetworkEngine(core=core)
+        core._MustUse__silence = engine._MustUse__silence = True  # read, never elaborated
         ports = [{"name": name, "direction": "input", "width": 1} for name in ("clk", "rst")]
         for (name,), member, value in engine.signature.flatten(engine):
             direction = "input" if member.flow == wiring.In else "output"
@@ -76,9 +79,8 @@ class Design:
                     "prefix": "s_axis_x", "role": "sink", "lane_width": engine.input_lane,
                     "shape": list(first.shape), "format": str(first.result),
                     "values": [
-                        {"width": self.graph[i].width, "signed": self.graph[i].signed,
-                         "exponent": -first.result.fraction}
-                        for i in self.graph.inputs
+                        {"width": bits, "signed": signed, "exponent": -first.result.fraction}
+                        for bits, signed in core.inputs
                     ],
                 },
                 "output": {
@@ -86,10 +88,9 @@ class Design:
                     "shape": list(self.network[self.network.output].shape),
                     "format": str(self.network[self.network.output].result),
                     "values": [
-                        {"width": self.graph[i].width, "signed": self.graph[i].signed,
-                         "exponent": exponent}
-                        for i, exponent in zip(
-                            self.graph.outputs, self.lowered.exponents, strict=True)
+                        {"width": bits, "signed": signed, "exponent": exponent}
+                        for (bits, signed), exponent in zip(
+                            core.outputs, self.folded.exponents, strict=True)
                     ],
                 },
             },
@@ -100,7 +101,7 @@ class Design:
             ],
             "performance": {
                 "latency": engine.latency,
-                "initiation_interval": 1,
+                "initiation_interval": engine.interval,
                 "samples_in_flight": engine.depth,
                 "macs_per_cycle": sum(each.n_products for each in self.network.layers),
             },
@@ -108,8 +109,11 @@ class Design:
                 "family": self.family,
                 "period_ns": round(self.stages.period, 3),
                 "latency_ns": round(self.stages.period * engine.latency, 3),
-                "register_bits": self.stages.register_bits,
-                "adders": sum(self.graph[i].op == "add" for i in self.graph.live()),
+                "register_bits": sum(each.register_bits for each in self.stages.placed),
+                "adders": sum(
+                    each.graph[i].op == "add"
+                    for each in self.folded.sections for i in each.graph.live()
+                ),
             },
         }  # fmt: skip
 
@@ -125,6 +129,7 @@ class Design:
 def design(
     network: Network,
     *,
+    reuse: int = 1,
     stages: int | None = None,
     period: float | None = None,
     family: str = DEFAULT_FAMILY,
@@ -132,14 +137,14 @@ def design(
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
     (ns, by the model of :mod:`.timing`); by default as many as its layers want (one per Dense).
 
-    Raises :class:`ConfigError` for a name that cannot be a module's, and an unreachable clock.
+    ``reuse``: cycles per sample; above 1, the input's first axis are tokens that take turns
+    (:mod:`.fold.sections`).
+
+    Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, and
+    tokens that ``reuse`` does not divide.
     """
     if reason := names.refusal(network.name):
         raise ConfigError(f"project name {network.name!r}: {reason}")
     delays = timing.family(family)
-    lowered = lower(network)
-    if stages is None and period is None:
-        stages = max(1, sum(each.depth for each in network.layers))
-    return Design(
-        network, lowered, place(lowered.graph, delays, stages=stages, period=period), family
-    )
+    folded = fold(network, reuse)
+    return Design(network, folded, schedule(folded, delays, stages=stages, period=period), family)

@@ -323,7 +323,7 @@ def test_nodes_that_change_nothing_are_none():
 
 def test_no_more_samples_are_taken_than_there_is_room_for():
     made = design(mlp(4, 3, 3, 3))
-    dut = NetworkEngine(graph=made.graph, stages=made.stages)
+    dut = NetworkEngine(core=made.component())
     taken = []
 
     async def bench(ctx):

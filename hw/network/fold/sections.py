@@ -1,0 +1,295 @@
+"""A network in sections: which layers are in a pipeline together, when, and what is between them.
+
+See docs/decisions/0011-folded-networks.md. A section's layers are lowered for the tokens of one cycle
+(``tokens / reuse``), or for all values if they are whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...errors import ConfigError
+from .. import lower as lowering
+from ..graph import Graph
+from ..layers import Cast, Layer, Network
+from ..lower.builder import Builder, Value
+from .phases import PhasedCast
+from .phases import cast as phased_cast
+from .tokens import Axis, chosen, is_serial_use, sliced, token_axis
+
+INPUT = -1
+"""The number of the section that the sample comes from."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where a section's input comes from: output number ``output`` of the section ``section``,
+    without its ``drop`` lowest bits; ``phase``: what that was in this phase of the sample, held."""
+
+    section: int
+    output: int
+    drop: int = 0
+    phase: int | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """``feeds``: of the graph's inputs, in their order; ``None`` is the phase. ``layers``: by name.
+    ``depth``: stages that its layers want by themselves."""
+
+    graph: Graph
+    feeds: tuple[Feed | None, ...]
+    serial: bool
+    layers: tuple[str, ...]
+    depth: int
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Sections in an order in which each needs only those before it. ``input``: for every phase,
+    the places of the values that the sample's tokens have; ``None``: the sample is taken whole.
+    ``outputs``: the results, each with its ``exponent`` and the least and largest value."""
+
+    reuse: int
+    sections: tuple[Section, ...]
+    input: tuple[tuple[int, ...], ...] | None
+    outputs: tuple[Feed, ...]
+    exponents: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+
+
+def fold(network: Network, reuse: int, choices=None) -> Folded:
+    """``network`` in ``reuse`` cycles per sample: tokens are what the input's first axis counts.
+
+    Raises :class:`ConfigError` if they are no multiple of ``reuse``.
+    """
+    shape = network.input.shape
+    tokens = shape[0] if len(shape) > 1 else 1
+    if reuse < 1 or tokens % reuse:
+        raise ConfigError(
+            f"reuse: {reuse} is no divisor of the input's {tokens} tokens (its shape is "
+            f"{list(shape)})"
+        )
+    return _Folding(network, tokens, reuse, choices).run()
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A tensor behind its section: for every value (of a phase, if it is serial) the number of the
+    section's output, its exponent, and (least, most, exponent) in every phase."""
+
+    section: int
+    axis: Axis
+    shape: tuple[int, ...]
+    outputs: tuple[int, ...]
+    exponents: tuple[int, ...]
+    ranges: tuple[tuple[tuple[int, int, int], ...], ...]
+
+
+class _Folding:
+    def __init__(self, network, tokens, reuse, choices):
+        self.network, self.tokens, self.reuse, self.choices = network, tokens, reuse, choices
+        self.lanes = tokens // reuse
+        self.axes: dict[str, Axis] = {}
+        self.levels: dict[str, int] = {}
+        self.tensors: dict[str, _Tensor] = {}
+
+    def run(self) -> Folded:
+        first = self.network.input
+        serial = 0 if self.reuse > 1 else None
+        self.axes[first.name], self.levels[first.name] = serial, 0
+        for layer in self.network.layers[1:]:
+            self._classify(layer)
+        self.tensors[first.name] = self._input(first, serial)
+        groups: dict[tuple, list[Layer]] = {}
+        for layer in self.network.layers[1:]:
+            groups.setdefault(self._key(layer.name), []).append(layer)
+        sections = []
+        for number, key in enumerate(sorted(groups)):
+            made = _SectionMaker(self, groups[key], number)
+            sections.append(made.run())
+        return self._finished(sections, first, serial)
+
+    def _classify(self, layer):
+        sources = [self.network[name] for name in layer.sources]
+        axis = token_axis(layer, [(each, self.axes[each.name]) for each in sources], self.tokens)
+        self.axes[layer.name] = axis
+        level = 0
+        for place, source in enumerate(sources):
+            whole = self.axes[source.name] is None
+            alike = whole == (axis is None) and (whole or self.serial_use(layer, place))
+            level = max(level, self.levels[source.name] + (not alike))
+        self.levels[layer.name] = level
+
+    def serial_use(self, layer: Layer, place: int) -> bool:
+        """Whether the layer takes that source token by token."""
+        return is_serial_use(layer, self.axes[layer.name], place, self.axes[layer.sources[place]])
+
+    def _key(self, name):
+        return self.levels[name], self.axes[name] is not None
+
+    def leaving(self, names: set[str]) -> list[str]:
+        """Those of a section's layers that another section reads, or reads whole, or the result."""
+        found = {self.network.output} & names
+        for layer in self.network.layers:
+            for place, name in enumerate(layer.sources):
+                inside = layer.name in names and (
+                    self.axes[name] is None or self.serial_use(layer, place)
+                )
+                if name in names and not inside:
+                    found.add(name)
+        return [each.name for each in self.network.layers if each.name in found]
+
+    def _input(self, first, axis):
+        to = first.result.plain()
+        size = self.lanes * first.size // self.tokens if axis is not None else first.size
+        span = ((to.min, to.max, -to.fraction),) * self.reuse
+        outputs = tuple(range(size))
+        return _Tensor(INPUT, axis, first.shape, outputs, (-to.fraction,) * size, (span,) * size)
+
+    def places(self, name: str, phase: int):
+        """The places, in the whole tensor, of the values that it has in a phase."""
+        tensor = self.tensors[name]
+        return chosen(tensor.shape, tensor.axis, phase * self.lanes, self.lanes)
+
+    def whole(self, name: str) -> list[tuple[Feed, tuple[int, int, int]]]:
+        """All values of a tensor, and what they can be; those of a serial one held."""
+        tensor = self.tensors[name]
+        if tensor.axis is None:
+            return [self.value(name, place) for place in range(len(tensor.outputs))]
+        found: dict[int, tuple] = {}
+        for phase in range(self.reuse):
+            for index, place in enumerate(self.places(name, phase)):
+                low, high, exponent = tensor.ranges[index][phase]
+                drop = exponent - tensor.exponents[index]
+                feed = Feed(tensor.section, tensor.outputs[index], drop, phase)
+                found[int(place)] = feed, (low, high, exponent)
+        return [found[place] for place in range(len(found))]
+
+    def value(self, name: str, index: int) -> tuple[Feed, tuple[int, int, int]]:
+        """One value of a whole tensor, or of any phase of a serial one."""
+        tensor = self.tensors[name]
+        spans, exponent = tensor.ranges[index], tensor.exponents[index]
+        low = min(least << (e - exponent) for least, _, e in spans)
+        high = max(most << (e - exponent) for _, most, e in spans)
+        return Feed(tensor.section, tensor.outputs[index]), (low, high, exponent)
+
+    def _finished(self, sections, first, serial):
+        phases = None
+        if serial is not None:
+            phases = tuple(
+                tuple(int(each) for each in self.places(first.name, phase))
+                for phase in range(self.reuse)
+            )
+        results = self.whole(self.network.output)
+        return Folded(
+            self.reuse, tuple(sections), phases,
+            tuple(feed for feed, _ in results),
+            tuple(exponent for _, (_, _, exponent) in results),
+            tuple((low, high) for _, (low, high, _) in results),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _View:
+    """What a builder sees of a network: a section's layers, and a reader of what leaves it."""
+
+    layers: tuple[Layer, ...]
+    output: None = None
+
+    def __getitem__(self, name):
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+class _SectionMaker:
+    """Lowers the layers of one section."""
+
+    def __init__(self, folding, layers: Sequence[Layer], number: int):
+        self.folding, self.layers, self.number = folding, layers, number
+        self.axes = folding.axes
+        self.serial = self.axes[layers[0].name] is not None
+        self.feeds: list[Feed | None] = []
+        self.known: dict[Feed | None, int] = {}
+        self.values: dict[str, list[Value]] = {}
+        self.ranges: dict[str, list] = {}
+
+    def run(self) -> Section:
+        now = [self._now(layer) for layer in self.layers]
+        leaving = self.folding.leaving({layer.name for layer in self.layers})
+        readers = [Layer(f"{name} leaves", name, (1,), self._named(now, name).result)
+                   for name in leaving]  # fmt: skip
+        self.build = Builder(_View((*now, *readers)), self.folding.choices)
+        for layer, original in zip(now, self.layers, strict=True):
+            self._lower(layer, original)
+        outputs: list[int] = []
+        for name in leaving:
+            self._leave(name, outputs)
+        self.build.graph.outputs = outputs
+        return Section(self.build.graph, tuple(self.feeds), self.serial,
+                       tuple(layer.name for layer in self.layers),
+                       max(1, sum(layer.depth for layer in self.layers)))  # fmt: skip
+
+    def _named(self, layers, name):
+        return next(layer for layer in layers if layer.name == name)
+
+    def _now(self, layer):
+        """The layer as it is in one cycle."""
+        if not self.serial:
+            return layer
+        lanes = self.folding.lanes
+        of_phase = [sliced(layer, self.axes[layer.name], phase * lanes, lanes)
+                    for phase in range(self.folding.reuse)]  # fmt: skip
+        first = of_phase[0]
+        if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
+            formats = tuple(each.formats for each in of_phase)
+            return PhasedCast(first.name, first.sources, first.shape, first.result, formats)
+        return first
+
+    def _lower(self, layer, original):
+        sources = [self._source(original, place) for place in range(len(layer.sources))]
+        if isinstance(layer, PhasedCast):
+            made = phased_cast(self.build, layer, *sources, self._phase())
+            self.values[layer.name] = [each.value for each in made]
+            self.ranges[layer.name] = [each.ranges for each in made]
+        else:
+            self.values[layer.name] = lowering.MAKERS[type(layer)](self.build, layer, *sources)
+
+    def _source(self, layer, place):
+        folding, name = self.folding, layer.sources[place]
+        if folding.serial_use(layer, place):
+            if name in self.values:
+                return self.values[name]
+            count = len(folding.tensors[name].outputs)
+            return [self._input(*folding.value(name, index)) for index in range(count)]
+        if name in self.values and folding.axes[name] is None:
+            return self.values[name]
+        return [self._input(*each) for each in folding.whole(name)]
+
+    def _input(self, feed, span):
+        low, high, exponent = span
+        if low == high:
+            return Value(self.build.graph.constant(low), exponent)
+        return Value(self._node(feed, low, high), exponent)
+
+    def _phase(self):
+        return self._node(None, 0, self.folding.reuse - 1)
+
+    def _node(self, feed, low, high):
+        if feed not in self.known:
+            self.known[feed] = self.build.graph.input(len(self.feeds), low, high)
+            self.feeds.append(feed)
+        return self.known[feed]
+
+    def _leave(self, name, outputs):
+        graph, values = self.build.graph, self.values[name]
+        nodes = [graph[value.node] for value in values]
+        spans = self.ranges.get(name) or [
+            ((node.low, node.high, value.exponent),) * self.folding.reuse
+            for node, value in zip(nodes, values, strict=True)
+        ]
+        layer = self.folding.network[name]
+        places = tuple(range(len(outputs), len(outputs) + len(values)))
+        outputs += [value.node for value in values]
+        self.folding.tensors[name] = _Tensor(
+            self.number, self.axes[name], layer.shape, places,
+            tuple(value.exponent for value in values), tuple(spans),
+        )  # fmt: skip
