@@ -5,7 +5,7 @@ See docs/decisions/0011-folded-networks.md. A section's layers are lowered for t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...errors import ConfigError
 from .. import lower as lowering
@@ -14,7 +14,7 @@ from ..layers import Cast, Layer, Network
 from ..lower.builder import Builder, Value
 from .phases import PhasedCast
 from .phases import cast as phased_cast
-from .tokens import Axis, chosen, is_serial_use, sliced, token_axis
+from .tokens import Axis, Way, chosen, sliced, ways
 
 INPUT = -1
 """The number of the section that the sample comes from."""
@@ -89,43 +89,82 @@ class _Folding:
     def __init__(self, network, tokens, reuse, choices):
         self.network, self.tokens, self.reuse, self.choices = network, tokens, reuse, choices
         self.lanes = tokens // reuse
-        self.axes: dict[str, Axis] = {}
+        self.ways: dict[str, Way | None] = {}
         self.levels: dict[str, int] = {}
         self.tensors: dict[str, _Tensor] = {}
 
     def run(self) -> Folded:
         first = self.network.input
-        serial = 0 if self.reuse > 1 else None
-        self.axes[first.name], self.levels[first.name] = serial, 0
-        for layer in self.network.layers[1:]:
-            self._classify(layer)
-        self.tensors[first.name] = self._input(first, serial)
+        self._choose_ways()
+        self._find_levels()
+        self.tensors[first.name] = self._input(first)
         groups: dict[tuple, list[Layer]] = {}
         for layer in self.network.layers[1:]:
             groups.setdefault(self._key(layer.name), []).append(layer)
-        sections = []
-        for number, key in enumerate(sorted(groups)):
-            made = _SectionMaker(self, groups[key], number)
-            sections.append(made.run())
-        return self._finished(sections, first, serial)
+        sections = [
+            _SectionMaker(self, groups[key], number).run()
+            for number, key in enumerate(sorted(groups))
+        ]
+        return self._finished(sections)
 
-    def _classify(self, layer):
-        sources = [self.network[name] for name in layer.sources]
-        axis = token_axis(layer, [(each, self.axes[each.name]) for each in sources], self.tokens)
-        self.axes[layer.name] = axis
-        level = 0
-        for place, source in enumerate(sources):
-            whole = self.axes[source.name] is None
-            alike = whole == (axis is None) and (whole or self.serial_use(layer, place))
-            level = max(level, self.levels[source.name] + (not alike))
-        self.levels[layer.name] = level
+    # Which tensors are serial.
+
+    def axis(self, name: str) -> Axis:
+        way = self.ways[name]
+        return None if way is None else way.axis
+
+    def sources(self, layer: Layer):
+        """Each with its axis."""
+        return [(self.network[name], self.axis(name)) for name in layer.sources]
+
+    def _choose_ways(self):
+        """Where there are two, the one with which more of the work is serial, the later ones being
+        as they come."""
+        decided: dict[str, int] = {}
+        self._try(decided)
+        if self.reuse == 1:
+            return
+        for layer in self.network.layers[1:]:
+            self._try(decided)
+            count = len(ways(layer, self.sources(layer), self.tokens))
+            if count > 1:
+                decided[layer.name] = max(
+                    range(count), key=lambda way: self._try(decided | {layer.name: way})
+                )
+        self._try(decided)
+
+    def _try(self, decided) -> int:
+        """Work that is serial with these decisions."""
+        first = self.network.input
+        self.ways = {first.name: Way(0, frozenset()) if self.reuse > 1 else None}
+        work = 0
+        for layer in self.network.layers[1:]:
+            found = ways(layer, self.sources(layer), self.tokens)
+            way = found[decided.get(layer.name, 0)] if found else None
+            self.ways[layer.name] = way
+            work += 0 if way is None else 1 + layer.n_products
+        return work
 
     def serial_use(self, layer: Layer, place: int) -> bool:
         """Whether the layer takes that source token by token."""
-        return is_serial_use(layer, self.axes[layer.name], place, self.axes[layer.sources[place]])
+        way = self.ways[layer.name]
+        return way is not None and place in way.serial
+
+    # Sections.
+
+    def _find_levels(self):
+        """Sections before a layer's own, on the longest way to it."""
+        self.levels[self.network.input.name] = 0
+        for layer in self.network.layers[1:]:
+            level = 0
+            for place, name in enumerate(layer.sources):
+                serial = self.axis(name) is not None
+                alike = self.serial_use(layer, place) if serial else self.ways[layer.name] is None
+                level = max(level, self.levels[name] + (not alike))
+            self.levels[layer.name] = level
 
     def _key(self, name):
-        return self.levels[name], self.axes[name] is not None
+        return self.levels[name], self.axis(name) is not None
 
     def leaving(self, names: set[str]) -> list[str]:
         """Those of a section's layers that another section reads, or reads whole, or the result."""
@@ -133,13 +172,14 @@ class _Folding:
         for layer in self.network.layers:
             for place, name in enumerate(layer.sources):
                 inside = layer.name in names and (
-                    self.axes[name] is None or self.serial_use(layer, place)
+                    self.axis(name) is None or self.serial_use(layer, place)
                 )
                 if name in names and not inside:
                     found.add(name)
         return [each.name for each in self.network.layers if each.name in found]
 
-    def _input(self, first, axis):
+    def _input(self, first):
+        axis = self.axis(first.name)
         to = first.result.plain()
         size = self.lanes * first.size // self.tokens if axis is not None else first.size
         span = ((to.min, to.max, -to.fraction),) * self.reuse
@@ -173,11 +213,11 @@ class _Folding:
         high = max(most << (e - exponent) for _, most, e in spans)
         return Feed(tensor.section, tensor.outputs[index]), (low, high, exponent)
 
-    def _finished(self, sections, first, serial):
+    def _finished(self, sections):
         phases = None
-        if serial is not None:
+        if self.reuse > 1:
             phases = tuple(
-                tuple(int(each) for each in self.places(first.name, phase))
+                tuple(int(each) for each in self.places(self.network.input.name, phase))
                 for phase in range(self.reuse)
             )
         results = self.whole(self.network.output)
@@ -205,12 +245,11 @@ class _SectionMaker:
 
     def __init__(self, folding, layers: Sequence[Layer], number: int):
         self.folding, self.layers, self.number = folding, layers, number
-        self.axes = folding.axes
-        self.serial = self.axes[layers[0].name] is not None
+        self.serial = folding.axis(layers[0].name) is not None
         self.feeds: list[Feed | None] = []
         self.known: dict[Feed | None, int] = {}
         self.values: dict[str, list[Value]] = {}
-        self.ranges: dict[str, list] = {}
+        self.ranges: dict[Value, tuple] = {}
 
     def run(self) -> Section:
         now = [self._now(layer) for layer in self.layers]
@@ -236,7 +275,8 @@ class _SectionMaker:
         if not self.serial:
             return layer
         lanes = self.folding.lanes
-        of_phase = [sliced(layer, self.axes[layer.name], phase * lanes, lanes)
+        axis, sources = self.folding.axis(layer.name), self.folding.sources(layer)
+        of_phase = [sliced(layer, axis, phase * lanes, lanes, sources)
                     for phase in range(self.folding.reuse)]  # fmt: skip
         first = of_phase[0]
         if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
@@ -249,7 +289,8 @@ class _SectionMaker:
         if isinstance(layer, PhasedCast):
             made = phased_cast(self.build, layer, *sources, self._phase())
             self.values[layer.name] = [each.value for each in made]
-            self.ranges[layer.name] = [each.ranges for each in made]
+            for each in made:
+                self.ranges[each.value] = each.ranges
         else:
             self.values[layer.name] = lowering.MAKERS[type(layer)](self.build, layer, *sources)
 
@@ -260,7 +301,7 @@ class _SectionMaker:
                 return self.values[name]
             count = len(folding.tensors[name].outputs)
             return [self._input(*folding.value(name, index)) for index in range(count)]
-        if name in self.values and folding.axes[name] is None:
+        if name in self.values and folding.axis(name) is None:
             return self.values[name]
         return [self._input(*each) for each in folding.whole(name)]
 
@@ -281,15 +322,15 @@ class _SectionMaker:
 
     def _leave(self, name, outputs):
         graph, values = self.build.graph, self.values[name]
-        nodes = [graph[value.node] for value in values]
-        spans = self.ranges.get(name) or [
-            ((node.low, node.high, value.exponent),) * self.folding.reuse
-            for node, value in zip(nodes, values, strict=True)
-        ]
+        spans = [self.ranges.get(value) or self._range(value) for value in values]
         layer = self.folding.network[name]
         places = tuple(range(len(outputs), len(outputs) + len(values)))
         outputs += [value.node for value in values]
         self.folding.tensors[name] = _Tensor(
-            self.number, self.axes[name], layer.shape, places,
+            self.number, self.folding.axis(name), layer.shape, places,
             tuple(value.exponent for value in values), tuple(spans),
         )  # fmt: skip
+
+    def _range(self, value):
+        node = self.build.graph[value.node]
+        return ((node.low, node.high, value.exponent),) * self.folding.reuse

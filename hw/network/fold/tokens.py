@@ -1,94 +1,178 @@
 """Which tensors have the tokens' axis, and layers of some tokens only.
 
 A tensor is *serial* along an axis if its tokens can come one after another: its layer treats all
-tokens alike, but for formats and biases. All others are *whole*.
+tokens alike, but for formats. All others are *whole*. Of a layer that can be serial, its rule
+says whose token each of its values is.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import Affine, Cast, Dense, Layer, Relu, Reshape
+from .. import layers as kinds
+from ..layers import Layer
 
 Axis = int | None
 """Of a tensor, the place of its tokens' axis, or ``None``: it is whole."""
+Source = tuple[Layer, Axis]
 
 
-def token_axis(layer: Layer, sources: Sequence[tuple[Layer, Axis]], tokens: int) -> Axis:
-    """Along which axis ``layer`` is serial, if its ``sources`` are along theirs."""
-    if all(axis is None for _, axis in sources) or type(layer) not in _RULES:
-        return None
-    axis = _RULES[type(layer)](layer, sources, tokens)
-    if axis is None or len(layer.shape) <= axis or layer.shape[axis] != tokens:
-        return None
-    return axis
+class Way(NamedTuple):
+    """How a layer can be serial: along which ``axis``, and which of its sources, by their numbers,
+    it takes token by token; others whole."""
+
+    axis: int
+    serial: frozenset[int]
 
 
-def is_serial_use(layer: Layer, axis: Axis, place: int, source: Axis) -> bool:
-    """Whether ``layer``, serial along ``axis``, takes its source number ``place`` token by token."""
-    if axis is None or source is None:
-        return False
-    whole = _WHOLE_OPERAND.get(type(layer))
-    return whole is None or whole(layer, axis) != place
+def ways(layer: Layer, sources: Sequence[Source], tokens: int) -> list[Way]:
+    """How ``layer`` can be serial, if its ``sources`` are along their axes; a product of two serial
+    tensors can be in either's tokens."""
+    rule = _RULES.get(type(layer))
+    if rule is None or all(axis is None for _, axis in sources):
+        return []
+    given = [None if axis is None else owners(source.shape, axis) for source, axis in sources]
+    found = []
+    for serial, own in rule(layer, given):
+        for axis, size in enumerate(layer.shape):
+            if size == tokens and (owners(layer.shape, axis) == own).all():
+                if _alike(layer, axis, sources, tokens):
+                    found.append(Way(axis, frozenset(serial)))
+                break
+    return found
+
+
+def owners(shape: Sequence[int], axis: int) -> np.ndarray:
+    """The token of every value of a tensor that is serial along ``axis``."""
+    counts = [1] * len(shape)
+    counts[axis] = shape[axis]
+    return np.broadcast_to(np.arange(shape[axis]).reshape(counts), shape).ravel()
 
 
 def chosen(shape: Sequence[int], axis: int, first: int, count: int) -> np.ndarray:
-    """The places, among a tensor's values, of its tokens ``first`` … ``first + count - 1``, in the
-    order of a tensor that has only those."""
+    """The places of the values of tokens ``first`` … ``first + count - 1``, in the order of a
+    tensor that has only those."""
     places = np.arange(int(np.prod(shape))).reshape(shape)
     return places.take(range(first, first + count), axis).ravel()
 
 
-def sliced(layer: Layer, axis: int, first: int, count: int) -> Layer:
+def sliced(layer: Layer, axis: int, first: int, count: int, sources: Sequence[Source]) -> Layer:
     """``layer`` for those tokens alone: its name, weights and formats, on tensors of ``count``
     tokens."""
-    places = chosen(layer.shape, axis, first, count)
-    shape = tuple(count if at == axis else n for at, n in enumerate(layer.shape))
-    changes: dict = {"shape": shape}
-    if isinstance(layer, Cast):
-        changes["formats"] = tuple(layer.formats[place] for place in places)
-    if isinstance(layer, Dense | Affine):
-        changes["bias"] = layer.bias[places]
-    if isinstance(layer, Affine):
-        changes["scale"] = layer.scale[places]
+    places, tokens = chosen(layer.shape, axis, first, count), layer.shape[axis]
+    changes: dict = {
+        "shape": tuple(count if at == axis else n for at, n in enumerate(layer.shape))
+    }
+    for name in _PER_VALUE.get(type(layer), ()):
+        changes[name] = _taken(getattr(layer, name), places)
+    if isinstance(layer, kinds.Select):
+        parts = []
+        for source, along in sources:
+            local = np.full(source.size, -1)
+            inside = chosen(source.shape, along, first, count)
+            local[inside] = np.arange(len(inside)) + sum(each.size for each in parts)
+            parts.append(local)
+        changes["index"] = np.concatenate(parts)[layer.index[places]]
+    if isinstance(layer, kinds.Softmax):
+        part = "inner" if _across(layer, owners(layer.shape, axis), 2) else "outer"
+        changes[part] = getattr(layer, part) * count // tokens
     return replace(layer, **changes)
 
 
-def _same(layer, sources, tokens):
-    """Of functions of single values, or of values at the same place."""
-    axes = {axis for source, axis in sources if source.shape == layer.shape}
-    return axes.pop() if len(axes) == 1 and len(sources) == sum(
-        source.shape == layer.shape for source, _ in sources) else None  # fmt: skip
+def _taken(values, places):
+    if isinstance(values, tuple):
+        return tuple(values[place] for place in places)
+    return values[places]
 
 
-def _rows(layer, sources, tokens):
-    """Of a matrix that every row of the source takes, if a token has whole rows."""
-    ((_, axis),) = sources
-    alike = len(layer.matrices) == 1 and layer.n_rows % tokens == 0
-    bias = layer.bias.reshape(tokens, -1) if alike else None
-    return 0 if axis == 0 and alike and (bias == bias[0]).all() else None
+_PER_VALUE = {
+    kinds.Affine: ("scale", "bias"),
+    kinds.Cast: ("formats",),
+    kinds.Dense: ("bias",),
+    kinds.LeakyRelu: ("slope",),
+}
+"""Fields that have something for every value."""
 
 
-def _affine(layer, sources, tokens):
-    axis = _same(layer, sources, tokens)
-    if axis is None:
-        return None
-    parts = [np.moveaxis(each.reshape(layer.shape), axis, 0) for each in (layer.scale, layer.bias)]
-    return axis if all((each == each[0]).all() for each in parts) else None
+def _alike(layer, axis, sources, tokens):
+    """Whether the layers of single tokens differ in nothing but a cast's formats."""
+    if isinstance(layer, kinds.Cast):
+        return True
+    names = (*_PER_VALUE.get(type(layer), ()), *(["index"] * isinstance(layer, kinds.Select)))
+    of_token = [sliced(layer, axis, token, 1, sources) for token in range(tokens)]
+    parts = [[getattr(each, name) for name in names] for each in of_token]
+    return all(np.array_equal(*pair) for each in parts for pair in zip(each, parts[0], strict=True))
 
 
-def _leading(layer, sources, tokens):
-    """Of a reshape that keeps the first axis."""
-    ((_, axis),) = sources
-    return 0 if axis == 0 else None
+# Rules: of a layer and its sources' owners (``None``: whole), which of them it takes by tokens, and
+# what its own owners then are.
+
+
+def _same(layer, given):
+    """Functions of single values, and of values in the same place."""
+    first = given[0]
+    alike = all(each is not None and np.array_equal(each, first) for each in given)
+    return [(range(len(given)), first)] if alike and len(first) == layer.size else []
+
+
+def _rows(layer, given):
+    """A matrix that every row of the source takes: a row must be of one token."""
+    inputs, outputs = layer.weight.shape[-2:]
+    rows = given[0].reshape(-1, inputs)
+    if len(layer.matrices) != 1 or (rows != rows[:, :1]).any():
+        return []
+    return [((0,), rows[:, 0].repeat(outputs))]
+
+
+def _selected(layer, given):
+    if any(each is None for each in given) or layer.index.min() < 0:
+        return []
+    return [(range(len(given)), np.concatenate(given)[layer.index])]
+
+
+def _across(layer, found, axis):
+    """Whether the owners of a softmax's values change along one of (outer, slice, inner)."""
+    parts = found.reshape(layer.outer, -1, layer.inner)
+    return bool((parts != parts.take([0], axis)).any())
+
+
+def _softmax(layer, given):
+    """A slice must be of one token, and tokens in one of the two other directions."""
+    (found,) = given
+    along = [_across(layer, found, axis) for axis in (0, 1, 2)]
+    return [((0,), found)] if not along[1] and along.count(True) == 1 else []
+
+
+def _contraction(layer, given):
+    """Along the rows of either operand, if a row is of one token; the other is taken whole."""
+    found = []
+    for place, each in enumerate(given):
+        if each is None:
+            continue
+        rows = each.reshape(layer.batches, -1, layer.contracted)
+        if (rows != rows[:1, :, :1]).any():
+            continue
+        own = rows[0, :, 0]
+        other = np.ones(layer.size // layer.batches // len(own), int)
+        parts = np.outer(own, other) if place == 0 else np.outer(other, own)
+        found.append(((place,), np.broadcast_to(parts, (layer.batches, *parts.shape)).ravel()))
+    return found
 
 
 _RULES: dict[type[Layer], Callable] = {
-    Affine: _affine,
-    Cast: _same,
-    Dense: _rows,
-    Relu: _same,
-    Reshape: _leading,
+    kinds.Affine: _same,
+    kinds.Cast: _same,
+    kinds.Contraction: _contraction,
+    kinds.Dense: _rows,
+    kinds.HardSigmoid: _same,
+    kinds.LeakyRelu: _same,
+    kinds.Lookup: _same,
+    kinds.Merge: _same,
+    kinds.Relu: _same,
+    kinds.Reshape: _same,
+    kinds.Select: _selected,
+    kinds.Softmax: _softmax,
+    kinds.Threshold: _same,
 }
-_WHOLE_OPERAND: dict[type[Layer], Callable] = {}
