@@ -1,7 +1,7 @@
 """What each operation of the adder graph computes, on NumPy's integers.
 
-``EVALUATE`` has a function of the node, its arguments and the inputs (samples, inputs) for each; the
-arguments are one array of samples each.
+``EVALUATE`` has a function of the node, its arguments and the inputs (samples, inputs) for each;
+the arguments are one array of samples each.
 """
 
 import numpy as np

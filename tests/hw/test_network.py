@@ -23,25 +23,13 @@ from matweave.hw.network.graph import Graph
 from matweave.hw.network.layers import Affine, Cast, Dense, Input, Network, Relu, Reshape
 from matweave.hw.network.lower import linear, lower
 from matweave.hw.network.pipeline import place
-from matweave.hw.network.rtl import Pipeline, lanes
 from matweave.hw.network.timing import FAMILIES, delay
 from matweave.sim.golden import network as golden
+from matweave.sim.pipelines import packed, raw_results, simulated
 from matweave.sim.stimuli import networks
 from matweave.sim.stimuli.networks import MODES
 
 XCUP = FAMILIES["xcup"]
-
-
-def raw_results(lowered, network, nodes):
-    """Values of the output nodes as raw integers of the result's format."""
-    fraction = network[network.output].result.fraction
-    columns = []
-    for column, exponent in zip(nodes.T, lowered.exponents, strict=True):
-        shift = exponent + fraction
-        column = column.astype(object)
-        assert shift >= 0 or not np.any(column % (1 << -shift))
-        columns.append(column * (1 << shift) if shift >= 0 else column // (1 << -shift))
-    return np.stack(columns, axis=1)
 
 
 @settings(max_examples=150, deadline=None)
@@ -54,30 +42,6 @@ def test_the_graph_is_the_golden_model(seed):
     assert (raw_results(lowered, network, results) == golden.predict(network, x)).all()
     for index, column in zip(lowered.graph.outputs, results.T, strict=True):
         assert lowered.graph[index].low <= column.min() <= column.max() <= lowered.graph[index].high
-
-
-def packed(graph, indices, row):
-    places = lanes(graph, indices)
-    return sum((int(v) & ((1 << w) - 1)) << at for v, (at, w) in zip(row, places, strict=True))
-
-
-def simulated(graph, stages, x):
-    """What the pipeline gives for the rows of ``x``, back to back."""
-    dut, outputs = Pipeline(graph=graph, stages=stages), []
-
-    async def bench(ctx):
-        for cycle in range(len(x) + dut.latency):
-            if cycle < len(x):
-                ctx.set(dut.i, packed(graph, graph.inputs, x[cycle]))
-            if cycle >= dut.latency:
-                outputs.append(ctx.get(dut.o))
-            await ctx.delay(1e-8)  # a period: there may be no clock
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-8, if_exists=True)  # results may all be constants
-    simulator.add_testbench(bench)
-    simulator.run()
-    return outputs
 
 
 @settings(max_examples=25, deadline=None)

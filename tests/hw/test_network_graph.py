@@ -4,13 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
 
 from matweave.hw.fixed import FixedRounding
 from matweave.hw.network.graph import MAX_TABLE, Graph
 from matweave.hw.network.pipeline import place
-from matweave.hw.network.rtl import Pipeline, lanes
 from matweave.hw.network.timing import FAMILIES
+from matweave.sim.pipelines import packed, simulated
 
 OPERANDS = [(-4, 3), (0, 7), (-7, -1), (-5, 2), (3, 5)]
 """Signed, unsigned, never positive, odd ends, without zero."""
@@ -32,32 +31,10 @@ def checked(graph, expected, *, stages=1):
     assert (graph.evaluate(rows) == results).all()
     for index, column in zip(graph.outputs, results.T, strict=True):
         assert graph[index].low <= column.min() <= column.max() <= graph[index].high
-    assert simulated(graph, rows, stages) == [packed(graph, graph.outputs, row) for row in results]
+    placed = place(graph, FAMILIES["xcup"], stages=stages)
+    expected = [packed(graph, graph.outputs, row) for row in results]
+    assert simulated(graph, placed, rows) == expected
     return results
-
-
-def packed(graph, indices, row):
-    places = lanes(graph, indices)
-    return sum((int(v) & ((1 << w) - 1)) << at for v, (at, w) in zip(row, places, strict=True))
-
-
-def simulated(graph, rows, stages):
-    dut = Pipeline(graph=graph, stages=place(graph, FAMILIES["xcup"], stages=stages))
-    outputs = []
-
-    async def bench(ctx):
-        for cycle in range(len(rows) + stages):
-            if cycle < len(rows):
-                ctx.set(dut.i, packed(graph, graph.inputs, rows[cycle]))
-            if cycle >= stages:
-                outputs.append(ctx.get(dut.o))
-            await ctx.delay(1e-8)
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-8, if_exists=True)
-    simulator.add_testbench(bench)
-    simulator.run()
-    return outputs
 
 
 @pytest.mark.parametrize(("a", "b"), list(itertools.product(OPERANDS, OPERANDS)), ids=str)

@@ -8,12 +8,45 @@ A kind of layer is a dataclass here, a reader in ``reading``, a function in ``lo
 ``sim.golden.network``; each of the four packages lists its own in its ``__init__``.
 """
 
-from .base import MAX_PRODUCTS, MAX_VALUES, Input, Layer, Network
-from .elementwise import Cast, Relu
+from .base import MAX_ENTRIES, MAX_PRODUCTS, MAX_VALUES, Input, Layer, Network
+from .elementwise import Cast, HardSigmoid, LeakyRelu, Lookup, Relu, Threshold
 from .linear import Affine, Dense
+from .merging import Contraction, Merge
+from .pooling import Pool
+from .softmax import Argmax, LegacySoftmax, Softmax
 from .wiring import Reshape, Select
 
-KINDS = {each.__name__: each for each in (Affine, Cast, Dense, Input, Relu, Reshape, Select)}
+KINDS = {
+    each.__name__: each
+    for each in (
+        Affine, Argmax, Cast, Contraction, Dense, HardSigmoid, Input, LeakyRelu, LegacySoftmax,
+        Lookup, Merge, Pool, Relu, Reshape, Select, Softmax, Threshold,
+    )
+}  # fmt: skip
 """Every kind by its name."""
 
-__all__ = ["KINDS", "MAX_PRODUCTS", "MAX_VALUES", "Layer", "Network", *KINDS]
+__all__ = [
+    "KINDS",
+    "MAX_ENTRIES",
+    "MAX_PRODUCTS",
+    "MAX_VALUES",
+    "Affine",
+    "Argmax",
+    "Cast",
+    "Contraction",
+    "Dense",
+    "HardSigmoid",
+    "Input",
+    "Layer",
+    "LeakyRelu",
+    "LegacySoftmax",
+    "Lookup",
+    "Merge",
+    "Network",
+    "Pool",
+    "Relu",
+    "Reshape",
+    "Select",
+    "Softmax",
+    "Threshold",
+]  # fmt: skip

@@ -10,6 +10,8 @@ from ...fixed import Fixed
 
 MAX_VALUES = 4096
 """Most values of one tensor: an unrolled network beyond has more adders than any FPGA."""
+MAX_ENTRIES = 1 << 12
+"""Most entries of a table."""
 MAX_PRODUCTS = 1 << 18
 """Most products of a network: of values and nonzero weights, or of two values."""
 

@@ -2,20 +2,31 @@
 
 from dataclasses import dataclass
 
+from .. import layers as kinds
 from ..graph import Graph
-from ..layers import Affine, Cast, Dense, Network, Relu, Reshape, Select
-from . import elementwise, linear, wiring
+from ..layers import Network
+from . import elementwise, linear, merging, pooling, softmax, wiring
 from .builder import Builder, Value
 
 __all__ = ["Lowered", "lower"]
 
 MAKERS = {
-    Affine: linear.affine,
-    Cast: elementwise.cast,
-    Dense: linear.dense,
-    Relu: elementwise.relu,
-    Reshape: wiring.reshape,
-    Select: wiring.select,
+    kinds.Affine: linear.affine,
+    kinds.Argmax: softmax.argmax,
+    kinds.Cast: elementwise.cast,
+    kinds.Contraction: merging.contraction,
+    kinds.Dense: linear.dense,
+    kinds.HardSigmoid: elementwise.hard_sigmoid,
+    kinds.LeakyRelu: elementwise.leaky_relu,
+    kinds.LegacySoftmax: softmax.legacy,
+    kinds.Lookup: elementwise.lookup,
+    kinds.Merge: merging.merge,
+    kinds.Pool: pooling.pool,
+    kinds.Relu: elementwise.relu,
+    kinds.Reshape: wiring.reshape,
+    kinds.Select: wiring.select,
+    kinds.Softmax: softmax.softmax,
+    kinds.Threshold: elementwise.threshold,
 }
 """Of each kind of layer, the function of the builder, the layer and its sources' values."""
 

@@ -5,13 +5,15 @@ made (and possibly went through a ReLU), the half is one of the sum's constants 
 leaving bits away: ``max(x, 0)`` rounded is ``max(floor(x + half), 0)``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ...fixed import Fixed, FixedOverflow, FixedRounding
 from .. import cmvm
 from ..adders import Term
-from ..graph import Graph
+from ..graph import FEW, Graph
 from ..layers import Network
 
 FEW_DIGITS = 1500
@@ -109,11 +111,99 @@ class Builder:
             return Value(graph.zero(node, to.min, to.max), -to.fraction)
         return Value(graph.clamp(node, to.min, to.max), -to.fraction)
 
-    def integer(self, value: Value, rounding: FixedRounding) -> int:
-        """The node of ``value`` rounded to an integer."""
-        return self.graph.round(value.node, -value.exponent, rounding)
+    def raw(self, value: Value, fraction: int) -> int:
+        """The node of ``value`` as an integer times ``2**-fraction``; towards zero, if it has more
+        bits."""
+        return self.graph.round(value.node, -value.exponent - fraction, FixedRounding.TRN_ZERO)
+
+    def interval(self, value: Value) -> tuple[int, int]:
+        node = self.graph[value.node]
+        return node.low, node.high
+
+    def scaled(self, value: Value, factor: int, exponent: int = 0) -> Value:
+        """``value * factor * 2**exponent``."""
+        node = self.graph.multiply(value.node, self.graph.constant(factor))
+        return Value(node, value.exponent + exponent)
+
+    def function(self, value: Value, of: Callable[["Builder", Value], Value]) -> Value:
+        """``of(self, value)``; of a value that has few ones, as a table."""
+        low, high = self.interval(value)
+        if not 1 < high - low + 1 <= FEW:
+            return of(self, value)
+        apart = Builder(self.network, self.choices)
+        result = of(apart, Value(apart.graph.input(0, low, high), value.exponent))
+        apart.graph.outputs = [result.node]
+        contents = apart.graph.evaluate(np.arange(low, high + 1)[:, None])[:, 0]
+        return Value(self.graph.table(value.node, contents), result.exponent)
+
+    def divided(self, value: Value, count: int, fraction: int) -> Value:
+        """``value / count`` towards zero, with ``fraction`` bits behind the point, of which
+        ``value`` has no more.
+
+        By a power of two it is rounding. Else a product with ``2**s / count``, rounded up; ``s`` is
+        large enough that the quotients of all numbers are right (T. Granlund, P. Montgomery,
+        "Division by invariant integers using multiplication", PLDI 1994), which are made positive
+        by a multiple of ``count`` before.
+        """
+        node = self.raw(value, fraction)
+        if count & (count - 1) == 0:
+            shift = count.bit_length() - 1
+            return Value(self.graph.round(node, shift, FixedRounding.TRN_ZERO), -fraction)
+        graph = self.graph
+        up = graph.select(node, graph.constant(count - 1), graph.constant(0))
+        node = graph.add(node, up)
+        low, high = graph[node].low, graph[node].high
+        turns = max(-(low // count), 0)
+        largest = high + turns * count
+        shift = next(s for s in range(128) if (-(1 << s) % count) * largest < 1 << s)
+        factor = -(-(1 << shift) // count)
+        ((made, left),) = self.solved([([(node, factor)], turns * count * factor)])
+        quotient = graph.round(graph.shift(made, left), shift, FixedRounding.TRN)
+        return Value(graph.add(quotient, graph.constant(-turns)), -fraction)
+
+    def looked_up(self, index: int, contents: np.ndarray, of: Fixed) -> Value:
+        """``contents`` at the node ``index``, or at the end that is nearest to it."""
+        index = self.graph.clamp(index, 0, len(contents) - 1)
+        node = self.graph[index]
+        return Value(self.graph.table(index, contents[node.low : node.high + 1]), -of.fraction)
+
+    def entry(self, value: Value, to: Fixed, contents: np.ndarray, of: Fixed) -> Value:
+        """What the highest bits of ``value``, which is in the format ``to``, find in ``contents``,
+        raw numbers of the format ``of``: as many as a power of two."""
+        bits = len(contents).bit_length() - 1
+        index = self.graph.round(self.raw(value, to.fraction), to.width - bits, FixedRounding.TRN)
+        node = self.graph[index]
+        found = [contents[i % len(contents)] for i in range(node.low, node.high + 1)]
+        return Value(self.graph.table(index, found), -of.fraction)
 
     # Sums.
+
+    def subtract(self, a: Value, b: Value) -> Value:
+        (x, y), exponent = self.aligned(a, b)
+        return Value(self.graph.add(x, y, minus=True), exponent)
+
+    def accumulate(self, terms: Sequence[Value], accum: Fixed) -> Value:
+        """Terms added one after another, each sum cast to ``accum``. At once, where these casts
+        change nothing, or only wrap."""
+        if self._at_once(terms, accum):
+            return self.cast(self.total(terms), accum)
+        total = self.cast(terms[0], accum)
+        for term in terms[1:]:
+            total = self.cast(self.total([total, term]), accum)
+        return total
+
+    def _at_once(self, terms, accum):
+        terms = [each for each in terms if not self.graph.is_zero(each.node)]
+        lowest = min((each.exponent for each in terms), default=0)
+        if lowest < -accum.fraction:
+            return False
+        low = high = 0
+        good = True
+        for each in terms:
+            least, most = (end << (each.exponent - lowest) for end in self.interval(each))
+            low, high = low + least, high + most
+            good &= fits(low, high, lowest, accum)
+        return good or accum.overflow is FixedOverflow.WRAP
 
     def total(self, values: Sequence[Value]) -> Value:
         """The exact sum."""

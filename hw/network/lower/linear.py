@@ -152,17 +152,11 @@ def _stepwise(build, layer, rows, bias, outputs) -> list[Value]:
     sums = []
     columns = [each for row in rows for each in row]
     for each, (raw, exponent) in zip(columns, bias, strict=True):
-        total = build.cast(build.constant(raw, exponent), accum)
-        terms = []
+        terms = [build.cast(build.constant(raw, exponent), accum)]
         for _, _, e in each:
             node, shift = next(solved)
             terms.append(build.cast(Value(node, e + shift), accum))
-        if accum.overflow is FixedOverflow.WRAP:
-            sums.append(build.cast(build.total([total, *terms]), accum))
-            continue
-        for term in terms:
-            total = build.cast(build.total([total, term]), accum)
-        sums.append(total)
+        sums.append(build.accumulate(terms, accum))
     return sums
 
 

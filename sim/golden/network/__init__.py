@@ -9,18 +9,28 @@ fraction bits; and one that names the widest numbers on the way (:func:`.casts.b
 
 import numpy as np
 
-from . import elementwise, linear, wiring
+from . import elementwise, linear, merging, pooling, softmax, wiring
 from .casts import bits, cast, overflow, quantised, rounded
 
 __all__ = ["cast", "overflow", "predict", "quantised", "rounded", "trace"]
 
 LAYERS = {
     "Affine": (linear.affine, linear.affine_casts),
+    "Argmax": (softmax.argmax, elementwise.plain_casts),
     "Cast": (elementwise.each, elementwise.each_casts),
+    "Contraction": (merging.contraction, merging.contraction_casts),
     "Dense": (linear.dense, linear.dense_casts),
+    "HardSigmoid": (elementwise.hard_sigmoid, elementwise.hard_sigmoid_casts),
+    "LeakyRelu": (elementwise.leaky_relu, elementwise.leaky_relu_casts),
+    "LegacySoftmax": (softmax.legacy, softmax.legacy_casts),
+    "Lookup": (elementwise.lookup, elementwise.lookup_casts),
+    "Merge": (merging.merge, merging.merge_casts),
+    "Pool": (pooling.pool, pooling.pool_casts),
     "Relu": (elementwise.relu, elementwise.plain_casts),
     "Reshape": (wiring.reshape, elementwise.plain_casts),
     "Select": (wiring.select, wiring.select_casts),
+    "Softmax": (softmax.softmax, softmax.softmax_casts),
+    "Threshold": (elementwise.threshold, elementwise.threshold_casts),
 }
 
 
