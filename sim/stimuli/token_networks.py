@@ -44,13 +44,13 @@ class Maker:
         return self.add(Cast, x, shape=x.shape, result=Fixed(12, 7), formats=tuple(formats))
 
     def _format(self, overflow):
-        rng, width = self.rng, int(self.rng.integers(2, 7))
-        if rng.integers(8) == 0:
+        rng, width = self.rng, int(self.rng.integers(4, 9))
+        if rng.integers(16) == 0:
             return None
         mode = MODES[rng.integers(len(MODES))]
         if not self.any_mode:
             mode = FixedRounding.RND, overflow or mode[1]
-        return Fixed(width, width - int(rng.integers(0, 4)), bool(rng.integers(2)), *mode)
+        return Fixed(width, width - int(rng.integers(1, 5)), bool(rng.integers(2)), *mode)
 
     def rows(self, x, outputs: int):
         """The same matrix for every token."""

@@ -134,8 +134,8 @@ class _Wiring:
             return self._tap(feed, time - ready)[:bits]
         if (feed, time) not in self.held:
             value = Signal(bits, name="held", reset_less=True)
+            tap = self._tap(feed, time - 1 - ready - feed.phase)
             with self.m.If(self._pulse(time - 1)):
-                tap = self._tap(feed, time - 1 - ready - feed.phase)
                 self.m.d.sync += value.eq(tap >> feed.drop)
             self.held[feed, time] = value
         return self.held[feed, time]

@@ -45,9 +45,9 @@ class _Cast:
         if len(set(self.formats)) == 1:
             made = self._plain(value, self.formats[0])
             return Phased(made, (self._range(made),) * len(self.formats))
-        ranges = [self._range(self._plain(value, to)) for to in self.formats]
         made = self.build.cast(self._in_range(self._rounded(value)), self.result)
-        return Phased(made, tuple(ranges))
+        plain = (self._range(self._plain(value, to)) for to in self.formats)
+        return Phased(made, tuple(self._not_finer(made, *each) for each in plain))
 
     def _plain(self, value, to):
         """Cast to one of the formats. Only what is used of the nodes is built."""
@@ -58,6 +58,11 @@ class _Cast:
     def _range(self, value):
         node = self.graph[value.node]
         return node.low, node.high, value.exponent
+
+    def _not_finer(self, value, low, high, exponent):
+        """A range in units that ``value`` can have; a zero may be in finer ones."""
+        spare = max(value.exponent - exponent, 0)
+        return low >> spare, -(-high >> spare), exponent + spare
 
     def _rounded(self, value):
         """At every phase's precision."""

@@ -156,12 +156,16 @@ class _Folding:
         """Sections before a layer's own, on the longest way to it."""
         self.levels[self.network.input.name] = 0
         for layer in self.network.layers[1:]:
-            level = 0
-            for place, name in enumerate(layer.sources):
-                serial = self.axis(name) is not None
-                alike = self.serial_use(layer, place) if serial else self.ways[layer.name] is None
-                level = max(level, self.levels[name] + (not alike))
+            level = max(self.levels[name] for name in layer.sources)
+            if not all(self._alike(layer, place) for place in range(len(layer.sources))):
+                level += 1
             self.levels[layer.name] = level
+
+    def _alike(self, layer, place):
+        """Whether the layer and this source can be in one section."""
+        if self.axis(layer.sources[place]) is None:
+            return self.ways[layer.name] is None
+        return self.serial_use(layer, place)
 
     def _key(self, name):
         return self.levels[name], self.axis(name) is not None
