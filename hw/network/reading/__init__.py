@@ -10,8 +10,8 @@ A reader takes a node and gives the layers that it is, the last of them with the
 from dataclasses import replace
 
 from ...errors import ConfigError
-from ..layers import Input, Layer, Network, Reshape
-from . import elementwise, linear, wiring
+from ..layers import Input, Layer, Network
+from . import convolution, elementwise, linear, merging, softmax, wiring
 from .common import common, raw, refuse
 
 __all__ = ["raw", "read", "refuse"]
@@ -20,20 +20,42 @@ READERS = {
     "Activation": elementwise.activation,
     "ApplyAlpha": linear.affine,
     "BatchNormalization": linear.affine,
+    "Concatenate": merging.concatenate,
+    "Conv1D": convolution.convolution,
+    "Conv2D": convolution.convolution,
+    "Conv2DBatchnorm": convolution.convolution,
+    "Cropping1D": wiring.cropping,
+    "Cropping2D": wiring.cropping,
     "Dense": linear.dense,
+    "DepthwiseConv1D": convolution.depthwise,
+    "DepthwiseConv2D": convolution.depthwise,
+    "Dot": merging.dot,
+    "Einsum": merging.einsum,
     "EinsumDense": linear.einsum,
     "FixedPointQuantizer": elementwise.quantizer,
     "Flatten": wiring.reshape,
+    "GlobalPooling1D": convolution.global_pooling,
+    "GlobalPooling2D": convolution.global_pooling,
     "HGQ>FixedPointQuantizer": elementwise.quantizer,
-    "QActivation": elementwise.activation,
-    "QBatchNormalization": linear.affine,
-    "QDense": linear.dense,
-    "ReLU": elementwise.activation,
+    "HardActivation": elementwise.activation,
+    "Merge": merging.merge,
+    "PReLU": elementwise.activation,
+    "ParametrizedActivation": elementwise.activation,
+    "PointwiseConv1D": convolution.convolution,
+    "PointwiseConv2D": convolution.convolution,
+    "Pooling1D": convolution.pooling,
+    "Pooling2D": convolution.pooling,
     "Reshape": wiring.reshape,
+    "Resize": wiring.resize,
+    "Softmax": softmax.softmax,
+    "Transpose": wiring.transpose,
+    "UnaryLUT": elementwise.unary_table,
+    "ZeroPadding1D": wiring.padding,
+    "ZeroPadding2D": wiring.padding,
 }
 """By hls4ml's name of the kind; Input is read here."""
 
-READ = "Input, Dense, EinsumDense, BatchNormalization, ReLU, linear, quantizers, Reshape"
+READ = ", ".join(["Input", *READERS])
 
 
 def read(model) -> Network:
@@ -52,11 +74,9 @@ def read(model) -> Network:
     layers: dict[str, Layer] = {}
     for node in model.get_layers():
         for layer in _layers(node):
-            layer = replace(layer, sources=tuple(owners.get(name, name) for name in layer.sources))
-            if isinstance(layer, Reshape) and layer.sources[0] in layers:
-                # hls4ml gives the node a type of its own, but its C++ a variable of the source's.
-                layer = replace(layer, result=layers[layer.sources[0]].result)
-            layers[layer.name] = layer
+            layers[layer.name] = replace(
+                layer, sources=tuple(owners.get(name, name) for name in layer.sources)
+            )
     output = owners.get(model.outputs[0], model.outputs[0])
     return Network(model.config.get_project_name(), tuple(layers.values()), output)
 
@@ -66,10 +86,5 @@ def _layers(node) -> list[Layer]:
     if kind in ("Input", "InputLayer"):
         return [Input(**common(node) | {"sources": ()})]
     if kind not in READERS:
-        hint = (
-            "leave it out and take the logits (hls4ml: its Skip; `matweave import`: --logits)"
-            if kind == "Softmax"
-            else f"use layers of {READ}"
-        )
-        raise refuse(node, "cannot be unrolled yet", hint)
+        raise refuse(node, "cannot be unrolled yet", f"allowed are {READ}")
     return READERS[kind](node)

@@ -1,9 +1,12 @@
 """What readers of all kinds share: names, formats and weights of hls4ml's nodes."""
 
+import math
+
 import numpy as np
 
 from ...errors import ConfigError, plain
 from ...fixed import Fixed, FixedOverflow, FixedRounding
+from ..layers import MAX_ENTRIES
 
 
 def refuse(node, reason: str, change: str) -> ConfigError:
@@ -84,8 +87,29 @@ def factors(node, name: str) -> tuple[np.ndarray, Fixed]:
     return (np.where(numbers == -2, 1, numbers) if ternary else numbers), to
 
 
+def input_format(node, which: int = 0) -> Fixed:
+    """Of the values that come in: behind a Reshape, which has none of its own, of its source's."""
+    source = node.get_input_node(node.inputs[which])
+    while source.class_name in ("Reshape", "Flatten"):
+        node, source = source, source.get_input_node()
+        which = 0
+    variable = node.get_input_variable(node.inputs[which])
+    return fixed(node, variable.type.precision, "input")
+
+
+def size_of_table(node, name: str, default: int = 1024) -> int:
+    given = node.get_attr(name)
+    size = default if given is None else int(given)
+    if not 1 <= size <= MAX_ENTRIES:
+        raise refuse(node, f"{name} is {size}", f"allowed are 1 to {MAX_ENTRIES}")
+    return size
+
+
 def _raw(value: float, to: Fixed) -> int:
-    numerator, denominator = value.as_integer_ratio()
+    if math.isinf(value):  # as ap_fixed reads its bits
+        numerator, denominator = (1 << 1024) * (1 if value > 0 else -1), 1
+    else:
+        numerator, denominator = value.as_integer_ratio()
     numerator <<= max(to.fraction, 0)
     denominator <<= max(-to.fraction, 0)
     floor, rest = divmod(numerator, denominator)

@@ -3,46 +3,66 @@
 import numpy as np
 
 from ...errors import plain
-from ..layers import Affine, Dense, Layer
-from .common import common, factors, fixed, refuse, weights
+from ..layers import Affine, Dense, Layer, Select
+from .common import common, factors, fixed, input_format, refuse, weights
+from .einsum import Recipe
 
 
 def dense(node) -> list[Layer]:
     values = common(node)
     if len(values["shape"]) != 1:
-        raise refuse(node, f"has outputs of shape {common['shape']}", "flatten its input first")
-    return [_matrix(node, values, *factors(node, "weight"))]
+        raise refuse(node, f"has outputs of shape {values['shape']}", "flatten its input first")
+    return [Dense(**matrix(node, values, *factors(node, "weight")))]
 
 
 def einsum(node) -> list[Layer]:
-    """``c,cC->C``, in whatever letters: a vector times a matrix."""
-    equation = node.get_attr("equation").replace(" ", "")
-    left, _, out = equation.partition("->")
-    x, _, w = left.partition(",")
-    if not (len(x) == len(out) == 1 and w in (x + out, out + x)):
-        raise refuse(
-            node, f"the equation {plain(equation)} is not a vector times a matrix",
-            "use Dense on a flat input",
-        )  # fmt: skip
+    """Rows of the source, of which each batch has a matrix of its own."""
     weight, to = factors(node, "weight")
-    # hls4ml keeps the kernel as (in place, contracted, free).
-    sizes = node.get_input_variable().size(), node.get_output_variable().size()
-    return [_matrix(node, common(node), weight.reshape(sizes), to)]
+    shape = tuple(int(each) for each in node.get_input_variable().shape)
+    recipe = Recipe.of(node, shape, weight.shape)
+    (first, second), batches = recipe.orders, recipe.batches
+    weight = weight.transpose(second).reshape(batches, -1, recipe.contracted).swapaxes(1, 2)
+    # Rows in the order (rows, batches), so that row r takes matrix r % batches.
+    index = np.arange(np.prod(shape)).reshape(shape).transpose(first)
+    index = index.reshape(batches, -1, recipe.contracted).swapaxes(0, 1).ravel()
+    rows, outputs = recipe.rows
+    made = np.arange(batches * rows * outputs).reshape(rows, batches, outputs)
+    back = made.swapaxes(0, 1).ravel()[recipe.back]
+
+    values, source = common(node), node.inputs[0]
+    layers: list[Layer] = []
+    if not _is_order(index):
+        layers.append(Select(f"{node.name}_rows", source, (len(index),), input_format(node), index))
+        source = layers[-1].name
+    last = _is_order(back)
+    name = node.name if last else f"{node.name}_matrix"
+    of_rows = values | {"name": name, "sources": (source,), "shape": (rows, batches, outputs)}
+    made = matrix(node, values if last else of_rows, weight, to) | {"sources": (source,)}
+    made["bias"] = made["bias"][np.argsort(back)]  # it has the shape of the result
+    layers.append(Dense(**made))
+    return layers if last else [*layers, Select(**values | {"sources": (name,)}, index=back)]
 
 
-def _matrix(node, values, weight, weight_format):
+def _is_order(index) -> bool:
+    return np.array_equal(index, np.arange(len(index)))
+
+
+def matrix(node, values, weight, weight_format) -> dict:
+    """The fields of a :class:`Dense` of that weight; its bias repeats along the last axis."""
     strategy, reuse = node.get_attr("strategy") or "latency", node.get_attr("reuse_factor") or 1
     if strategy.lower() != "latency":
         raise refuse(node, f"Strategy is {plain(strategy)}", "allowed is Latency: all is unrolled")
     if int(reuse) != 1:
         raise refuse(node, f"ReuseFactor is {plain(reuse)}", "allowed is 1: all is unrolled")
     bias, bias_format = weights(node, "bias")
-    bias = np.resize(bias, int(np.prod(values["shape"])))  # of every row
+    shape = tuple(int(each) for each in node.get_output_variable().shape)
+    size = int(np.prod(shape))
+    bias = bias.ravel() if bias.size in (1, size) else np.broadcast_to(bias, shape).ravel()
     accum = fixed(node, node.get_attr("accum_t").precision, "accum")
-    return Dense(
-        **values, weight=weight, weight_format=weight_format, bias=bias,
-        bias_format=bias_format, accum=accum,
-    )  # fmt: skip
+    return values | {
+        "weight": weight, "weight_format": weight_format, "bias": np.resize(bias, size),
+        "bias_format": bias_format, "accum": accum,
+    }  # fmt: skip
 
 
 def affine(node) -> list[Layer]:
@@ -52,8 +72,10 @@ def affine(node) -> list[Layer]:
     bias, bias_format = weights(node, "bias")
     if size % scale.size or size % bias.size:
         raise refuse(node, f"has {scale.size} scales for {size} values", "use one per channel")
-    return [Affine(
-        **values,
-        scale=np.resize(scale.ravel(), size), scale_format=scale_format,
-        bias=np.resize(bias.ravel(), size), bias_format=bias_format,
-    )]  # fmt: skip
+    return [
+        Affine(
+            **values,
+            scale=np.resize(scale.ravel(), size), scale_format=scale_format,
+            bias=np.resize(bias.ravel(), size), bias_format=bias_format,
+        )
+    ]  # fmt: skip
