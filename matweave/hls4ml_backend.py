@@ -10,6 +10,7 @@ hls4ml (1.3) finds it through the entry point group ``hls4ml.backends``::
 What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` of one line.
 """
 
+import importlib
 import math
 from numbers import Integral, Real
 
@@ -201,5 +202,6 @@ def close(model) -> None:
 
 def register(*, register_backend, register_writer):
     """What the entry point names: hls4ml calls it as it is imported."""
+    importlib.import_module("matweave.hls4ml_handlers")
     register_writer(NAME, MatweaveWriter)
     register_backend(NAME, MatweaveBackend)

@@ -62,9 +62,7 @@ def sliced(layer: Layer, axis: int, first: int, count: int, sources: Sequence[So
     """``layer`` for those tokens alone: its name, weights and formats, on tensors of ``count``
     tokens."""
     places, tokens = chosen(layer.shape, axis, first, count), layer.shape[axis]
-    changes: dict = {
-        "shape": tuple(count if at == axis else n for at, n in enumerate(layer.shape))
-    }
+    changes: dict = {"shape": tuple(count if at == axis else n for at, n in enumerate(layer.shape))}
     for name in _PER_VALUE.get(type(layer), ()):
         changes[name] = _taken(getattr(layer, name), places)
     if isinstance(layer, kinds.Select):

@@ -21,6 +21,8 @@ def softmax(node, exact: bool = False) -> list[Layer]:
         return [Argmax(**values, **slices)]
     if exact:
         return [Softmax(**values, **slices, **_exact(node, values, slices))]
+    if node.get_attr("_bit_exact"):
+        return [Softmax(**values, **slices, **_of_hgq(node, values, slices, implementation))]
     if implementation == "legacy":
         return [LegacySoftmax(**values, **slices, **_legacy(node))]
     if implementation not in ("stable", "latency"):
@@ -66,6 +68,36 @@ def _tables(node, stable: bool) -> dict:
         "exp_table": raw(exp(sign * (patterns(norm, exp_size) * scale)), of_exp),
         "exp_table_format": of_exp, "accum": _type(node, "accum"), "inv_input": inv_input,
         "inv_table": raw(inverse, of_inverse), "inv_table_format": of_inverse,
+    }  # fmt: skip
+
+
+def _of_hgq(node, values, slices, implementation) -> dict:
+    """HGQ2's QSoftmax (``hgq/layers/softmax.py``): a value for every number that its quantisers
+    leave, an exact sum, and ``1 / (sum + 1e-7)``, all in ``float``.
+
+    hls4ml carries the quantisers, but types the sum by what its table needs. Where that quantiser
+    has no bits left (a trained model may do without the division), hls4ml's own results are zero.
+    """
+    stable = implementation == "stable"
+    norm = _type(node, "inp_norm") if stable else input_format(node).plain()
+    inv_input, of_exp, of_inverse = (
+        _type(node, each) for each in ("inv_inp", "exp_table", "inv_table")
+    )
+    for what, to in (("values that are looked up", norm), ("sums that are looked up", inv_input)):
+        if 1 << to.width > MAX_ENTRIES:
+            limit = MAX_ENTRIES.bit_length() - 1
+            raise refuse(node, f"has {what} of {to.width} bits", f"train it with at most {limit}")
+    count = int(np.prod(values["shape"])) // (slices["outer"] * slices["inner"])
+    more = (count - 1).bit_length()
+    scale = FLOAT((-1 if stable else 1) * node.get_attr("exp_scale", 1.0))
+    return {
+        "stable": stable, "norm": norm,
+        "exp_table": raw(exp(patterns(norm, 1 << norm.width) * scale), of_exp),
+        "exp_table_format": of_exp,
+        "accum": Fixed(of_exp.width + more, of_exp.integer + more, of_exp.signed),
+        "inv_input": inv_input,
+        "inv_table": raw(FLOAT(1) / (patterns(inv_input, 1 << inv_input.width) + FLOAT(1e-7)), of_inverse),
+        "inv_table_format": of_inverse,
     }  # fmt: skip
 
 
