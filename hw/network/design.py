@@ -103,7 +103,8 @@ class Design:
                 "latency": engine.latency,
                 "initiation_interval": engine.interval,
                 "samples_in_flight": engine.depth,
-                "macs_per_cycle": sum(each.n_products for each in self.network.layers),
+                "macs_per_cycle": sum(each.n_products for each in self.network.layers)
+                // engine.interval,
             },
             "estimate": {
                 "family": self.family,

@@ -122,16 +122,13 @@ class _Folding:
         as they come."""
         decided: dict[str, int] = {}
         self._try(decided)
-        if self.reuse == 1:
-            return
         for layer in self.network.layers[1:]:
-            self._try(decided)
             count = len(ways(layer, self.sources(layer), self.tokens))
             if count > 1:
                 decided[layer.name] = max(
                     range(count), key=lambda way: self._try(decided | {layer.name: way})
                 )
-        self._try(decided)
+                self._try(decided)
 
     def _try(self, decided) -> int:
         """Work that is serial with these decisions."""
