@@ -16,25 +16,41 @@ from numbers import Integral, Real
 
 import numpy as np
 from hls4ml.backends import FPGABackend
+from hls4ml.model.attributes import ConfigurableAttribute, TypeAttribute
 from hls4ml.model.flow import register_flow
-from hls4ml.model.layers import Layer
+from hls4ml.model.layers import Layer, LayerNormalization
 from hls4ml.model.optimizer import layer_optimizer, model_optimizer
+from hls4ml.model.types import FixedPrecisionType, RoundingMode, SaturationMode
 from hls4ml.writer.writers import Writer
 
 from matweave.hw import output
 from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
 from matweave.hw.network.reading import read
+from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
 from matweave.hw.network.store import digest
 from matweave.hw.network.timing import family as known_family
 from matweave.sim.network import NetworkSimulator
 
 NAME = "Matweave"
 
-OURS = ("clock_period", "family", "io_type", "stages")
+OURS = ("clock_period", "family", "io_type", "softmax", "stages")
 OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
           "tb_output_stream", "write_emulation_constants")  # fmt: skip
 """What other backends take, and hls4ml's functions hand on: without effect here."""
+
+
+LAYER_NORM = (
+    ConfigurableAttribute("table_range_power2", default=0),
+    ConfigurableAttribute("table_size", default=4096),
+    TypeAttribute("table", default=FixedPrecisionType(
+        8, 5, signed=False, rounding_mode=RoundingMode.RND_CONV,
+        saturation_mode=SaturationMode.SAT)),
+    TypeAttribute("accum", default=FixedPrecisionType(
+        14, 4, signed=True, rounding_mode=RoundingMode.RND_CONV,
+        saturation_mode=SaturationMode.SAT)),
+)  # fmt: skip
+"""What hls4ml's Vivado and Vitis backends say of LayerNormalization, and no other."""
 
 
 class MatweaveWriter(Writer):
@@ -50,6 +66,9 @@ class MatweaveBackend(FPGABackend):
 
     def __init__(self):
         super().__init__(NAME)
+        self.attribute_map[LayerNormalization] = [
+            *self.attribute_map.get(LayerNormalization, []), *LAYER_NORM
+        ]  # fmt: skip
         initial = register_flow(
             "init_layers", self._get_layer_initializers(), requires=["optimize"], backend=self.name
         )
@@ -70,10 +89,12 @@ class MatweaveBackend(FPGABackend):
         return self._writer_flow
 
     def create_initial_config(
-        self, clock_period=None, stages=None, family=DEFAULT_FAMILY, io_type="io_parallel", **others
-    ):
-        """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default one per
-        Dense layer. ``family``: whose delays are assumed."""
+        self, clock_period=None, stages=None, family=DEFAULT_FAMILY, io_type="io_parallel",
+        softmax=SOFTMAX[0], **others,
+    ):  # fmt: skip
+        """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
+        as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
+        tables, or ``exact``, with finer ones."""
         for name in others:
             if name not in OTHERS:
                 known = (*OURS, *OTHERS)
@@ -82,11 +103,13 @@ class MatweaveBackend(FPGABackend):
                     f"{', '.join(OURS)}{nearest(name, known)}"
                 )
         checked(stages, clock_period, DEFAULT_FAMILY if family is None else family)
+        wanted_softmax(softmax)
         return {
             "ClockPeriod": clock_period,
             "Stages": stages,
             "Family": family,
             "IOType": "io_parallel" if io_type is None else io_type,
+            "Softmax": SOFTMAX[0] if softmax is None else softmax,
             "HLSConfig": {},
         }
 

@@ -320,18 +320,16 @@ def test_what_is_not_compiled_does_not_predict(tmp_path):
 
 X = {"class_name": "InputLayer", "name": "x", "input_shape": [4]}
 REFUSED = {
-    "softmax": (
-        {"class_name": "Softmax", "name": "s", "n_in": 4, "activation": "softmax"},
-        r"layer s \(Softmax\): cannot be unrolled yet; leave it out",
+    "recurrent": (
+        {"class_name": "SimpleRNN", "name": "r", "n_out": 4, "n_in": 4, "n_timesteps": 1,
+         "activation": "relu", "return_sequences": False, "return_state": False,
+         "weight_data": np.zeros((4, 4)), "recurrent_weight_data": np.zeros((4, 4)),
+         "bias_data": np.zeros(4), "recurrent_bias_data": np.zeros(4)},
+        r"layer r \(SimpleRNN\): cannot be unrolled yet; allowed are Input, Activation",
     ),
-    "tanh": (
-        {"class_name": "Activation", "name": "t", "n_in": 4, "activation": "tanh"},
-        r"layer t \(Activation\): the activation tanh cannot be unrolled yet; use relu or linear",
-    ),
-    "leaky": (
-        {"class_name": "LeakyReLU", "name": "l", "n_in": 4, "activation": "leakyrelu",
-         "activ_param": 0.5, "param_data": 0.5},
-        r"layer l \(\w+\): cannot be unrolled yet; use layers of Input, Dense",
+    "ternary": (
+        {"class_name": "Activation", "name": "t", "n_in": 4, "activation": "binary_tanh"},
+        r"layer t \(Activation\): the activation binary_tanh is none of ours; allowed: elu, hard",
     ),
 }  # fmt: skip
 

@@ -176,8 +176,9 @@ def test_impossible_options_are_one_line(matweave, tmp_path, options, message):
 
 def test_a_softmax_can_be_left_out(matweave, tmp_path):
     path = keras_file(tmp_path / "tagger.h5", dense("a", 2, "softmax"))
-    ended = matweave("import", str(path), "-o", str(tmp_path / "out"))
-    assert ended.status == 2
-    assert "(Softmax): cannot be unrolled yet; leave it out" in ended.error
-    ended = matweave("import", str(path), "-o", str(tmp_path / "out"), "--logits")
-    assert ended.status == 0, ended.err
+    for options, there in (((), True), (("--logits",), False)):
+        out = tmp_path / f"softmax_{there}"
+        ended = matweave("import", str(path), "-o", str(out), *options)
+        assert ended.status == 0, ended.err
+        manifest = json.loads(next(out.glob("*.json")).read_text())
+        assert any(each["kind"] == "softmax" for each in manifest["layers"]) == there

@@ -65,6 +65,7 @@ class _Drawing:
 
     def __init__(self, m, graph, stages, inputs):
         self.m, self.graph, self.stages = m, graph, stages
+        self.tables = 0
         self.bits = needed(graph)
         # node -> its value in its own stage, and after each register behind it
         self.at = {index: [value] for index, value in inputs.items()}
@@ -200,7 +201,9 @@ class _Drawing:
         for pattern in range(1 << width):
             value = pattern - (1 << width) * (argument.signed and pattern >> (width - 1))
             words.append(contents[min(max(value, first), last) - first] & ((1 << bits) - 1))
-        return lookup(self.m, self.value(node.args[0], stage), words, bits)
+        self.tables += 1
+        name, address = f"table{self.tables}", self.value(node.args[0], stage)
+        return lookup(self.m, name, address, tuple(words), bits)
 
     def _relu(self, node, stage, bits):
         # In front of a register this is its synchronous reset, and no LUT.

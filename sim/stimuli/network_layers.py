@@ -143,6 +143,18 @@ def _legacy(rng, x, common):
     )  # fmt: skip
 
 
+def _layer_norm(rng, x, common):
+    count = x.shape[-1]
+    accum, table = fixed(rng, widths=(6, 14)), fixed(rng, widths=(3, 9))
+    scale, bias = fixed(rng, widths=(2, 6)), fixed(rng, widths=(2, 6))
+    return kinds.LayerNorm(
+        **common, scale=integers(rng, scale, count), scale_format=scale,
+        bias=integers(rng, bias, count), bias_format=bias, accum=accum,
+        inverse=int(integers(rng, accum, 1)[0]), table=_table(rng, table, 6), table_format=table,
+        range_power=int(rng.integers(-1, 3)),
+    )  # fmt: skip
+
+
 def _argmax(rng, x, common):
     return kinds.Argmax(**common, outer=x.shape[0], inner=x.shape[2])
 
@@ -154,6 +166,7 @@ MAKERS = {
     "Contraction": _contraction,
     "Dense": lambda rng, x: ([], dense(rng, x, int(rng.integers(1, 5)), "y", exact=False)),
     "HardSigmoid": _elementwise(_hard_sigmoid),
+    "LayerNorm": _elementwise(_layer_norm),
     "LeakyRelu": _elementwise(_leaky_relu),
     "LegacySoftmax": _elementwise(_legacy),
     "Lookup": _elementwise(_lookup),

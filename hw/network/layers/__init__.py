@@ -12,6 +12,7 @@ from .base import MAX_ENTRIES, MAX_PRODUCTS, MAX_VALUES, Input, Layer, Network
 from .elementwise import Cast, HardSigmoid, LeakyRelu, Lookup, Relu, Threshold
 from .linear import Affine, Dense
 from .merging import Contraction, Merge
+from .normalization import LayerNorm
 from .pooling import Pool
 from .softmax import Argmax, LegacySoftmax, Softmax
 from .wiring import Reshape, Select
@@ -19,34 +20,14 @@ from .wiring import Reshape, Select
 KINDS = {
     each.__name__: each
     for each in (
-        Affine, Argmax, Cast, Contraction, Dense, HardSigmoid, Input, LeakyRelu, LegacySoftmax,
-        Lookup, Merge, Pool, Relu, Reshape, Select, Softmax, Threshold,
+        Affine, Argmax, Cast, Contraction, Dense, HardSigmoid, Input, LayerNorm, LeakyRelu,
+        LegacySoftmax, Lookup, Merge, Pool, Relu, Reshape, Select, Softmax, Threshold,
     )
 }  # fmt: skip
 """Every kind by its name."""
 
 __all__ = [
-    "KINDS",
-    "MAX_ENTRIES",
-    "MAX_PRODUCTS",
-    "MAX_VALUES",
-    "Affine",
-    "Argmax",
-    "Cast",
-    "Contraction",
-    "Dense",
-    "HardSigmoid",
-    "Input",
-    "Layer",
-    "LeakyRelu",
-    "LegacySoftmax",
-    "Lookup",
-    "Merge",
-    "Network",
-    "Pool",
-    "Relu",
-    "Reshape",
-    "Select",
-    "Softmax",
-    "Threshold",
+    "KINDS", "MAX_ENTRIES", "MAX_PRODUCTS", "MAX_VALUES", "Affine", "Argmax", "Cast", "Contraction",
+    "Dense", "HardSigmoid", "Input", "Layer", "LayerNorm", "LeakyRelu", "LegacySoftmax", "Lookup",
+    "Merge", "Network", "Pool", "Relu", "Reshape", "Select", "Softmax", "Threshold",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from .. import layers as kinds
 from ..graph import Graph
 from ..layers import Network
-from . import elementwise, linear, merging, pooling, softmax, wiring
+from . import elementwise, linear, merging, normalization, pooling, softmax, wiring
 from .builder import Builder, Value
 
 __all__ = ["Lowered", "lower"]
@@ -17,6 +17,7 @@ MAKERS = {
     kinds.Contraction: merging.contraction,
     kinds.Dense: linear.dense,
     kinds.HardSigmoid: elementwise.hard_sigmoid,
+    kinds.LayerNorm: normalization.layer_norm,
     kinds.LeakyRelu: elementwise.leaky_relu,
     kinds.LegacySoftmax: softmax.legacy,
     kinds.Lookup: elementwise.lookup,

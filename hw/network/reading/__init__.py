@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ...errors import ConfigError
 from ..layers import Input, Layer, Network
-from . import convolution, elementwise, linear, merging, softmax, wiring
+from . import convolution, elementwise, linear, merging, normalization, softmax, wiring
 from .common import common, raw, refuse
 
 __all__ = ["raw", "read", "refuse"]
@@ -38,6 +38,7 @@ READERS = {
     "GlobalPooling2D": convolution.global_pooling,
     "HGQ>FixedPointQuantizer": elementwise.quantizer,
     "HardActivation": elementwise.activation,
+    "LayerNormalization": normalization.layer_norm,
     "Merge": merging.merge,
     "PReLU": elementwise.activation,
     "ParametrizedActivation": elementwise.activation,

@@ -6,20 +6,31 @@ not add up to 1. ``exact`` takes tables that are as fine as an unrolled network 
 
 import numpy as np
 
-from ...errors import plain
+from ...errors import ConfigError, nearest, plain, shown
 from ...fixed import Fixed, FixedOverflow, FixedRounding
 from ..layers import MAX_ENTRIES, Argmax, Layer, LegacySoftmax, Softmax
 from .common import common, fixed, input_format, raw, refuse, size_of_table
 from .functions import FLOAT, exp, patterns
 
+SOFTMAX = ("hls4ml", "exact")
+"""What the backend's option ``softmax`` may be."""
 
-def softmax(node, exact: bool = False) -> list[Layer]:
+
+def wanted_softmax(given) -> str:
+    """That option; ``None`` is the first. Raises :class:`ConfigError` for another."""
+    if given is not None and given not in SOFTMAX:
+        allowed = f"allowed are {', '.join(SOFTMAX)}{nearest(str(given), SOFTMAX)}"
+        raise ConfigError(f"softmax: {shown(given)} is none; {allowed}")
+    return given or SOFTMAX[0]
+
+
+def softmax(node) -> list[Layer]:
     values = common(node)
     slices = {"outer": int(node.get_attr("n_outer", 1)), "inner": int(node.get_attr("n_inner", 1))}
     implementation = str(node.get_attr("implementation", "stable")).lower()
     if implementation == "argmax":
         return [Argmax(**values, **slices)]
-    if exact:
+    if wanted_softmax(node.model.config.get_config_value("Softmax")) == "exact":
         return [Softmax(**values, **slices, **_exact(node, values, slices))]
     if node.get_attr("_bit_exact"):
         return [Softmax(**values, **slices, **_of_hgq(node, values, slices, implementation))]
@@ -113,7 +124,8 @@ def _legacy(node) -> dict:
 
 def _exact(node, values, slices) -> dict:
     """Distances in full, of which the highest 12 bits are looked up; ``exp`` and ``1/x`` rounded
-    to nearest with 18 bits, the sum as fine as its table, 12 bits."""
+    to nearest with 18 bits; the sum rounded to the 12 bits of its table, so that a softmax of n
+    values is right to 2**-(13 - bits of n)."""
     source = input_format(node)
     count = int(np.prod(values["shape"])) // (slices["outer"] * slices["inner"])
     norm = Fixed(source.width, source.integer, False)

@@ -9,7 +9,7 @@ fraction bits; and one that names the widest numbers on the way (:func:`.casts.b
 
 import numpy as np
 
-from . import elementwise, linear, merging, pooling, softmax, wiring
+from . import elementwise, linear, merging, normalization, pooling, softmax, wiring
 from .casts import bits, cast, overflow, quantised, rounded
 
 __all__ = ["cast", "overflow", "predict", "quantised", "rounded", "trace"]
@@ -21,6 +21,7 @@ LAYERS = {
     "Contraction": (merging.contraction, merging.contraction_casts),
     "Dense": (linear.dense, linear.dense_casts),
     "HardSigmoid": (elementwise.hard_sigmoid, elementwise.hard_sigmoid_casts),
+    "LayerNorm": (normalization.layer_norm, normalization.layer_norm_casts),
     "LeakyRelu": (elementwise.leaky_relu, elementwise.leaky_relu_casts),
     "LegacySoftmax": (softmax.legacy, softmax.legacy_casts),
     "Lookup": (elementwise.lookup, elementwise.lookup_casts),
