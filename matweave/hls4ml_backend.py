@@ -26,6 +26,7 @@ from hls4ml.writer.writers import Writer
 from matweave.hw import output
 from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
+from matweave.hw.network.fold.sections import cycles
 from matweave.hw.network.reading import read
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
 from matweave.hw.network.store import digest
@@ -34,7 +35,7 @@ from matweave.sim.network import NetworkSimulator
 
 NAME = "Matweave"
 
-OURS = ("clock_period", "family", "io_type", "softmax", "stages")
+OURS = ("clock_period", "family", "fold", "io_type", "softmax", "stages")
 OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
           "tb_output_stream", "write_emulation_constants")  # fmt: skip
 """What other backends take, and hls4ml's functions hand on: without effect here."""
@@ -90,11 +91,12 @@ class MatweaveBackend(FPGABackend):
 
     def create_initial_config(
         self, clock_period=None, stages=None, family=DEFAULT_FAMILY, io_type="io_parallel",
-        softmax=SOFTMAX[0], **others,
+        softmax=SOFTMAX[0], fold=None, **others,
     ):  # fmt: skip
         """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
-        tables, or ``exact``, with finer ones."""
+        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per sample, ``tokens`` for one of the
+        input's first axis in each; by default 1."""
         for name in others:
             if name not in OTHERS:
                 known = (*OURS, *OTHERS)
@@ -109,6 +111,7 @@ class MatweaveBackend(FPGABackend):
             "Stages": stages,
             "Family": family,
             "IOType": "io_parallel" if io_type is None else io_type,
+            "Fold": fold,
             "Softmax": SOFTMAX[0] if softmax is None else softmax,
             "HLSConfig": {},
         }
@@ -166,14 +169,14 @@ class MatweaveBackend(FPGABackend):
         core = synthesise(made.core, f"{made.name}_core", family)
         shell = synthesise(made.verilog, made.name, family)
         performance, estimate = made.manifest["performance"], made.manifest["estimate"]
-        cycles = str(performance["latency"])
+        latency, interval = (str(performance[each]) for each in ("latency", "initiation_interval"))
         luts = str(core.luts + CARRY_LUTS[family] * core.carries)
         return {
             "CSynthesisReport": {
                 "TargetClockPeriod": str(model.config.get_config_value("ClockPeriod")),
                 "EstimatedClockPeriod": str(estimate["period_ns"]),
-                "BestLatency": cycles, "WorstLatency": cycles, "IntervalMin": "1",
-                "IntervalMax": "1", "LUT": luts, "FF": str(core.flops), "DSP": "0",
+                "BestLatency": latency, "WorstLatency": latency, "IntervalMin": interval,
+                "IntervalMax": interval, "LUT": luts, "FF": str(core.flops), "DSP": "0",
             },
             "VivadoSynthReport": {"LUT": luts, "FF": str(core.flops), "DSP48E": "0"},
             "Matweave": {"family": family, "Core": core.as_dict(), "Shell": shell.as_dict()},
@@ -189,13 +192,14 @@ def made_of(model, family: str | None = None) -> Design:
     stages, period, own = (
         config.get_config_value(key) for key in ("Stages", "ClockPeriod", "Family")
     )
-    wanted = checked(stages, period, family or own or DEFAULT_FAMILY)
     network = read(model)  # weights and precisions may have changed since
+    fold = cycles(network, config.get_config_value("Fold"))
+    wanted = *checked(stages, period, family or own or DEFAULT_FAMILY), fold
     key = wanted, digest(network)
     made = getattr(model, "_matweave_design", None)
     if made is None or made[0] != key:
-        stages, period, family = wanted
-        made = key, design(network, stages=stages, period=period, family=family)
+        stages, period, family, fold = wanted
+        made = key, design(network, fold=fold, stages=stages, period=period, family=family)
         model._matweave_design = made
     return made[1]
 

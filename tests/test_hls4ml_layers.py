@@ -85,7 +85,7 @@ def test_the_exact_softmax_is_near_the_real_one(tmp_path, count):
 
 
 def test_another_softmax_is_refused(tmp_path):
-    message = "softmax: 'exakt' is none; allowed are hls4ml, exact; did you mean 'exact'?"
+    message = "softmax: 'exakt' is none; allowed are model, hls4ml, exact; did you mean 'exact'?"
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         softmax_of(3, "exakt", tmp_path)
     import hls4ml

@@ -13,7 +13,8 @@ from . import timing
 from .adders import width
 from .engine import NetworkEngine
 from .fold.core import Core
-from .fold.sections import Folded, fold
+from .fold.sections import Folded, cycles
+from .fold.sections import fold as in_sections
 from .fold.times import Schedule, schedule
 from .layers import Network
 from .store import digest
@@ -130,7 +131,7 @@ class Design:
 def design(
     network: Network,
     *,
-    reuse: int = 1,
+    fold: int | str | None = None,
     stages: int | None = None,
     period: float | None = None,
     family: str = DEFAULT_FAMILY,
@@ -138,14 +139,14 @@ def design(
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
     (ns, by the model of :mod:`.timing`); by default as many as its layers want (one per Dense).
 
-    ``reuse``: cycles per sample; above 1, the input's first axis are tokens that take turns
-    (:mod:`.fold.sections`).
+    ``fold``: cycles per sample, 1 by default; above, the tokens, which the input's first axis
+    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle.
 
     Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, and
-    tokens that ``reuse`` does not divide.
+    cycles that do not divide the tokens.
     """
     if reason := names.refusal(network.name):
         raise ConfigError(f"project name {network.name!r}: {reason}")
     delays = timing.family(family)
-    folded = fold(network, reuse)
+    folded = in_sections(network, cycles(network, fold))
     return Design(network, folded, schedule(folded, delays, stages=stages, period=period), family)

@@ -6,8 +6,9 @@ See docs/decisions/0011-folded-networks.md. A section's layers are lowered for t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
-from ...errors import ConfigError
+from ...errors import ConfigError, shown
 from .. import lower as lowering
 from ..graph import Graph
 from ..layers import Cast, Layer, Network
@@ -57,18 +58,29 @@ class Folded:
     ranges: tuple[tuple[int, int], ...]
 
 
-def fold(network: Network, reuse: int, choices=None) -> Folded:
-    """``network`` in ``reuse`` cycles per sample: tokens are what the input's first axis counts.
-
-    Raises :class:`ConfigError` if they are no multiple of ``reuse``.
-    """
-    shape = network.input.shape
-    tokens = shape[0] if len(shape) > 1 else 1
-    if reuse < 1 or tokens % reuse:
+def cycles(network: Network, wanted: int | str | None) -> int:
+    """Cycles per sample: a divisor of the number of tokens, which the input's first axis counts;
+    ``tokens``: one token in each; ``None``: 1. Raises :class:`ConfigError` for anything else."""
+    tokens = network.input.shape[0] if len(network.input.shape) > 1 else 1
+    if wanted is None:
+        return 1
+    if wanted == "tokens":
+        return tokens
+    if isinstance(wanted, bool) or not isinstance(wanted, Integral):
+        raise ConfigError(f"fold: must be 'tokens' or a number of cycles, not {shown(wanted)}")
+    if wanted < 1 or tokens % wanted:
+        allowed = [each for each in range(1, tokens + 1) if tokens % each == 0]
         raise ConfigError(
-            f"reuse: {reuse} is no divisor of the input's {tokens} tokens (its shape is "
-            f"{list(shape)})"
+            f"fold: {wanted} cycles do not divide the {tokens} tokens of an input of the shape "
+            f"{list(network.input.shape)}; allowed are {', '.join(map(str, allowed))}"
         )
+    return int(wanted)
+
+
+def fold(network: Network, reuse: int, choices=None) -> Folded:
+    """``network`` in ``reuse`` :func:`cycles` per sample; ``choices``: how to solve matrices
+    (:class:`..cmvm.Options`), instead of what suits their size."""
+    tokens = network.input.shape[0] if reuse > 1 else 1
     return _Folding(network, tokens, reuse, choices).run()
 
 

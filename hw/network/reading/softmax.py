@@ -12,8 +12,9 @@ from ..layers import MAX_ENTRIES, Argmax, Layer, LegacySoftmax, Softmax
 from .common import common, fixed, input_format, raw, refuse, size_of_table
 from .functions import FLOAT, exp, patterns
 
-SOFTMAX = ("hls4ml", "exact")
-"""What the backend's option ``softmax`` may be."""
+SOFTMAX = ("model", "hls4ml", "exact")
+"""What the backend's option ``softmax`` may be: HGQ2's with its own tables and all others as hls4ml
+has them; all as hls4ml has them; or all with finer tables."""
 
 
 def wanted_softmax(given) -> str:
@@ -30,9 +31,10 @@ def softmax(node) -> list[Layer]:
     implementation = str(node.get_attr("implementation", "stable")).lower()
     if implementation == "argmax":
         return [Argmax(**values, **slices)]
-    if wanted_softmax(node.model.config.get_config_value("Softmax")) == "exact":
+    wanted = wanted_softmax(node.model.config.get_config_value("Softmax"))
+    if wanted == "exact":
         return [Softmax(**values, **slices, **_exact(node, values, slices))]
-    if node.get_attr("_bit_exact"):
+    if wanted == "model" and node.get_attr("_bit_exact"):  # as hls4ml marks HGQ2's
         return [Softmax(**values, **slices, **_of_hgq(node, values, slices, implementation))]
     if implementation == "legacy":
         return [LegacySoftmax(**values, **slices, **_legacy(node))]
