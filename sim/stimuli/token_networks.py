@@ -125,5 +125,5 @@ def tagger(
     mixed = make.rows(make.cast(make.attention(x, heads, 3)), 4)
     both = (make.cast(mixed, FixedOverflow.WRAP), make.cast(x, FixedOverflow.WRAP))
     x = make.add(Merge, *both, shape=both[0].shape, result=Fixed(13, 8), operation="add")
-    make.cast(make.flat(make.cast(make.relu(make.rows(make.cast(x), 3))), 3))
+    make.cast(make.flat(make.cast(make.relu(make.rows(make.cast(x), 3))), 12))
     return make.network(f"tokens{seed}")

@@ -1,6 +1,6 @@
 """A network in sections as hardware: pipelines, and what is between them."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -76,7 +76,7 @@ class _Wiring:
             self.m.submodules[f"section{number}"] = pipeline
             time = self.stages.times[number]
             values = [
-                self._value(feed, time, section.graph[index].width)
+                self._value(feed, time, section.graph[index].width, section.bits)
                 for feed, index in zip(section.feeds, section.graph.inputs, strict=True)
             ]
             self.m.d.comb += pipeline.i.eq(Cat(*values))
@@ -84,7 +84,10 @@ class _Wiring:
             for output, (first, bits) in enumerate(places):
                 value = pipeline.o[first : first + bits]
                 signed = section.graph[section.graph.outputs[output]].signed
-                self.taps[number, output] = [value.as_signed() if signed else value]
+                value = value.as_signed() if signed else value
+                if section.digits:
+                    value = self._added_up(value, section, time + pipeline.latency)
+                self.taps[number, output] = [value]
         results = [
             self._value(feed, self.core.latency, bits)
             for feed, (bits, _) in zip(self.folded.outputs, self.core.outputs, strict=True)
@@ -125,11 +128,14 @@ class _Wiring:
                 after = token
             self.taps[INPUT, index] = [after]
 
-    def _value(self, feed, time, bits):
-        """What ``feed`` names, in ``bits`` bits, from cycle ``time`` on."""
+    def _value(self, feed, time, bits, digit=0):
+        """What ``feed`` names, in ``bits`` bits, from cycle ``time`` on; by digits, one of ``digit``
+        bits per cycle."""
         if feed is None:
             return self._phase(time)
         ready = self.stages.ready(feed.section)
+        if feed.digits is not None:
+            return self._digits(feed, time, digit)[:bits]
         if feed.phase is None:
             return self._tap(feed, time - ready)[:bits]
         if (feed, time) not in self.held:
@@ -139,6 +145,32 @@ class _Wiring:
                 self.m.d.sync += value.eq(tap >> feed.drop)
             self.held[feed, time] = value
         return self.held[feed, time]
+
+    def _digits(self, feed, time, digit):
+        """A register that takes the value, less its least number, and shifts its digits out."""
+        (bits, signed), phase = feed.digits, feed.phase or 0
+        tap = self._tap(feed, time - 1 - self.stages.ready(feed.section) - phase) >> feed.drop
+        value = Signal(bits, name="digits", reset_less=True)
+        with self.m.If(self._pulse(time - 1)):
+            self.m.d.sync += value.eq(tap ^ (signed << (bits - 1)))
+        with self.m.Else():
+            self.m.d.sync += value.eq(value >> digit)
+        return value
+
+    def _added_up(self, value, section, time):
+        """The sum of ``section.digits`` values from cycle ``time`` on, each worth more than the one
+        before; it stays until that of the next sample."""
+        bits, count = section.bits, section.digits
+        reach = Shape(len(value) + 1, value.shape().signed)
+        high, total = Signal(reach, name="high", reset_less=True), Signal(reach, name="total")
+        low = Signal(bits * (count - 1), name="low", reset_less=True)
+        kept = Signal(Shape(len(total) + len(low), reach.signed), name="sum", reset_less=True)
+        first, last = self._pulse(time), self._pulse(time + count - 1)
+        self.m.d.comb += total.eq(value + Mux(first, 0, high))
+        self.m.d.sync += [high.eq(total >> bits), low.eq(Cat(low, total[:bits])[bits:])]
+        with self.m.If(last):
+            self.m.d.sync += kept.eq(Cat(low, total))
+        return kept
 
     def _tap(self, feed, cycles):
         copies = self.taps[feed.section, feed.output]

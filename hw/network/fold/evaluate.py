@@ -14,21 +14,31 @@ def evaluate(folded: Folded, inputs: np.ndarray) -> np.ndarray:
     else:
         values = {INPUT: [inputs[:, list(places)] for places in folded.input]}
     for number, section in enumerate(folded.sections):
-        values[number] = [
-            section.graph.evaluate(_columns(values, section.feeds, phase, len(inputs)))
-            for phase in range(folded.reuse if section.serial else 1)
-        ] * (1 if section.serial else folded.reuse)
-    return _columns(values, folded.outputs, 0, len(inputs))
+        phases = [
+            section.graph.evaluate(_columns(values, section, phase, len(inputs)))
+            for phase in range(section.digits or (folded.reuse if section.serial else 1))
+        ]
+        if section.digits:
+            phases = [sum(each << (section.bits * k) for k, each in enumerate(phases))]
+        values[number] = phases if section.serial else phases * folded.reuse
+    columns = [_value(values, feed, 0) for feed in folded.outputs]
+    return np.stack(columns, axis=1)
 
 
-def _columns(values, feeds, phase: int, samples: int) -> np.ndarray:
-    columns = [np.zeros((samples, 0), int)]
-    columns += [_column(values, feed, phase, samples)[:, None] for feed in feeds]
-    return np.concatenate(columns, axis=1)
+def _columns(values, section, phase: int, samples: int) -> np.ndarray:
+    columns = np.zeros((samples, len(section.feeds)), np.int64)
+    for place, feed in enumerate(section.feeds):
+        if feed is None:
+            columns[:, place] = phase
+        elif feed.digits is None:
+            columns[:, place] = _value(values, feed, phase)
+        else:
+            bits, signed = feed.digits
+            above = _value(values, feed, 0) + (signed << (bits - 1))
+            columns[:, place] = (above >> (section.bits * phase)) & ((1 << section.bits) - 1)
+    return columns
 
 
-def _column(values, feed: Feed | None, phase, samples):
-    if feed is None:
-        return np.full(samples, phase)
+def _value(values, feed: Feed, phase) -> np.ndarray:
     held = phase if feed.phase is None else feed.phase
     return values[feed.section][held][:, feed.output] >> feed.drop

@@ -5,17 +5,20 @@ See docs/decisions/0011-folded-networks.md. A section's layers are lowered for t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
+
+import numpy as np
 
 from ...errors import ConfigError, shown
 from .. import lower as lowering
 from ..graph import Graph
 from ..layers import Cast, Layer, Network
 from ..lower.builder import Builder, Value
+from .digits import Digits, is_by_digits
 from .phases import PhasedCast
 from .phases import cast as phased_cast
-from .tokens import Axis, Way, chosen, sliced, ways
+from .tokens import Owners, Way, chosen, sliced, ways
 
 INPUT = -1
 """The number of the section that the sample comes from."""
@@ -24,24 +27,29 @@ INPUT = -1
 @dataclass(frozen=True)
 class Feed:
     """Where a section's input comes from: output number ``output`` of the section ``section``,
-    without its ``drop`` lowest bits; ``phase``: what that was in this phase of the sample, held."""
+    without its ``drop`` lowest bits; ``phase``: what that was in this phase of the sample, held;
+    ``digits``: of that, as many bits, with a sign or not, less its least number and by digits."""
 
     section: int
     output: int
     drop: int = 0
     phase: int | None = None
+    digits: tuple[int, bool] | None = None
 
 
 @dataclass(frozen=True)
 class Section:
     """``feeds``: of the graph's inputs, in their order; ``None`` is the phase. ``layers``: by name.
-    ``depth``: stages that its layers want by themselves."""
+    ``depth``: stages that its layers want by themselves. ``digits``: how many phases its outputs
+    are added up over, each worth 2**bits of the one before; 0 for others."""
 
     graph: Graph
     feeds: tuple[Feed | None, ...]
     serial: bool
     layers: tuple[str, ...]
     depth: int
+    digits: int = 0
+    bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,8 +98,7 @@ class _Tensor:
     section's output, its exponent, and (least, most, exponent) in every phase."""
 
     section: int
-    axis: Axis
-    shape: tuple[int, ...]
+    owners: Owners
     outputs: tuple[int, ...]
     exponents: tuple[int, ...]
     ranges: tuple[tuple[tuple[int, int, int], ...], ...]
@@ -104,6 +111,7 @@ class _Folding:
         self.ways: dict[str, Way | None] = {}
         self.levels: dict[str, int] = {}
         self.tensors: dict[str, _Tensor] = {}
+        self.digits: dict[str, Digits] = {}
 
     def run(self) -> Folded:
         first = self.network.input
@@ -112,22 +120,27 @@ class _Folding:
         self.tensors[first.name] = self._input(first)
         groups: dict[tuple, list[Layer]] = {}
         for layer in self.network.layers[1:]:
-            groups.setdefault(self._key(layer.name), []).append(layer)
-        sections = [
-            _SectionMaker(self, groups[key], number).run()
-            for number, key in enumerate(sorted(groups))
-        ]
+            level, serial = self.levels[layer.name], self.is_serial(layer.name)
+            groups.setdefault((level, serial, ""), []).append(layer)
+            if self.by_digits(layer):
+                groups[level - 1, False, layer.name] = [layer]
+        sections = []
+        for number, key in enumerate(sorted(groups)):
+            maker = _DigitsMaker if key[-1] else _SectionMaker
+            sections.append(maker(self, groups[key], number).run())
         return self._finished(sections)
 
     # Which tensors are serial.
 
-    def axis(self, name: str) -> Axis:
+    def owners(self, name: str) -> Owners:
         way = self.ways[name]
-        return None if way is None else way.axis
+        return None if way is None else way.owners
 
-    def sources(self, layer: Layer):
-        """Each with its axis."""
-        return [(self.network[name], self.axis(name)) for name in layer.sources]
+    def is_serial(self, name: str) -> bool:
+        return self.ways[name] is not None
+
+    def sources(self, layer: Layer) -> list[Owners]:
+        return [self.owners(name) for name in layer.sources]
 
     def _choose_ways(self):
         """Where there are two, the one with which more of the work is serial, the later ones being
@@ -145,7 +158,8 @@ class _Folding:
     def _try(self, decided) -> int:
         """Work that is serial with these decisions."""
         first = self.network.input
-        self.ways = {first.name: Way(0, frozenset()) if self.reuse > 1 else None}
+        each = np.arange(first.size) * self.tokens // first.size
+        self.ways = {first.name: Way(each, frozenset()) if self.reuse > 1 else None}
         work = 0
         for layer in self.network.layers[1:]:
             found = ways(layer, self.sources(layer), self.tokens)
@@ -166,18 +180,22 @@ class _Folding:
         self.levels[self.network.input.name] = 0
         for layer in self.network.layers[1:]:
             level = max(self.levels[name] for name in layer.sources)
-            if not all(self._alike(layer, place) for place in range(len(layer.sources))):
+            if self.by_digits(layer):
+                level += 2  # its sums have a section of their own
+            elif not all(self._alike(layer, place) for place in range(len(layer.sources))):
                 level += 1
             self.levels[layer.name] = level
 
     def _alike(self, layer, place):
         """Whether the layer and this source can be in one section."""
-        if self.axis(layer.sources[place]) is None:
-            return self.ways[layer.name] is None
+        if not self.is_serial(layer.sources[place]):
+            return not self.is_serial(layer.name)
         return self.serial_use(layer, place)
 
-    def _key(self, name):
-        return self.levels[name], self.axis(name) is not None
+    def by_digits(self, layer: Layer) -> bool:
+        if self.reuse == 1 or self.is_serial(layer.name):
+            return False
+        return is_by_digits(layer, self.network[layer.sources[0]])
 
     def leaving(self, names: set[str]) -> list[str]:
         """Those of a section's layers that another section reads, or reads whole, or the result."""
@@ -185,29 +203,29 @@ class _Folding:
         for layer in self.network.layers:
             for place, name in enumerate(layer.sources):
                 inside = layer.name in names and (
-                    self.axis(name) is None or self.serial_use(layer, place)
+                    not self.is_serial(name) or self.serial_use(layer, place)
                 )
                 if name in names and not inside:
                     found.add(name)
         return [each.name for each in self.network.layers if each.name in found]
 
     def _input(self, first):
-        axis = self.axis(first.name)
+        owners = self.owners(first.name)
         to = first.result.plain()
-        size = self.lanes * first.size // self.tokens if axis is not None else first.size
+        size = self.lanes * first.size // self.tokens if owners is not None else first.size
         span = ((to.min, to.max, -to.fraction),) * self.reuse
         outputs = tuple(range(size))
-        return _Tensor(INPUT, axis, first.shape, outputs, (-to.fraction,) * size, (span,) * size)
+        return _Tensor(INPUT, owners, outputs, (-to.fraction,) * size, (span,) * size)
 
     def places(self, name: str, phase: int):
         """The places, in the whole tensor, of the values that it has in a phase."""
         tensor = self.tensors[name]
-        return chosen(tensor.shape, tensor.axis, phase * self.lanes, self.lanes)
+        return chosen(tensor.owners, phase * self.lanes, self.lanes)
 
     def whole(self, name: str) -> list[tuple[Feed, tuple[int, int, int]]]:
         """All values of a tensor, and what they can be; those of a serial one held."""
         tensor = self.tensors[name]
-        if tensor.axis is None:
+        if tensor.owners is None:
             return [self.value(name, place) for place in range(len(tensor.outputs))]
         found: dict[int, tuple] = {}
         for phase in range(self.reuse):
@@ -242,6 +260,11 @@ class _Folding:
         )  # fmt: skip
 
 
+def sums_of(name: str) -> str:
+    """What a layer's sums by digits are called among the tensors."""
+    return f"{name} sums"
+
+
 @dataclass(frozen=True)
 class _View:
     """What a builder sees of a network: a section's layers, and a reader of what leaves it."""
@@ -258,7 +281,7 @@ class _SectionMaker:
 
     def __init__(self, folding, layers: Sequence[Layer], number: int):
         self.folding, self.layers, self.number = folding, layers, number
-        self.serial = folding.axis(layers[0].name) is not None
+        self.serial = folding.is_serial(layers[0].name)
         self.feeds: list[Feed | None] = []
         self.known: dict[Feed | None, int] = {}
         self.values: dict[str, list[Value]] = {}
@@ -288,8 +311,8 @@ class _SectionMaker:
         if not self.serial:
             return layer
         lanes = self.folding.lanes
-        axis, sources = self.folding.axis(layer.name), self.folding.sources(layer)
-        of_phase = [sliced(layer, axis, phase * lanes, lanes, sources)
+        owners, sources = self.folding.owners(layer.name), self.folding.sources(layer)
+        of_phase = [sliced(layer, owners, phase * lanes, lanes, sources)
                     for phase in range(self.folding.reuse)]  # fmt: skip
         first = of_phase[0]
         if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
@@ -298,6 +321,11 @@ class _SectionMaker:
         return first
 
     def _lower(self, layer, original):
+        if self.folding.by_digits(original):
+            sums = [self._input(*each) for each in self.folding.whole(sums_of(layer.name))]
+            digits = self.folding.digits[layer.name]
+            self.values[layer.name] = digits.finish(self.build, sums)
+            return
         sources = [self._source(original, place) for place in range(len(layer.sources))]
         if isinstance(layer, PhasedCast):
             made = phased_cast(self.build, layer, *sources, self._phase())
@@ -314,7 +342,7 @@ class _SectionMaker:
                 return self.values[name]
             count = len(folding.tensors[name].outputs)
             return [self._input(*folding.value(name, index)) for index in range(count)]
-        if name in self.values and folding.axis(name) is None:
+        if name in self.values and not folding.is_serial(name):
             return self.values[name]
         return [self._input(*each) for each in folding.whole(name)]
 
@@ -336,14 +364,42 @@ class _SectionMaker:
     def _leave(self, name, outputs):
         graph, values = self.build.graph, self.values[name]
         spans = [self.ranges.get(value) or self._range(value) for value in values]
-        layer = self.folding.network[name]
         places = tuple(range(len(outputs), len(outputs) + len(values)))
         outputs += [value.node for value in values]
         self.folding.tensors[name] = _Tensor(
-            self.number, self.folding.axis(name), layer.shape, places,
+            self.number, self.folding.owners(name), places,
             tuple(value.exponent for value in values), tuple(spans),
         )  # fmt: skip
 
     def _range(self, value):
         node = self.build.graph[value.node]
         return ((node.low, node.high, value.exponent),) * self.folding.reuse
+
+
+class _DigitsMaker(_SectionMaker):
+    """Lowers the sums of a layer by digits."""
+
+    def run(self) -> Section:
+        (layer,) = self.layers
+        folding = self.folding
+        inputs = folding.whole(layer.sources[0])
+        digits = Digits(layer, [span for _, span in inputs], folding.reuse)
+        self.build = Builder(_View(()), folding.choices)
+        nodes = [
+            self._digit(feed, bits, signed, digits.bits)
+            for (feed, _), bits, signed in zip(inputs, digits.widths, digits.signed, strict=True)
+        ]
+        self.build.graph.outputs = digits.lower(self.build, nodes)
+        spans = [digits.span(output) for output in range(layer.size)]
+        folding.digits[layer.name] = digits
+        folding.tensors[sums_of(layer.name)] = _Tensor(
+            self.number, None, tuple(range(layer.size)), (digits.exponent,) * layer.size,
+            tuple((span,) * folding.reuse for span in spans),
+        )  # fmt: skip
+        return Section(self.build.graph, tuple(self.feeds), False, (layer.name,), layer.depth,
+                       digits.count, digits.bits)  # fmt: skip
+
+    def _digit(self, feed, bits, signed, of):
+        if not bits:
+            return self.build.graph.constant(0)
+        return self._node(replace(feed, digits=(bits, signed)), 0, (1 << min(bits, of)) - 1)

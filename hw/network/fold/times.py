@@ -11,17 +11,19 @@ from .sections import INPUT, Folded
 @dataclass(frozen=True)
 class Schedule:
     """Of every section its register stages and its time: the cycle in which the first token is at
-    its inputs, if the sample starts in cycle 0. ``input``: the same of the sample's tokens;
+    its inputs, if the sample starts in cycle 0; ``behind``: how much later they are at its
+    outputs. ``input``: the same of the sample's tokens;
     ``count``: of the result, which is the latency."""
 
     placed: tuple[Stages, ...]
     times: tuple[int, ...]
+    behind: tuple[int, ...]
     input: int
     count: int
 
     def ready(self, section: int) -> int:
-        """When the first token is at a section's outputs."""
-        return self.input if section == INPUT else self.times[section] + self.placed[section].count
+        """When the first token is at a section's outputs, or its sums are whole."""
+        return self.input if section == INPUT else self.times[section] + self.behind[section]
 
     @property
     def period(self) -> float:
@@ -48,18 +50,21 @@ def schedule(
         for section, count in zip(sections, wanted, strict=True)
     ]  # fmt: skip
     first = int(folded.reuse > 1)  # a register makes tokens of the sample
+    behind = [at.count + section.digits for at, section in zip(placed, sections, strict=True)]
     times: list[int] = []
 
     def ready(feed):
         if feed is None:
             return first
-        at = first if feed.section == INPUT else times[feed.section] + placed[feed.section].count
-        return at + (folded.reuse if feed.phase is not None else 0)
+        at = first if feed.section == INPUT else times[feed.section] + behind[feed.section]
+        if feed.phase is not None:
+            return at + folded.reuse
+        return at + (feed.digits is not None)  # in a register that gives digits
 
     for section in sections:
         times.append(max((ready(feed) for feed in section.feeds), default=first))
     latency = max((ready(feed) for feed in folded.outputs), default=first)
-    return Schedule(tuple(placed), tuple(times), first, latency)
+    return Schedule(tuple(placed), tuple(times), tuple(behind), first, latency)
 
 
 def _shares(depths, stages):

@@ -1,8 +1,9 @@
-"""Which tensors have the tokens' axis, and layers of some tokens only.
+"""Which tensors can come token by token, and layers of some tokens only.
 
-A tensor is *serial* along an axis if its tokens can come one after another: its layer treats all
-tokens alike, but for formats. All others are *whole*. Of a layer that can be serial, its rule
-says whose token each of its values is.
+A tensor is *serial* if its tokens can come one after another: its layer treats all tokens alike,
+but for formats. All others are *whole*. Of a serial tensor it is known whose token each of its
+values is: its *owners*; the shape does not matter. For each kind of layer that can be serial there
+is a rule that says whose its values are.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,69 +15,59 @@ import numpy as np
 from .. import layers as kinds
 from ..layers import Layer
 
-Axis = int | None
-"""Of a tensor, the place of its tokens' axis, or ``None``: it is whole."""
-Source = tuple[Layer, Axis]
+Owners = np.ndarray | None
+"""Of every value of a tensor the number of its token; ``None``: the tensor is whole."""
 
 
 class Way(NamedTuple):
-    """How a layer can be serial: along which ``axis``, and which of its sources, by their numbers,
-    it takes token by token; others whole."""
+    """How a layer can be serial: the ``owners`` of its values, and which of its sources, by their
+    numbers, it takes token by token; others whole."""
 
-    axis: int
+    owners: np.ndarray
     serial: frozenset[int]
 
 
-def ways(layer: Layer, sources: Sequence[Source], tokens: int) -> list[Way]:
-    """How ``layer`` can be serial, if its ``sources`` are along their axes; a product of two serial
+def ways(layer: Layer, sources: Sequence[Owners], tokens: int) -> list[Way]:
+    """How ``layer`` can be serial, if its ``sources`` have these owners; a product of two serial
     tensors can be in either's tokens."""
     rule = _RULES.get(type(layer))
-    if rule is None or all(axis is None for _, axis in sources):
+    if rule is None or all(each is None for each in sources):
         return []
-    given = [None if axis is None else owners(source.shape, axis) for source, axis in sources]
-    found = []
-    for serial, own in rule(layer, given):
-        for axis, size in enumerate(layer.shape):
-            if size == tokens and (owners(layer.shape, axis) == own).all():
-                if _alike(layer, axis, sources, tokens):
-                    found.append(Way(axis, frozenset(serial)))
-                break
-    return found
+    found = [Way(own, frozenset(serial)) for serial, own in rule(layer, sources)]
+    return [way for way in found if _alike(layer, way.owners, sources, tokens)]
 
 
-def owners(shape: Sequence[int], axis: int) -> np.ndarray:
-    """The token of every value of a tensor that is serial along ``axis``."""
-    counts = [1] * len(shape)
-    counts[axis] = shape[axis]
-    return np.broadcast_to(np.arange(shape[axis]).reshape(counts), shape).ravel()
+def chosen(owners: np.ndarray, first: int, count: int) -> np.ndarray:
+    """The places of the values of tokens ``first`` … ``first + count - 1``."""
+    return np.flatnonzero((owners >= first) & (owners < first + count))
 
 
-def chosen(shape: Sequence[int], axis: int, first: int, count: int) -> np.ndarray:
-    """The places of the values of tokens ``first`` … ``first + count - 1``, in the order of a
-    tensor that has only those."""
-    places = np.arange(int(np.prod(shape))).reshape(shape)
-    return places.take(range(first, first + count), axis).ravel()
-
-
-def sliced(layer: Layer, axis: int, first: int, count: int, sources: Sequence[Source]) -> Layer:
-    """``layer`` for those tokens alone: its name, weights and formats, on tensors of ``count``
-    tokens."""
-    places, tokens = chosen(layer.shape, axis, first, count), layer.shape[axis]
-    changes: dict = {"shape": tuple(count if at == axis else n for at, n in enumerate(layer.shape))}
+def sliced(
+    layer: Layer, owners: np.ndarray, first: int, count: int, sources: Sequence[Owners]
+) -> Layer:
+    """``layer`` for those tokens alone: its name, weights and formats, on their values in the same
+    order."""
+    places = chosen(owners, first, count)
+    changes: dict = {"shape": (len(places),)}
     for name in _PER_VALUE.get(type(layer), ()):
         changes[name] = _taken(getattr(layer, name), places)
     if isinstance(layer, kinds.Select):
-        parts = []
-        for source, along in sources:
-            local = np.full(source.size, -1)
-            inside = chosen(source.shape, along, first, count)
-            local[inside] = np.arange(len(inside)) + sum(each.size for each in parts)
-            parts.append(local)
-        changes["index"] = np.concatenate(parts)[layer.index[places]]
+        changes["index"] = _local(layer, first, count, sources)[places]
     if isinstance(layer, kinds.Softmax):
-        part = "inner" if _across(layer, owners(layer.shape, axis), 2) else "outer"
-        changes[part] = getattr(layer, part) * count // tokens
+        part = "inner" if _across(layer, owners, 2) else "outer"
+        changes[part] = getattr(layer, part) * count // (int(owners.max()) + 1)
     return replace(layer, **changes)
+
+
+def _local(layer, first, count, sources):
+    """The index of a Select, among the values that its sources have for some tokens; -1: none."""
+    parts, before = [], 0
+    for owners in sources:
+        local, inside = np.full(len(owners), -1), chosen(owners, first, count)
+        local[inside] = np.arange(len(inside)) + before
+        before += len(inside)
+        parts.append(local)
+    return np.concatenate(parts)[layer.index]
 
 
 def _taken(values, places):
@@ -94,12 +85,18 @@ _PER_VALUE = {
 """Fields that have something for every value."""
 
 
-def _alike(layer, axis, sources, tokens):
-    """Whether the layers of single tokens differ in nothing but a cast's formats."""
+def _alike(layer, owners, sources, tokens):
+    """Whether all tokens have as many values, and their layers differ in nothing but a cast's
+    formats."""
+    counts = np.bincount(owners, minlength=tokens)
+    if len(counts) > tokens or (counts != counts[0]).any():
+        return False
     if isinstance(layer, kinds.Cast):
         return True
     names = (*_PER_VALUE.get(type(layer), ()), *(["index"] * isinstance(layer, kinds.Select)))
-    of_token = [sliced(layer, axis, token, 1, sources) for token in range(tokens)]
+    if not names:
+        return True
+    of_token = [sliced(layer, owners, token, 1, sources) for token in range(tokens)]
     parts = [[getattr(each, name) for name in names] for each in of_token]
     return all(np.array_equal(*pair) for each in parts for pair in zip(each, parts[0], strict=True))
 
