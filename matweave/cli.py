@@ -139,7 +139,8 @@ def import_(
         bool, typer.Option("--logits", help="Leave a final Softmax out: results are its inputs.")
     ] = False,
     stages: Annotated[
-        int | None, typer.Option(metavar="N", help="Pipeline stages; by default one per Dense.")
+        int | None,
+        typer.Option(metavar="N", help="Pipeline stages; by default what its layers want."),
     ] = None,
     clock: Annotated[
         float | None, typer.Option(metavar="MHZ", help="As few stages as reach this clock.")

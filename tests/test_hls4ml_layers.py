@@ -186,8 +186,8 @@ def test_what_is_refused_says_what_to_change(tmp_path, change):
 
 
 def test_a_convolution_that_is_too_large_is_refused_before_it_is_solved(tmp_path):
-    side = Side((28, 28, 4), "fixed<8,4>")
-    hls4ml_layers.convolution(side, "c", (28, 28, 4), (3, 3), 5, pad=(1, 1, 1, 1))
+    side = Side((20, 20, 8), "fixed<8,4>")
+    hls4ml_layers.convolution(side, "c", (20, 20, 8), (4, 4), 10, pad=(2, 1, 2, 1))
     message = r"network net: a sample takes \d+ products, of which layer c \d+; an unrolled network"
     with pytest.raises(ConfigError, match=f"^{message}.*prune it, or make its tensors smaller"):
         read(converted(*side.model(), "Matweave", tmp_path))

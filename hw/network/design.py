@@ -137,7 +137,8 @@ def design(
     family: str = DEFAULT_FAMILY,
 ) -> Design:
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
-    (ns, by the model of :mod:`.timing`); by default as many as its layers want (one per Dense).
+    (ns, by the model of :mod:`.timing`); by default as many as its layers want
+    (:attr:`.Layer.depth`).
 
     ``fold``: cycles per sample, 1 by default; above, the tokens, which the input's first axis
     counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle.

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..fixed import FixedRounding
 from .graph import Graph
 from .pipeline import Stages
+from .product import product
 from .rom import lookup
 from .timing import needed
 
@@ -177,8 +178,7 @@ class _Drawing:
         return Mux(inside, value, 0)
 
     def _multiply(self, node, stage, bits):
-        a, b = (self._number(each, stage) for each in node.args)
-        return a * b
+        return product(self.m, *(self._number(each, stage) for each in node.args))
 
     def _maximum(self, node, stage, bits):
         a, b = (self._number(each, stage) for each in node.args)

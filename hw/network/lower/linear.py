@@ -7,7 +7,8 @@ one by one, shared among each other, and added up in hls4ml's order.
 
 from ...fixed import FixedOverflow, FixedRounding
 from ..layers import Cast, Dense, Relu, Reshape, Select
-from .builder import CHOICES, Builder, Value, fits, trailing
+from .builder import Builder, Value, fits
+from .sums import CHOICES, trailing
 
 
 def dense(build: Builder, layer: Dense, x: list[Value]) -> list[Value]:

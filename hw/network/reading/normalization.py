@@ -14,10 +14,8 @@ def layer_norm(node) -> list[Layer]:
         raise refuse(node, f"normalises {count} values at a time", "normalise the last axis")
     accum, table = (fixed(node, node.get_attr(f"{name}_t").precision, name)
                     for name in ("accum", "table"))  # fmt: skip
-    size, power = (
-        size_of_table(node, "table_size", 4096),
-        int(node.get_attr("table_range_power2", 0)),
-    )
+    size = size_of_table(node, "table_size", 4096)
+    power = int(node.get_attr("table_range_power2", 0))
     scale, of_scale = weights(node, "scale")
     bias, of_bias = weights(node, "bias")
     least = FLOAT(10.0 ** -int(node.get_attr("epsilon_power_of_10")))
