@@ -95,8 +95,8 @@ class MatweaveBackend(FPGABackend):
     ):  # fmt: skip
         """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
-        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per sample, ``tokens`` for one of the
-        input's first axis in each; by default 1."""
+        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per
+        sample, by default 1; ``tokens``: one for each that the input's first axis counts."""
         for name in others:
             if name not in OTHERS:
                 known = (*OURS, *OTHERS)

@@ -13,7 +13,8 @@ from . import timing
 from .adders import width
 from .engine import NetworkEngine
 from .fold.core import Core
-from .fold.sections import Folded, cycles
+from .fold.plan import Folded
+from .fold.sections import cycles
 from .fold.sections import fold as in_sections
 from .fold.times import Schedule, schedule
 from .layers import Network
@@ -24,12 +25,14 @@ DEFAULT_FAMILY = "xcup"
 
 @dataclass(frozen=True)
 class Design:
-    """A network, its adder graphs and where the registers are. ``family``: whose delays."""
+    """A network, its adder graphs and where the registers are. ``family``: whose delays; ``dsps``:
+    how many products of two values may become DSP blocks."""
 
     network: Network
     folded: Folded
     stages: Schedule
     family: str
+    dsps: int = 0
 
     @property
     def name(self) -> str:
@@ -40,7 +43,7 @@ class Design:
         to = self.network.input.result.plain()
         bits = width(to.min, to.max), to.min < 0
         sizes = [bits] * self.network.input.size
-        return Core(folded=self.folded, stages=self.stages, formats=sizes)
+        return Core(folded=self.folded, stages=self.stages, formats=sizes, dsps=self.dsps)
 
     @functools.cached_property
     def verilog(self) -> str:
@@ -135,13 +138,15 @@ def design(
     stages: int | None = None,
     period: float | None = None,
     family: str = DEFAULT_FAMILY,
+    dsps: int = 0,
 ) -> Design:
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
     (ns, by the model of :mod:`.timing`); by default as many as its layers want
     (:attr:`.Layer.depth`).
 
     ``fold``: cycles per sample, 1 by default; above, the tokens, which the input's first axis
-    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle.
+    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle. ``dsps``: how
+    many of the products of two values, the widest first, are left to the synthesiser's DSP blocks.
 
     Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, and
     cycles that do not divide the tokens.
@@ -150,4 +155,5 @@ def design(
         raise ConfigError(f"project name {network.name!r}: {reason}")
     delays = timing.family(family)
     folded = in_sections(network, cycles(network, fold))
-    return Design(network, folded, schedule(folded, delays, stages=stages, period=period), family)
+    placed = schedule(folded, delays, stages=stages, period=period)
+    return Design(network, folded, placed, family, dsps)

@@ -6,14 +6,15 @@ from amaranth.lib.wiring import In, Out
 
 from ..adders import width
 from ..rtl import Pipeline, lanes
-from .sections import INPUT, Feed, Folded
+from .plan import INPUT, Feed, Folded
 from .times import Schedule
 
 __all__ = ["Core"]
 
 
 class Core(wiring.Component):
-    """Free-running, as its pipelines are: a pulse goes along with a sample and says when it is where.
+    """Free-running, as its pipelines are. A pulse goes along with a sample and says when it is
+    where.
 
     Parameters
     ----------
@@ -21,6 +22,8 @@ class Core(wiring.Component):
     stages : Schedule
     formats : sequence of (int, bool)
         Width and sign of the sample's values.
+    dsps : int
+        Products of two values that may become DSP blocks: so many of the widest.
 
     Attributes
     ----------
@@ -39,8 +42,8 @@ class Core(wiring.Component):
     Reset ends all samples that are on their way; their data are not reset.
     """
 
-    def __init__(self, *, folded: Folded, stages: Schedule, formats):
-        self.folded, self.stages = folded, stages
+    def __init__(self, *, folded: Folded, stages: Schedule, formats, dsps: int = 0):
+        self.folded, self.stages, self.dsps = folded, stages, dsps
         self.latency, self.interval = stages.count, folded.reuse
         self.inputs = list(formats)
         self.outputs = [(width(low, high), low < 0) for low, high in folded.ranges]
@@ -71,8 +74,10 @@ class _Wiring:
 
     def run(self):
         self._sample()
+        widest = _widest(self.folded, self.core.dsps)
         for number, section in enumerate(self.folded.sections):
-            pipeline = Pipeline(graph=section.graph, stages=self.stages.placed[number])
+            placed = self.stages.placed[number]
+            pipeline = Pipeline(graph=section.graph, stages=placed, dsps=widest[number])
             self.m.submodules[f"section{number}"] = pipeline
             time = self.stages.times[number]
             values = [
@@ -129,8 +134,8 @@ class _Wiring:
             self.taps[INPUT, index] = [after]
 
     def _value(self, feed, time, bits, digit=0):
-        """What ``feed`` names, in ``bits`` bits, from cycle ``time`` on; by digits, one of ``digit``
-        bits per cycle."""
+        """What ``feed`` names, in ``bits`` bits, from cycle ``time`` on; or by digits, one of
+        ``digit`` bits per cycle."""
         if feed is None:
             return self._phase(time)
         ready = self.stages.ready(feed.section)
@@ -188,3 +193,16 @@ class _Wiring:
         with self.m.If(self._pulse(time - 1)):
             self.m.d.sync += phase.eq(0)
         return phase
+
+
+def _widest(folded, count):
+    """Of every section, those of its products that are among the ``count`` widest of all."""
+    products = [
+        (sum(section.graph[each].width for each in section.graph[index].args), number, index)
+        for number, section in enumerate(folded.sections)
+        for index in section.graph.live() if section.graph[index].op == "multiply"
+    ]  # fmt: skip
+    found = [set() for _ in folded.sections]
+    for _, number, index in sorted(products, reverse=True)[:count]:
+        found[number].add(folded.sections[number].graph[index])
+    return found

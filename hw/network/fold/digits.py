@@ -1,16 +1,18 @@
 """A whole Dense by digits: a few bits of every input per cycle, the same small adders for all.
 
-With :math:`u_i` the input less its least number, and :math:`d_{ik}` its digits of ``bits`` bits,
-:math:`\\sum_i w_i u_i = \\sum_k 2^{bits k} \\sum_i w_i d_{ik}`. The inner sums are a graph of digits
-that are never negative; what they come to is added up behind it, lowest digits first. What was taken
-off the inputs is a constant. (Distributed arithmetic, with the adders of :mod:`..cmvm` instead of
-tables: S. White, "Applications of distributed arithmetic to digital signal processing", 1989.)
+With :math:`u_i` the input less its least number, and :math:`d_{ik}` its digits of :math:`b` bits,
+:math:`\\sum_i w_i u_i = \\sum_k 2^{bk} \\sum_i w_i d_{ik}`. The inner sums are a graph of digits
+that are never negative; what they come to is added up behind it, lowest digits first. What was
+taken off the inputs is a constant. (Distributed arithmetic, with the adders of :mod:`..cmvm` in
+place of tables: S. White, "Applications of distributed arithmetic to digital signal processing: a
+tutorial review", IEEE ASSP Magazine, 1989.)
 """
 
 from ...fixed import FixedOverflow
 from ..adders import width
 from ..layers import Cast, Dense, Layer
-from ..lower.builder import Builder, Value, trailing
+from ..lower.builder import Builder, Value
+from ..lower.sums import trailing
 
 PRODUCTS = 8
 """Products per input from which on this is done. Below, there is little to save for the cycles and

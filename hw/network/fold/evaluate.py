@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .sections import INPUT, Feed, Folded
+from .plan import INPUT, Feed, Folded
 
 
 def evaluate(folded: Folded, inputs: np.ndarray) -> np.ndarray:

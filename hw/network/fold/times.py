@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ...errors import ConfigError
 from ..pipeline import MAX_STAGES, Stages, place
 from ..timing import Family
-from .sections import INPUT, Folded
+from .plan import INPUT, Folded
 
 
 @dataclass(frozen=True)

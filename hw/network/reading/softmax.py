@@ -103,13 +103,14 @@ def _of_hgq(node, values, slices, implementation) -> dict:
     count = int(np.prod(values["shape"])) // (slices["outer"] * slices["inner"])
     more = (count - 1).bit_length()
     scale = FLOAT((-1 if stable else 1) * node.get_attr("exp_scale", 1.0))
+    distances, sums = (patterns(to, 1 << to.width) for to in (norm, inv_input))
     return {
         "stable": stable, "norm": norm,
-        "exp_table": raw(exp(patterns(norm, 1 << norm.width) * scale), of_exp),
+        "exp_table": raw(exp(distances * scale), of_exp),
         "exp_table_format": of_exp,
         "accum": Fixed(of_exp.width + more, of_exp.integer + more, of_exp.signed),
         "inv_input": inv_input,
-        "inv_table": raw(FLOAT(1) / (patterns(inv_input, 1 << inv_input.width) + FLOAT(1e-7)), of_inverse),
+        "inv_table": raw(FLOAT(1) / (sums + FLOAT(1e-7)), of_inverse),
         "inv_table_format": of_inverse,
     }  # fmt: skip
 
