@@ -55,7 +55,7 @@ def test_multipliers_are_shared_by_the_tokens():
 def test_the_sections_of_a_transformer():
     """Up to the keys; scores; what follows the values; all tokens together."""
     folded = fold(token_networks.tagger(1), 4)
-    assert [each.serial for each in folded.sections] == [True, True, True, False]
+    assert [each.serial for each in folded.sections] == [True, True, True, False, False]
     times = schedule(folded, ECP5)
     for number, section in enumerate(folded.sections):
         for feed in filter(None, section.feeds):
@@ -69,7 +69,7 @@ def test_stages_are_shared_out():
     placed = schedule(folded, ECP5, stages=9).placed
     assert sum(each.count for each in placed) == 9
     assert min(each.count for each in placed) >= 1
-    with pytest.raises(ConfigError, match=r"^stages: must be 4 to 256, not 3$"):
+    with pytest.raises(ConfigError, match=r"^stages: must be 5 to 320, not 3$"):
         schedule(folded, ECP5, stages=3)
 
 
