@@ -1,7 +1,7 @@
 """Which folder is which package: the one thing pyproject.toml cannot say.
 
-``hw/``, ``sim/`` and ``fpga/`` install as ``matweave.hw``, ``matweave.sim`` and ``matweave.fpga``;
-every folder in them that has an ``__init__.py`` is a package.
+``hw/``, ``sim/``, ``zoo/`` and ``fpga/`` install as ``matweave.hw``, ``matweave.sim``, …; every
+folder in them that has an ``__init__.py`` is a package.
 """
 
 from setuptools import find_packages, setup
@@ -10,6 +10,7 @@ ROOTS = {
     "matweave": "matweave",
     "matweave.hw": "hw",
     "matweave.sim": "sim",
+    "matweave.zoo": "zoo",
     "matweave.fpga": "fpga",
 }
 

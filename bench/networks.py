@@ -6,7 +6,9 @@ pipeline without its streams, and with them), and driven natively with samples w
 compared with the golden model's. Bars are what da4ml 0.6.0 takes for the same models by the same
 scripts at the same latency; ECP5's are LUT4 with two for each CCU2C, which is what the device has.
 ``--emulate`` compares with hls4ml's own C++ emulation as well; ``--da4ml`` makes da4ml's Verilog of
-the same layers and maps it in this run, and its figures are the bars.
+the same layers and maps it in this run, and its figures are the bars. ``--seeds N`` places and
+routes the pipeline, registers at its inputs, N times on an LFE5U-85F (nextpnr, out of context):
+Fmax is their median. ``--family``: whose delays place the registers.
 """
 
 import time
@@ -16,6 +18,7 @@ import common
 import numpy as np
 
 MODELS = common.ROOT.parent / "shared" / "data" / "models"
+FAMILIES = ("xcup", "ecp5")
 STAGES = 4
 SAMPLES = 200_000
 
@@ -28,14 +31,26 @@ DA4ML = {
 
 def taken(made) -> dict:
     """What the pipeline takes, alone and with its streams, by family."""
-    from matweave.fpga.targets.resources import SCRIPTS, synthesise
+    from matweave.fpga.targets.resources import synthesise
 
     figures = {}
-    for family in SCRIPTS:
+    for family in FAMILIES:
         core = synthesise(made.core, f"{made.name}_core", family)
         shell = synthesise(made.verilog, made.name, family)
         figures[family] = {"core": core.as_dict(), "shell": shell.as_dict()}
     return figures
+
+
+def timed(made, seeds: int) -> dict:
+    """Fmax on ECP5 of ``seeds`` placements, and what the median makes of the latency."""
+    from matweave.fpga.targets import pipelines
+
+    placed = pipelines.place(made, seeds)
+    return {
+        "ecp5_mhz": [round(mhz, 1) for mhz in placed.reached],
+        "ecp5_mhz_median": round(placed.fmax, 1),
+        "ecp5_latency_ns": round(placed.latency_ns, 1),
+    }
 
 
 def driven(made) -> dict:
@@ -77,13 +92,13 @@ def peer(network) -> dict:
     """What da4ml's pipeline takes."""
     import peers
 
-    from matweave.fpga.targets.resources import SCRIPTS, synthesise
+    from matweave.fpga.targets.resources import synthesise
 
     verilog = peers.da4ml_verilog(network)
-    return {family: synthesise(verilog, "da", family).as_dict() for family in SCRIPTS}
+    return {family: synthesise(verilog, "da", family).as_dict() for family in FAMILIES}
 
 
-def measured(name: str, *, emulate: bool, da4ml: bool) -> dict:
+def measured(name: str, *, emulate: bool, da4ml: bool, seeds: int, family: str) -> dict:
     from matweave.hw.network import store
     from matweave.hw.network.design import design
     from matweave.importing import read_model
@@ -91,11 +106,11 @@ def measured(name: str, *, emulate: bool, da4ml: bool) -> dict:
     started = time.perf_counter()
     network = store.from_tables(read_model(MODELS / name, "net"))
     read = time.perf_counter()
-    made = design(network, stages=STAGES)
+    made = design(network, stages=STAGES, family=family)
     figures = taken(made)
     xcup, ecp5 = figures["xcup"]["core"], figures["ecp5"]["core"]
     return common.row(
-        {"model": name, "stages": STAGES},
+        {"model": name, "stages": STAGES, "family": family},
         read_seconds=round(read - started, 1),
         cycles=made.stages.count,
         interval=1,
@@ -104,6 +119,7 @@ def measured(name: str, *, emulate: bool, da4ml: bool) -> dict:
         ecp5_lut4=ecp5["luts"], ecp5_ccu2c=ecp5["carries"], ecp5_ff=ecp5["flops"],
         with_streams={family: each["shell"] for family, each in figures.items()},
         **driven(made),
+        **(timed(made, seeds) if seeds else {}),
         **({"emulation_different": emulated(MODELS / name, made)} if emulate else {}),
         **({"da4ml": peer(network)} if da4ml else {}),
     )  # fmt: skip
@@ -136,11 +152,11 @@ def main() -> int:
     parser.add_argument("models", nargs="*", default=list(DA4ML), help="files of the folder")
     parser.add_argument("--emulate", action="store_true", help="compare with hls4ml's emulation")
     parser.add_argument("--da4ml", action="store_true", help="measure da4ml as well")
+    parser.add_argument("--seeds", type=int, default=0, help="placements on ECP5, for its Fmax")
+    parser.add_argument("--family", default="xcup", help="whose delays: xcup, ecp5 or ice40")
     arguments = parser.parse_args()
-    rows = [
-        measured(name, emulate=arguments.emulate, da4ml=arguments.da4ml)
-        for name in arguments.models
-    ]
+    options = {name: getattr(arguments, name) for name in ("emulate", "da4ml", "seeds", "family")}
+    rows = [measured(name, **options) for name in arguments.models]
     judged = [bar for row in rows for bar in bars(row)]
     return common.report("networks", rows, judged, as_json=arguments.json)
 

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from matweave import listing, reference
-from matweave.fpga import boards
+from matweave.fpga import boards, demos
 from matweave.fpga.targets import vendor
 from matweave.fpga.targets.family import family
 from matweave.hw import catalog, config, emit, engine, manifest, source
 from matweave.hw.engine import regmap
 from matweave.hw.formats import Overflow
+from matweave.hw.network import regmap as network_regmap
 
 DOCS = Path(__file__).parent
 MARKS = ("<!-- {}: made by docs/make.py -->", "<!-- end -->")
@@ -56,6 +57,17 @@ bias is signed 32 bits; multiplier is 0 to 2^31 - 1, shift 0 to 62. The last two
 3. Take C until `tlast`. STATUS then says done; ERROR says what was refused.
 """
 
+NETWORK_HEAD = """\
+
+## A network on a board
+
+A network has no registers of its own. Behind a host link ([host-link.md](host-link.md)) it has
+these (`hw/network/monitor.py`), of which none can be written.
+
+| address | name | access | meaning |
+|---|---|---|---|
+"""
+
 ENGINES_HEAD = """\
 # Engines
 
@@ -93,7 +105,9 @@ def pages() -> dict[Path, str]:
         DOCS / "reference" / "engines.md": engines(),
         DOCS / "pictures" / "flow.svg": _script("pictures/flow.py").svg(),
         **{DOCS / name: text for name, text in _script("datapath/__init__.py").pages().items()},
-        readme: _between_marks(text, "boards", boards_table()),
+        readme: _between_marks(
+            _between_marks(text, "boards", boards_table()), "demos", demos_table()
+        ),
     }
 
 
@@ -110,7 +124,10 @@ def registers() -> str:
     for most in (16, 64, 256, 1024):
         addresses = regmap.table_addresses(most, per_channel=True).values()
         tables.append(f"| {most} | " + " | ".join(f"0x{each:X}" for each in addresses) + " |")
-    return REGISTERS_HEAD + "\n".join(rows) + "\n" + TABLES.format(rows="\n".join(tables))
+    page = REGISTERS_HEAD + "\n".join(rows) + "\n" + TABLES.format(rows="\n".join(tables))
+    network = [f"| 0x{each.address:02X} | {each.name} | {each.access} | {each.doc} |"
+               for each in network_regmap.REGISTERS]  # fmt: skip
+    return page + NETWORK_HEAD + "\n".join(network) + "\n"
 
 
 def engines() -> str:
@@ -186,6 +203,15 @@ def boards_table() -> str:
             tools = f"{made.nextpnr.native}, {made.packer.native}"
         clock = f"{board.clock_mhz:g} MHz"
         rows.append(f"| `{board.name}` | {board.title} | {clock} | {tools} |")
+    return "\n".join(rows)
+
+
+def demos_table() -> str:
+    """For the README: each demo, and the boards that it has values for."""
+    rows = ["| demo | what it is | boards |", "|---|---|---|"]
+    for demo in demos.demos().values():
+        boards = ", ".join(f"`{board}`" for board in sorted(demo.boards))
+        rows.append(f"| `{demo.name}` | {demo.title} | {boards} |")
     return "\n".join(rows)
 
 

@@ -5,14 +5,14 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from ..hw import output as outputs
 from ..hw.errors import UserError, shown
 from ..sim import toolchain
-from . import boards, described, flow
+from . import boards, described, engines, flow
 from .boards import Board
 from .targets import netlist, nextpnr, tools
 from .targets.family import REPORT, Family, family
@@ -31,7 +31,8 @@ class TimingError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What to build. ``clock`` in MHz, ``baud`` in bits per second: ``None`` is the board's."""
+    """What to build: ``config``, of any kind of :mod:`.engines`, on which board. ``clock`` in MHz,
+    ``baud`` in bits per second: ``None`` is the board's."""
 
     config: object
     board: str
@@ -44,7 +45,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is known before any tool runs. ``mhz``: exactly what the PLL gives."""
+    """What is known before any tool runs. ``request``: with the configuration as it is built;
+    ``mhz``: exactly what the PLL gives."""
 
     request: Request
     board: Board
@@ -105,25 +107,26 @@ def make_plan(request: Request, core: Core) -> Plan:
     board, target = check(request)
     wanted = Fraction(str(request.clock if request.clock is not None else board.clock_mhz))
     clock = target.clock(board, wanted)
+    clock._MustUse__silence = True  # Amaranth warns of what nobody elaborates: a request refused
     baud = request.baud if request.baud is not None else board.baud
     least, most = BAUD_RATES
     most = min(most, int(clock.mhz * 1_000_000 / LEAST_CYCLES))
     if not least <= baud <= most:
-        clock._MustUse__silence = True  # Amaranth warns of what nobody elaborates
         raise UserError(
             f"--baud {shown(baud)}: allowed at a clock of {float(clock.mhz):g} MHz are {least:,} "
             f"to {most:,}"
         )
-    files = {"core.v": core(request.config, float(clock.mhz * 1_000_000), baud)}
-    files |= _pins(board, target, clock, f"{request.config.name}_linked")
-    design = flow.Design(request.config.name, board, target, files, request.dsp, float(clock.mhz))
+    config = engines.of(request.config).fitted(board.family, float(clock.mhz))
+    request = replace(request, config=config)
+    files = {"core.v": core(config, float(clock.mhz * 1_000_000), baud)}
+    files |= _pins(board, target, clock, f"{config.name}_linked")
+    design = flow.Design(config.name, board, target, files, request.dsp, float(clock.mhz))
     return Plan(request, board, target, clock.mhz, baud, design)
 
 
 def linked() -> Core:
-    from ..hw.link.linked import linked_verilog
-
-    return linked_verilog
+    """The core of any kind of engine."""
+    return lambda config, clock_frequency, baud: engines.of(config).linked(clock_frequency, baud)
 
 
 def _pins(board: Board, target: Family, clock, module: str) -> dict[str, str]:
@@ -193,31 +196,14 @@ def _unmet(plan: Plan, steps: Steps) -> str:
     path = nextpnr.critical_path(steps.report, name)
     where = f"; the worst path takes {path['ns']:.1f} ns {path['words']}" if path else ""
     reached = int(achieved * 10) / 10
-    what, advice = "", f"lower --clock, try more --seeds, or {_faster(plan, path)}"
+    faster = engines.of(plan.request.config).faster(path["words"] if path else "")
+    what, advice = "", f"lower --clock, try more --seeds, or {faster}"
     if name != steps.report.engine_clock(float(plan.mhz))[0]:  # the engine's settings do not help
         what, advice = f": clock {name}", "try more --seeds"
     return (
         f"timing: {plan.request.config.name} on {plan.board.name}{what} reaches {reached:g} MHz, "
         f"{constraint:g} MHz are wanted{where}; {advice}"
     )
-
-
-def _faster(plan: Plan, path: dict | None) -> str:
-    """What in the configuration makes an engine faster whose worst path is ``path``."""
-    config = plan.request.config
-    pipeline = getattr(config.array, "pipeline", 2)
-    tiles = getattr(config.array, "tile_columns", 1)
-    if path and "requantiser" in path["words"]:  # it multiplies 32 by 31 bits in a cycle
-        if config.output.multiplier_stages < 2:
-            return "set output.multiplier_stages = 2"
-        return "leave the requantiser out (output.mode = 'raw')"
-    if pipeline < 2:
-        return f"raise array.pipeline from {pipeline}"
-    if config.pe.kind == "mac" and hasattr(config.array, "tile_columns"):
-        return "set pe.kind = 'mac_edge', which has a register at the array's edge"
-    if tiles > 1:
-        return f"lower array.tile_columns from {tiles}"
-    return "lower array.rows or array.columns"
 
 
 def _result(plan: Plan, steps: Steps) -> tuple[dict[str, bytes], dict]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from matweave.fpga import build as flow
-from matweave.fpga import demos
-from matweave.hw import config, source
+from matweave.fpga import demos, engines
+from matweave.hw import source
 from matweave.hw.errors import UserError, nearest, plain
 
 from .failure import CheckFailed
@@ -27,11 +27,11 @@ def request(
     """
     if design not in demos.demos():
         _check_name(design)
-        settings = config.load(design, overrides)
+        settings = engines.load(design, overrides)
         return flow.Request(settings, board, None, clock, baud, seeds, dsp is not False)
     demo = demos.load(design)
     wanted = demo.on(board)
-    settings = config.load(demo.engine, [*wanted.set, *overrides])
+    settings = engines.load(demo.engine, [*wanted.set, *overrides])
     return flow.Request(
         settings,
         board,
@@ -46,7 +46,7 @@ def request(
 def _check_name(design: str) -> None:
     """Refuse a name that is none of a demo, a preset or a file, with the nearest that is."""
     known = [*demos.demos(), *source.presets()]
-    is_path = design.endswith(".toml") or "/" in design or Path(design).is_file()
+    is_path = design.endswith((".toml", ".json")) or "/" in design or Path(design).is_file()
     if design not in known and not is_path:
         raise UserError(
             f"{plain(design)}: is neither a demo, a preset nor a file; `matweave list` names them"

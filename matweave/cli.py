@@ -15,7 +15,7 @@ import typer.core
 import matweave
 from matweave.sim.progress import Reporter
 
-from . import failure, implementing
+from . import data, failure, implementing
 from .options import Config, Configs, Debug, Json, Set, discard_output, show
 
 
@@ -235,3 +235,4 @@ def run(
 
 for command in implementing.COMMANDS:
     app.command()(command)
+app.add_typer(data.app)

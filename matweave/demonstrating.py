@@ -1,21 +1,19 @@
 """``matweave demo NAME``: a demo's host program, with a board or with a simulated one."""
 
 import contextlib
-import importlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from matweave.fpga import boards, build, demos, loader
-from matweave.hw import config
+from matweave.fpga import boards, build, demos, engines, loader
 from matweave.hw.errors import UserError, shown
 from matweave.sim import toolchain
 
 from .failure import CheckFailed
 
-SIMULATED_IMAGES = 16
+SIMULATED_SAMPLES = 16
 """A simulated serial line takes its time."""
 
 SIMULATED_TIMEOUT = 60.0
@@ -27,47 +25,41 @@ Progress = Callable[..., None]
 @dataclass(frozen=True)
 class Wanted:
     """What the user asked for: ``port``, or ``None`` for a simulated board; ``folder``: of a build
-    to program first, whose board, engine and baud rate then count; ``images``, ``baud``: ``None``
+    to program first, whose board, engine and baud rate then count; ``samples``, ``baud``: ``None``
     for the usual."""
 
     demo: str
     board: str
     port: str | None = None
     folder: Path | None = None
-    images: int | None = None
+    samples: int | None = None
     baud: int | None = None
 
 
 def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
     """Run the demo. :class:`CheckFailed` if the board gives anything but what it should."""
-    if wanted.images is not None and wanted.images < 1:
-        raise UserError(f"--images {shown(wanted.images)}: allowed are 1 and more")
+    if wanted.samples is not None and wanted.samples < 1:
+        raise UserError(f"--samples {shown(wanted.samples)}: allowed are 1 and more")
     least, most = build.BAUD_RATES
     if wanted.baud is not None and not least <= wanted.baud <= most:
         raise UserError(f"--baud {shown(wanted.baud)}: allowed are {least:,} to {most:,}")
     demo, board = demos.load(wanted.demo), boards.load(wanted.board)
-    settings = config.load(demo.engine, demo.on(board.name).set)
-    host = importlib.import_module(f"{demo.package}.host")
+    settings = engines.load(demo.engine, demo.on(board.name).set)
     if wanted.folder is not None:
         built = loader.built(wanted.folder)
-        board, settings = boards.load(built.board), config.from_tables(built.tables)
+        board, settings = boards.load(built.board), engines.from_tables(built.tables)
         wanted = replace(wanted, baud=built.baud if wanted.baud is None else wanted.baud)
         progress(f"programming {board.title}")
         loader.program(board, built.bitstream)
-    images = SIMULATED_IMAGES if wanted.port is None else None
-    images = images if wanted.images is None else wanted.images
+    samples = SIMULATED_SAMPLES if wanted.port is None else None
+    samples = samples if wanted.samples is None else wanted.samples
     with _engine(wanted, board, demo, settings, progress) as engine:
-        jobs = []
 
-        def multiply(**job):
-            jobs.append(engine.gemm(**job))
-            return jobs[-1].c
-
-        def tell(done, total):
-            progress("classifying on the board", done, total)
+        def tell(done, total, now=""):
+            progress(" ".join(["classifying on the board", now]).strip(), done, total)
 
         started = time.perf_counter()
-        found = host.run(multiply, batch=settings.limits.m, images=images, progress=tell)
+        found = demo.host.run(engine, samples=samples, progress=tell)
         seconds = time.perf_counter() - started
         result = {
             "demo": demo.name,
@@ -77,9 +69,7 @@ def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
             "port": engine.device.port,
             "baud": engine.device.baud,
             **found,
-            "accuracy": found["right"] / found["images"],
-            "jobs": len(jobs),
-            "cycles": sum(job.cycles for job in jobs),
+            "accuracy": found["right"] / found["samples"],
             "retries": engine.device.retries,
             "seconds": round(seconds, 3),
         }
@@ -94,7 +84,7 @@ def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
 def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterator:
     """The engine of ``settings``, at the port or on a simulated board."""
     try:
-        from matweave.fpga.host import Device, GemmDevice
+        from matweave.fpga.host import Device
         from matweave.fpga.host.errors import LinkError
     except ModuleNotFoundError as error:
         if error.name != "serial":
@@ -106,7 +96,7 @@ def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterat
         baud = board.baud if wanted.baud is None else wanted.baud
         progress(f"opening {wanted.port}")
         with Device(wanted.port, baud=baud) as device:
-            yield GemmDevice(device, settings)
+            yield engines.of(settings).device(device)
         return
     from matweave.fpga import simulation
 
@@ -121,7 +111,7 @@ def _engine(wanted: Wanted, board, demo, settings, progress: Progress) -> Iterat
     with simulated.open() as serial_board:
         try:
             with Device(serial_board.port, baud=plan.baud, timeout=SIMULATED_TIMEOUT) as device:
-                yield GemmDevice(device, settings)
+                yield engines.of(plan.request.config).device(device)
         except LinkError:
             if failure := serial_board.failure:
                 raise toolchain.ToolError(
@@ -136,9 +126,7 @@ def text(result: dict[str, Any]) -> str:
     rows = {
         "demo": result["title"],
         "board": where if result["simulated"] else f"{result['board']} at {result['port']}",
-        "accuracy": f"{result['accuracy']:.1%}: {result['right']} of {result['images']} digits",
-        "results": f"all {result['elements']:,} as expected, from {result['jobs']} jobs",
-        "engine": f"{result['cycles']:,} cycles, most of them waiting for the line",
+        **demos.load(result["demo"]).host.rows(result),
         "line": f"{result['baud']:,} baud, {result['retries']} requests repeated",
         "seconds": f"{result['seconds']:g}",
     }

@@ -5,14 +5,18 @@ hls4ml (1.3) finds it through the entry point group ``hls4ml.backends``::
     model = hls4ml.converters.convert_from_keras_model(keras_model, backend="Matweave")
     model.compile()        # writes Verilog and manifest, and compiles the Verilog with Verilator
     y = model.predict(x)   # every row through the RTL
-    model.build()          # Yosys: LUTs, carries, registers
+    y, layers = model.trace(x)  # and the values of layers whose configuration says Trace
+    model.build()          # LUTs, carries, registers, Fmax; with board= a bitstream
 
 What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` of one line.
 """
 
+import functools
 import importlib
 import math
+import warnings
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 from hls4ml.backends import FPGABackend
@@ -25,13 +29,17 @@ from hls4ml.writer.writers import Writer
 
 from matweave.hw import output
 from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
+from matweave.hw.network.advice import advice
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
 from matweave.hw.network.fold.sections import cycles
+from matweave.hw.network.layers import Input, Reshape
 from matweave.hw.network.reading import read
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
 from matweave.hw.network.store import digest
 from matweave.hw.network.timing import family as known_family
+from matweave.sim.golden import network as golden
 from matweave.sim.network import NetworkSimulator
+from matweave.sim.streams import EngineError
 
 NAME = "Matweave"
 
@@ -55,9 +63,12 @@ LAYER_NORM = (
 
 
 class MatweaveWriter(Writer):
-    """Writes ``PROJECT.v`` and ``PROJECT.json`` to the output directory, both or none."""
+    """Writes ``PROJECT.v`` and ``PROJECT.json`` to the output directory, both or none. What its
+    user should know of the model is a warning."""
 
     def write_hls(self, model):
+        for line in advice(model):
+            warnings.warn(line, stacklevel=2)
         made = made_of(model)
         output.write_folder(model.config.get_output_dir(), made.files)
 
@@ -73,7 +84,8 @@ class MatweaveBackend(FPGABackend):
         initial = register_flow(
             "init_layers", self._get_layer_initializers(), requires=["optimize"], backend=self.name
         )
-        passes = [f"{self.name.lower()}:skip_softmax", "infer_precision_types"]
+        own = self.name.lower()
+        passes = [f"{own}:skip_softmax", "infer_precision_types", f"{own}:trace_by_backend"]
         final = register_flow("optimize", passes, requires=[initial], backend=self.name)
         self._default_flow = register_flow(
             "ip", None, requires=["optimize", initial, final], backend=self.name
@@ -127,13 +139,14 @@ class MatweaveBackend(FPGABackend):
         self.writer.write_hls(model)
         return True
 
+    @model_optimizer()
+    def trace_by_backend(self, model):
+        """``ModelGraph.trace`` does not ask its backend, as ``predict`` does: it gets ours."""
+        model.trace = functools.partial(self.trace, model)
+        return False
+
     def compile(self, model):
         """Compile the Verilog; the path of the library, which hls4ml loads as well."""
-        if model.config.trace_output:
-            raise ConfigError(
-                f"trace: the backend {NAME} has only the network's results; compare layers with "
-                "hls4ml's emulation (backend='Vitis')"
-            )
         made = made_of(model)
         close(model)
         model._matweave_simulator = NetworkSimulator(made.verilog, made.manifest)
@@ -143,6 +156,38 @@ class MatweaveBackend(FPGABackend):
     def predict(self, model, x):
         """The RTL's results for all samples of ``x``: (samples, outputs), or (outputs,) for one
         sample, of the type of ``x`` if that is ``float32``, else ``float64``."""
+        y, _ = self._predicted(model, x)
+        return y[0] if len(y) == 1 else y
+
+    def trace(self, model, x):
+        """What :meth:`predict` gives, and the values of every layer whose configuration says
+        ``Trace``, by name, (samples, …) in the
+        layer's shape. Compiles the model first, where it is not.
+
+        Results are the RTL's. Layers are not taken from the RTL, in which most have no place of
+        their own: they are the golden model's, whose results must be the RTL's in every bit.
+        Raises :class:`EngineError` where they are not.
+        """
+        if getattr(model, "_matweave_compiled", None) != digest(read(model)):
+            model.compile()
+        y, network = self._predicted(model, x)
+        raw = golden.quantised(np.asarray(x).reshape(len(y), -1), network.input.result)
+        values = {
+            name: (found * 2.0 ** -network[name].result.fraction).astype(y.dtype)
+            for name, found in golden.trace(network, raw).items()
+        }
+        if not np.array_equal(values[network.output], y):
+            raise EngineError("trace: the RTL's results are not the golden model's")
+        traced = {
+            each.name: values[each.name].reshape(len(y), *each.shape)
+            for each in network.layers
+            if not isinstance(each, Input | Reshape)
+            and model.graph[each.name].get_attr("trace", False)
+        }
+        return (y[0] if len(y) == 1 else y), traced
+
+    def _predicted(self, model, x):
+        """The RTL's results, (samples, outputs), and the network that it was made of."""
         simulator = getattr(model, "_matweave_simulator", None)
         if simulator is None:
             raise UserError("model: is not compiled; call compile() first")
@@ -154,33 +199,26 @@ class MatweaveBackend(FPGABackend):
             y = simulator.predict(x, network.input.result)
         except ValueError as error:
             raise UserError(plain(error)) from None
-        y = y.astype(np.float32 if x.dtype == np.float32 else np.float64)
-        return y[0] if len(y) == 1 else y
+        return y.astype(np.float32 if x.dtype == np.float32 else np.float64), network
 
-    def build(self, model, family=None):
-        """Resources as Yosys maps the pipeline (its streaming shell is in ``Shell``) and the
-        timing that the delay model expects, in the form of hls4ml's reports. No place and route.
-        With ``family``: of the network made for that one. ``LUT`` counts those of carries, where
-        a carry has any."""
-        from matweave.fpga.targets.resources import CARRY_LUTS, synthesise
+    def build(
+        self, model, family=None, place=None, seeds=1, board=None, bitstream=None, clock=None
+    ):
+        """Resources and timing in the form of hls4ml's reports (:mod:`.hls4ml_build`), and with
+        ``board`` a bitstream.
 
-        made = made_of(model, family)
-        family = made.family
-        core = synthesise(made.core, f"{made.name}_core", family)
-        shell = synthesise(made.verilog, made.name, family)
-        performance, estimate = made.manifest["performance"], made.manifest["estimate"]
-        latency, interval = (str(performance[each]) for each in ("latency", "initiation_interval"))
-        luts = str(core.luts + CARRY_LUTS[family] * core.carries)
-        return {
-            "CSynthesisReport": {
-                "TargetClockPeriod": str(model.config.get_config_value("ClockPeriod")),
-                "EstimatedClockPeriod": str(estimate["period_ns"]),
-                "BestLatency": latency, "WorstLatency": latency, "IntervalMin": interval,
-                "IntervalMax": interval, "LUT": luts, "FF": str(core.flops), "DSP": "0",
-            },
-            "VivadoSynthReport": {"LUT": luts, "FF": str(core.flops), "DSP48E": "0"},
-            "Matweave": {"family": family, "Core": core.as_dict(), "Shell": shell.as_dict()},
-        }  # fmt: skip
+        ``family``: of the network made for that one, not for the model's own. ``place``: place and
+        route the pipeline ``seeds`` times by itself, where open tools can (ECP5); by default where
+        they are installed. ``board``: the network with its host link for that board, unless
+        ``bitstream`` is False, in the folder ``BOARD`` of the output directory; ``clock`` in MHz,
+        by default the model's ClockPeriod, or the board's.
+        """
+        from . import hls4ml_build
+
+        wanted = hls4ml_build.checked(family, place, seeds, board, bitstream, clock)
+        made = made_of(model, wanted.family)
+        options = {key: model.config.get_config_value(key) for key in ("Stages", "ClockPeriod")}
+        return hls4ml_build.build(made, wanted, options, Path(model.config.get_output_dir()))
 
 
 def made_of(model, family: str | None = None) -> Design:

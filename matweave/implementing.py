@@ -16,7 +16,7 @@ def build(
         str,
         typer.Argument(
             metavar="DEMO|CONFIG",
-            help="A demo, a preset or a TOML file.",
+            help="A demo, a preset, a TOML file, or a NAME.network.json of `matweave import`.",
             autocompletion=demo_names,
         ),
     ],
@@ -164,8 +164,14 @@ def demo(
             "this writes the flash.",
         ),
     ] = None,
-    images: Annotated[
-        int | None, typer.Option(metavar="N", help="How many; by default 16 if simulated, or all.")
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            "--samples",
+            "--images",
+            metavar="N",
+            help="How many; by default 16 if simulated, or all.",
+        ),
     ] = None,
     baud: Annotated[
         int | None, typer.Option(metavar="RATE", help="Of the serial line; the board's by default.")
@@ -190,7 +196,7 @@ def demo(
         raise UserError("demo: --program is for real boards, not with --simulate")
     from . import demonstrating
 
-    wanted = demonstrating.Wanted(name, board, port, program, images, baud)
+    wanted = demonstrating.Wanted(name, board, port, program, samples, baud)
     with Reporter() as progress:
         result = demonstrating.run(wanted, progress)
     show(result, demonstrating.text, as_json)

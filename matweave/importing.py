@@ -40,7 +40,7 @@ def import_model(
         raise ConfigError(f"name: {plain(name)!r} {reason}; --name gives another")
     output.check_folder(folder)
     progress(f"reading {path.name}")
-    tables = read_model(path, name, weights=weights, precision=precision, logits=logits)
+    tables, warnings = read_file(path, name, weights=weights, precision=precision, logits=logits)
     from matweave.hw.network import store
     from matweave.hw.network.design import design
 
@@ -50,7 +50,7 @@ def import_model(
         network, fold=_cycles(fold), stages=stages,
         period=None if clock is None else 1000 / clock, family=family,
     )  # fmt: skip
-    files = {**made.files, f"{name}.network.json": json.dumps(tables, sort_keys=True) + "\n"}
+    files = {**made.files, f"{name}.network.json": store.text(network)}
     output.write_folder(folder, files)
     performance, estimate = made.manifest["performance"], made.manifest["estimate"]
     return {
@@ -64,23 +64,30 @@ def import_model(
         "period_ns": estimate["period_ns"],
         "adders": estimate["adders"],
         "register_bits": estimate["register_bits"],
+        "warnings": warnings,
     }
 
 
-def read_model(
+def read_model(path: Path, name: str, **options) -> dict:
+    """The network of :func:`read_file`."""
+    return read_file(path, name, **options)[0]
+
+
+def read_file(
     path: Path,
     name: str,
     *,
     weights: Path | None = None,
     precision: str | None = None,
     logits: bool = False,
-) -> dict:
+) -> tuple[dict, list[str]]:
     """The tables (:mod:`matweave.hw.network.store`) of the network in a file, which a process of
-    its own reads (:mod:`.model_file`)."""
-    return _child(
+    its own reads (:mod:`.model_file`), and what to be aware of, a line each."""
+    answer = _child(
         {"path": str(path), "name": name, "precision": precision, "logits": logits,
          "weights": None if weights is None else str(weights)}
     )  # fmt: skip
+    return answer["network"], [plain(line) for line in answer["warnings"]]
 
 
 def _child(request: dict) -> dict:
@@ -107,7 +114,7 @@ def _child(request: dict) -> dict:
     answer = json.loads(out)
     if "error" in answer:
         raise UserError(answer["error"])
-    return answer["network"]
+    return answer
 
 
 def _every(cycles: int) -> str:
@@ -127,4 +134,5 @@ def text(result: dict[str, Any]) -> str:
         f"{result['family']}"
     ]
     lines += [f"  {name:{width}}  {size:>9,} bytes" for name, size in result["files"].items()]
-    return "\n".join([*lines, f"in {result['folder']}"])
+    warnings = [f"warning: {line}" for line in result["warnings"]]
+    return "\n".join([*lines, f"in {result['folder']}", *warnings])

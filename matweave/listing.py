@@ -1,13 +1,13 @@
 """What there is to choose from: ``matweave list``."""
 
-from matweave.fpga import boards, demos
+from matweave.fpga import boards, demos, engines
 from matweave.hw import catalog, config, source
 
 
 def catalogue() -> dict[str, dict[str, str]]:
     """Engines, arrays, PEs, presets, demos and boards: a sentence by each name."""
     return {
-        "engines": {name: _sentence(model) for name, model in config.ENGINES.items()},
+        "engines": {name: _sentence(kind.configuration) for name, kind in engines.kinds().items()},
         "arrays": {name: _sentence(model) for name, model in config.ARRAYS.items()},
         "pes": {name: f"{facts.title}. {facts.summary}" for name, facts in catalog.pes().items()},
         "presets": {name: _preset(path) for name, path in source.presets().items()},

@@ -2,8 +2,8 @@
 
 Model files come from anywhere, and the libraries that read them are large: the command line runs
 this in a child with limits on time, memory and the size of files, and takes nothing from it but the
-layers as JSON (:mod:`matweave.hw.network.store`). Layers that carry code (Lambda) are refused
-before anything is made of them.
+layers as JSON (:mod:`matweave.hw.network.store`) and lines of advice. Layers that carry code
+(Lambda) are refused before anything is made of them, and files that are code (pickles) unopened.
 """
 
 import contextlib
@@ -13,10 +13,12 @@ import resource
 import shlex
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from matweave.hw.errors import ConfigError, UserError, plain
 from matweave.hw.network import store
+from matweave.hw.network.advice import advice
 from matweave.hw.network.reading import read
 
 SECONDS = 600
@@ -26,13 +28,18 @@ MEMORY = 16 << 30
 PRECISION = "ap_fixed<16,6>"
 """Of what a model without quantisers does not say, as in hls4ml."""
 
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".joblib")
+"""PyTorch's files, and others that run what is in them."""
+
 PACKAGES = {
     "hls4ml": "'matweave[networks]'",
     "h5py": "'matweave[networks]'",
-    "hgq": "HGQ2",
-    "onnx": "'onnx<1.23' qonnx",
-    "qonnx": "'onnx<1.23' qonnx",
-    "keras": "keras jax",
+    "hgq": "'matweave[keras]'",
+    "jax": "'matweave[keras]'",
+    "onnx": "'matweave[onnx]'",
+    "qonnx": "'matweave[onnx]'",
+    "onnxruntime": "'matweave[onnx]'",
+    "keras": "'matweave[keras]'",
 }
 """What brings a module that reads models, where it is not called as the module is."""
 
@@ -44,8 +51,8 @@ def main() -> int:
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Python's libraries print, and so may those in C
     try:
-        network = load(**request)
-        result = {"network": store.to_tables(network)}
+        network, warnings = load(**request)
+        result = {"network": store.to_tables(network), "warnings": warnings}
     except UserError as error:
         result = {"error": str(error)}
     except ImportError as error:
@@ -79,10 +86,9 @@ def limit() -> None:
 
 
 def load(path: str, weights: str | None, precision: str | None, name: str, logits: bool):
-    """The layers of a model file; ``logits``: without a Softmax."""
-    return read(
-        load_graph(Path(path), weights=weights, precision=precision, name=name, logits=logits)
-    )
+    """The layers of a model file, and what to be aware of; ``logits``: without a Softmax."""
+    graph = load_graph(Path(path), weights=weights, precision=precision, name=name, logits=logits)
+    return read(graph), advice(graph)
 
 
 def load_graph(
@@ -92,15 +98,22 @@ def load_graph(
     precision: str | None = None,
     name: str = "net",
     logits: bool = False,
+    layers: Mapping[str, dict] | None = None,
     backend: str = "Matweave",
     folder: str = os.devnull,
 ):
     """hls4ml's ModelGraph of a model file, read as its suffix says, for any of its backends.
+    ``layers``: the configuration of single layers, hls4ml's ``LayerName``.
 
     Raises :class:`ConfigError` for what cannot be read.
     """
     loaders = {".h5": _keras_2, ".hdf5": _keras_2, ".json": _keras_2, ".keras": _keras_3,
                ".onnx": _onnx}  # fmt: skip
+    if path.suffix.lower() in PICKLES:
+        raise ConfigError(
+            f"{plain(path.name)}: is a pickle, which is code and is not run; export it with "
+            "torch.onnx.export, or convert it in Python (docs/how-to/hls4ml.md)"
+        )
     if path.suffix.lower() not in loaders:
         raise ConfigError(
             f"{plain(path.name)}: is not a model file; allowed are {', '.join(loaders)}"
@@ -113,7 +126,7 @@ def load_graph(
         "OutputDir": folder, "ProjectName": name, "Backend": backend, "IOType": "io_parallel",
         "HLSConfig": {
             "Model": {"Precision": precision or PRECISION, "ReuseFactor": 1},
-            "LayerType": {"Softmax": {"Skip": logits}},
+            "LayerType": {"Softmax": {"Skip": logits}}, "LayerName": dict(layers or {}),
         },
     }  # fmt: skip
     if backend != "Matweave":
@@ -164,11 +177,22 @@ def _keras_3(path, weights, config):
 
 
 def _onnx(path, weights, config):
-    import onnx
+    """As hls4ml's documentation prepares them: shapes inferred, constants folded, no Gemm."""
     from hls4ml.converters import convert_from_onnx_model
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.transformation.gemm_to_matmul import GemmToMatMul
+    from qonnx.util.cleanup import cleanup_model
 
+    model = cleanup_model(ModelWrapper(str(path)))
+    model = cleanup_model(model.transform(GemmToMatMul()))
+    for node in model.graph.node:
+        if node.op_type == "Transpose" and not node.attribute:
+            raise ConfigError(
+                f"{plain(path.name)}: node {plain(node.name)} (Transpose): has no perm, without "
+                "which hls4ml does not read it; export it with one"
+            )
     return convert_from_onnx_model(
-        onnx.load(path), hls_config=config["HLSConfig"],
+        model, hls_config=config["HLSConfig"],
         backend=config["Backend"], project_name=config["ProjectName"],
         output_dir=config["OutputDir"],
     )  # fmt: skip

@@ -35,7 +35,7 @@ def text(figures: dict[str, Any]) -> str:
         [
             f"{figures['title']}: {p['clock_mhz']:.1f} MHz of {p['fmax_mhz']:.1f} possible; {met}",
             f"  uses        {used}",
-            f"  throughput  {p['peak_gmac_s']:.3g} GMAC/s at most",
+            f"  throughput  {p['in_words']}",
             f"  power       {estimate}, an estimate",
             f"in {figures['page']}",
         ]

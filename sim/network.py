@@ -21,20 +21,25 @@ BATCH = 1 << 16
 """Samples per run: bounds the memory, and lets Ctrl-C through."""
 
 
-class NetworkSimulator(StreamDriver):
-    """One instance of a network's engine, out of reset."""
+class TakesSamples:
+    """Whoever has :meth:`run_samples` is called as the golden model is. ``manifest``: what
+    ``matweave`` says of the network's engine."""
 
-    def __init__(self, verilog: str, manifest: Mapping, *, seed: int = 1):
-        self.manifest = manifest
-        self.inputs, self.outputs = (manifest["streams"][each] for each in ("input", "output"))
-        self.load(
-            verilog,
-            manifest["name"],
-            {self.inputs["prefix"]: _bytes(self.inputs)},
-            {self.outputs["prefix"]: _bytes(self.outputs)},
-            seed=seed,
-            registers=False,
-        )
+    manifest: Mapping
+
+    @property
+    def inputs(self) -> Mapping:
+        """The manifest's input stream."""
+        return self.manifest["streams"]["input"]
+
+    @property
+    def outputs(self) -> Mapping:
+        """The manifest's output stream."""
+        return self.manifest["streams"]["output"]
+
+    def run_samples(self, beats: np.ndarray) -> np.ndarray:
+        """The beats of the results, (samples, bytes), for those of the samples."""
+        raise NotImplementedError
 
     def predict(self, x: np.ndarray, to: Fixed) -> np.ndarray:
         """Results, (samples, outputs) of ``float64``, for real numbers ``x``, (samples, …), which
@@ -46,30 +51,56 @@ class NetworkSimulator(StreamDriver):
         x, count = np.asarray(x), len(self.inputs["values"])
         if x.dtype.kind not in "fiub":
             raise UserError(f"inputs: must be numbers, not {x.dtype}")
-        if x.size % count or (x.ndim > 1 and x[:1].size % count):
+        one = x.shape == tuple(self.inputs["shape"])
+        if x.size % count or (x.ndim > 1 and not one and x[:1].size % count):
             shape = tuple(self.inputs["shape"])
             raise UserError(f"inputs: have the shape {x.shape}; each sample must be {shape}")
         return x.reshape(-1, count)
 
     def predict_raw(self, raw: np.ndarray) -> np.ndarray:
         """Raw results, (samples, outputs), for raw inputs (samples, inputs)."""
-        parts = [self.run_raw(raw[at : at + BATCH])[0] for at in range(0, len(raw), BATCH)]
+        lane = self.inputs["lane_width"]
+        parts = [
+            unpack(self.run_samples(pack(raw[at : at + BATCH], lane)), self.outputs)
+            for at in range(0, len(raw), BATCH)
+        ]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.outputs["values"])), int)
-
-    def run_raw(
-        self, raw: np.ndarray, *, pauses: Mapping[str, Pause] | None = None
-    ) -> tuple[np.ndarray, Outcome]:
-        """Raw results and what was seen at the ports. ``pauses``: of ``x`` and ``y``."""
-        beats = pack(raw, self.inputs["lane_width"])
-        outcome = self.run({"x": beats}, {"y": len(raw)}, pauses=pauses)
-        if outcome.taken["x"] != len(raw):
-            raise EngineError(f"{outcome.taken['x']} of {len(raw)} beats of x were taken")
-        return unpack(outcome.outputs["y"], self.outputs), outcome
 
     def real(self, raw: np.ndarray) -> np.ndarray:
         """What raw results are worth."""
         exponents = np.array([value["exponent"] for value in self.outputs["values"]])
         return raw * 2.0**exponents
+
+
+class NetworkSimulator(TakesSamples, StreamDriver):
+    """One instance of a network's engine, out of reset."""
+
+    def __init__(self, verilog: str, manifest: Mapping, *, seed: int = 1):
+        self.manifest = manifest
+        self.load(
+            verilog,
+            manifest["name"],
+            {self.inputs["prefix"]: beat_bytes(self.inputs)},
+            {self.outputs["prefix"]: beat_bytes(self.outputs)},
+            seed=seed,
+            registers=False,
+        )
+
+    def run_samples(self, beats: np.ndarray) -> np.ndarray:
+        return self._run(beats, None).outputs["y"]
+
+    def run_raw(
+        self, raw: np.ndarray, *, pauses: Mapping[str, Pause] | None = None
+    ) -> tuple[np.ndarray, Outcome]:
+        """Raw results and what was seen at the ports. ``pauses``: of ``x`` and ``y``."""
+        outcome = self._run(pack(raw, self.inputs["lane_width"]), pauses)
+        return unpack(outcome.outputs["y"], self.outputs), outcome
+
+    def _run(self, beats: np.ndarray, pauses) -> Outcome:
+        outcome = self.run({"x": beats}, {"y": len(beats)}, pauses=pauses)
+        if outcome.taken["x"] != len(beats):
+            raise EngineError(f"{outcome.taken['x']} of {len(beats)} beats of x were taken")
+        return outcome
 
 
 def pack(raw: np.ndarray, lane: int) -> np.ndarray:
@@ -86,5 +117,6 @@ def unpack(beats: np.ndarray, stream: Mapping) -> np.ndarray:
     return np.where(signed, as_signed, as_unsigned)
 
 
-def _bytes(stream: Mapping) -> int:
+def beat_bytes(stream: Mapping) -> int:
+    """Bytes of a beat of a stream of the manifest."""
     return stream["lane_width"] * len(stream["values"]) // 8

@@ -67,6 +67,20 @@ class Mode(enum.IntFlag):
     RELU = 8
 
 
+class NetworkRegister(enum.IntEnum):
+    """Byte addresses of a network behind a host link (``docs/reference/registers.md``)."""
+
+    ID = 0x00
+    VERSION = 0x04
+    CLOCK_HZ = 0x08
+    SAMPLES = 0x0C
+    LATENCY = 0x10
+
+
+NETWORK_ID_VALUE = 0x4D54574E
+NETWORK_VERSION_VALUE = 1
+
+
 class Response(enum.IntEnum):
     """AXI responses."""
 

@@ -32,6 +32,11 @@ FAST = (
     *("-fno-tree-ter", "-fno-gcse", "-fno-tree-pre", "-fno-ivopts"),
 )
 DRIVER_FLAGS, SLOW = ("-O2",), ("-O0",)
+# A network is one long sequence of additions without loops: there is nothing to win, and g++ takes
+# ten times as long over it.
+LONG = ("-O1", "-march=native", "-fvisibility=hidden", "-fno-semantic-interposition")
+LONG_NETWORK = 1_500_000
+"""Characters of a network's Verilog from which on it is compiled so."""
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 TIMEOUT = 1800
@@ -59,14 +64,18 @@ def library(
     registers: bool = True,
 ) -> Path:
     """The shared library of the engine ``top`` with ``native.cpp``."""
-    return compiled(verilog, top, DRIVER, ports_header(inputs, outputs, registers=registers))
+    long = not registers and len(verilog) > LONG_NETWORK
+    ports = ports_header(inputs, outputs, registers=registers)
+    return compiled(verilog, top, DRIVER, ports, LONG if long else FAST)
 
 
-def compiled(verilog: str, top: str, driver: Path, ports: str) -> Path:
+def compiled(
+    verilog: str, top: str, driver: Path, ports: str, fast: tuple[str, ...] = FAST
+) -> Path:
     """The shared library of module ``top`` with ``driver``, which includes ``ports.h``; built where
-    the cache does not have it."""
+    the cache does not have it. ``fast``: g++'s flags for what runs in every cycle."""
     tools = (toolchain.verilator().version, toolchain.compiler(), toolchain.processor())
-    flags = (VERILATOR_FLAGS, COMPILER_FLAGS, DRIVER_FLAGS, FAST, SLOW)
+    flags = (VERILATOR_FLAGS, COMPILER_FLAGS, DRIVER_FLAGS, fast, SLOW)
     key = cache.digest(verilog, top, ports, driver.read_bytes(), tools, flags)
 
     def make(folder: Path) -> None:
@@ -81,7 +90,7 @@ def compiled(verilog: str, top: str, driver: Path, ports: str) -> Path:
             what=f"compiling {top}",
         )
         (generated / "ports.h").write_text(ports)
-        objects = _compile([driver, *sorted(generated.glob("*.cpp"))], generated, folder)
+        objects = _compile([driver, *sorted(generated.glob("*.cpp"))], generated, folder, fast)
         _link([*objects, *_runtime()], folder / "engine.so")
         shutil.rmtree(generated)
         for path in objects:
@@ -96,18 +105,18 @@ def _runtime() -> list[Path]:
     tools = (toolchain.verilator().version, toolchain.compiler(), toolchain.processor())
     key = cache.digest(RUNTIME, tools, COMPILER_FLAGS, FAST)
     sources = [include / name for name in RUNTIME]
-    folder = cache.build("runtime", key, lambda folder: _compile(sources, include, folder))
+    folder = cache.build("runtime", key, lambda folder: _compile(sources, include, folder, FAST))
     return [folder / f"{Path(name).stem}.o" for name in RUNTIME]
 
 
-def _compile(sources: list[Path], headers: Path, folder: Path) -> list[Path]:
+def _compile(sources: list[Path], headers: Path, folder: Path, fast: tuple[str, ...]) -> list[Path]:
     include = toolchain.verilator_include()
     compiler = toolchain.compiler().path
 
     def one(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
         ours = source.parent == DRIVER.parent
-        optimise = DRIVER_FLAGS if ours else SLOW if "__Slow" in source.name else FAST
+        optimise = DRIVER_FLAGS if ours else SLOW if "__Slow" in source.name else fast
         paths = (f"-I{headers}", f"-I{include}", f"-I{include / 'vltstd'}")
         toolchain.run(
             [compiler, *COMPILER_FLAGS, *optimise, *paths, "-c", source, "-o", target],

@@ -28,8 +28,10 @@ SLOW = ("--waves", "pytest", "test first.toml", "tiny_os --set pe.kind=shift_add
 NOT_RUN = (
     "make demo", "make test", "make install",  # this is one of them; the demo has its own tests
     "source .venv/bin/activate",
-    "matweave build", "matweave demo digits --port",  # minutes; a board
+    "matweave build",  # minutes
+    "matweave demo digits --port", "matweave demo jet-tagging --port",  # a board
     "gtkwave", "surfer",
+    "matweave data jets", "python -m matweave.zoo.train",  # optional packages
     "python bench/",
 )  # fmt: skip
 """What ``sh`` blocks may begin with: they are for the reader, and not run here."""

@@ -9,88 +9,45 @@ import numpy as np
 import pytest
 
 from matweave.hw.errors import ConfigError, UserError
-from matweave.hw.fixed import FixedOverflow, FixedRounding
 from matweave.hw.network.reading import read
 from matweave.hw.network.reading.common import format_of
 from matweave.sim.golden import network as golden
+from matweave.sim.streams import EngineError
 
 pytestmark = pytest.mark.requires_tool("hls4ml", "verilator", "g++", "make")
-
-LIVELY = (
-    8,
-    10,
-    21,
-    22,
-    27,
-    51,
-    55,
-    62,
-    66,
-    67,
-    72,
-    82,
-    88,
-    89,
-    90,
-    96,
-    97,
-    106,
-    115,
-    119,
-    121,
-    128,
-)
-"""Seeds of networks whose results all vary; of many others a saturated layer makes constants."""
 
 MODELS = Path(__file__).parents[2] / "shared" / "data" / "models"
 
 
-def precision(rng, *, least=3, most=9, signed=True):
-    width = int(rng.integers(least, most + 1))
-    integer = width - int(rng.integers(0, 4))
-    rounding = rng.choice([each.value for each in FixedRounding])
-    overflow = rng.choice([each.value for each in FixedOverflow])
-    kind = "fixed" if signed or rng.integers(2) else "ufixed"
-    return f"{kind}<{width},{integer},{rounding},{overflow}>"
+def dense(name, weights, bias=0.0):
+    inputs, outputs = np.shape(weights)
+    return {
+        "class_name": "Dense", "name": name, "n_in": inputs, "n_out": outputs, "use_bias": True,
+        "weight_data": np.array(weights, float), "bias_data": np.full(outputs, bias),
+        "weight_quantizer": None, "bias_quantizer": None,
+    }  # fmt: skip
 
 
-def random_model(seed):
-    """hls4ml's layers, as its front ends give them, and their configuration."""
-    rng = np.random.default_rng(seed)
-    size = int(rng.integers(2, 6))
-    layers = [{"class_name": "InputLayer", "name": "x", "input_shape": [size]}]
-    config = {"x": {"Precision": {"result": precision(rng)}}}
-    for block in range(int(rng.integers(1, 3))):
-        outputs = int(rng.integers(2, 6))
-        name = f"dense{block}"
-        layers.append(
-            {"class_name": "Dense", "name": name, "n_in": size, "n_out": outputs,
-             "weight_data": rng.normal(0, 2, (size, outputs)), "use_bias": True,
-             "bias_data": rng.normal(0, 2, outputs), "weight_quantizer": None,
-             "bias_quantizer": None}
-        )  # fmt: skip
-        config[name] = {
-            "Precision": {
-                "weight": precision(rng, most=6), "bias": precision(rng, most=6),
-                "accum": precision(rng, least=8, most=16), "result": precision(rng, least=6),
-            }
-        }  # fmt: skip
-        if rng.integers(2):
-            layers.append({"class_name": "Activation", "activation": "relu",
-                           "name": f"relu{block}", "n_in": outputs})  # fmt: skip
-            config[f"relu{block}"] = {"Precision": {"result": precision(rng, signed=False)}}
-        if rng.integers(2):
-            layers.append(
-                {"class_name": "ApplyAlpha", "name": f"alpha{block}", "n_in": outputs,
-                 "n_filt": -1, "scale_data": rng.normal(0, 1, outputs), "scale_quantizer": None,
-                 "bias_data": rng.normal(0, 1, outputs), "bias_quantizer": None,
-                 "scale_precision": None, "bias_precision": None}
-            )  # fmt: skip
-            config[f"alpha{block}"] = {
-                "Precision": {"scale": precision(rng, most=6), "bias": precision(rng, most=6),
-                              "result": precision(rng, least=6)}
-            }  # fmt: skip
-        size = outputs
+def small_model():
+    """hls4ml's layers, as its front ends give them, and their configuration; all is traced."""
+    rng = np.random.default_rng(1)
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [2]},
+        dense("dense0", rng.normal(0, 2, (2, 3)), 0.5),
+        {"class_name": "Activation", "activation": "relu", "name": "relu0", "n_in": 3},
+        {"class_name": "ApplyAlpha", "name": "alpha0", "n_in": 3, "n_filt": -1,
+         "scale_data": rng.normal(0, 1, 3), "scale_quantizer": None, "bias_data": np.ones(3),
+         "bias_quantizer": None, "scale_precision": None, "bias_precision": None},
+        dense("dense1", rng.normal(0, 2, (3, 5))),
+    ]  # fmt: skip
+    results = {
+        "x": "fixed<9,6,TRN,SAT_SYM>", "dense0": "fixed<8,6,RND_INF>", "alpha0": "fixed<7,4,RND>",
+        "relu0": "ufixed<9,6,RND_CONV,SAT>", "dense1": "fixed<9,7,TRN_ZERO,WRAP>",
+    }  # fmt: skip
+    config = {
+        name: {"Precision": {"result": result}, "Trace": True} for name, result in results.items()
+    }
+    config["dense0"]["Precision"] |= {"weight": "fixed<5,3,RND>", "accum": "fixed<11,7>"}
     return layers, config
 
 
@@ -122,33 +79,37 @@ def compare(ours, theirs, x):
     return expected
 
 
-def emulated(seed, folder):
-    layers, config = random_model(seed)
-    x = np.random.default_rng(seed).normal(0, 8, (2000, layers[0]["input_shape"][0]))
+def test_a_small_model_and_its_layers_are_what_hls4ml_emulates(tmp_path):
+    layers, config = small_model()
+    x = np.random.default_rng(1).normal(0, 8, (1000, 2)).astype(np.float32)
     ours, theirs = (
-        converted(layers, config, each, folder / each) for each in ("Matweave", "Vitis")
+        converted(layers, config, each, tmp_path / each) for each in ("Matweave", "Vitis")
     )
-    return compare(ours, theirs, x.astype(np.float32))
+    (y, values), (expected, of_theirs) = ours.trace(x), theirs.trace(x)
+    assert (y == expected).all()
+    assert (ours.predict(x) == expected).all()
+    assert list(values) == list(of_theirs) == ["dense0", "relu0", "alpha0", "dense1"]
+    for name, wanted in of_theirs.items():
+        assert values[name].shape == wanted.shape
+        assert values[name].dtype == wanted.dtype == np.float32
+        assert (values[name] == wanted).all()
+        assert len(np.unique(wanted)) > 15
 
 
-def test_a_small_network_is_what_hls4ml_emulates(tmp_path):
-    results = emulated(79, tmp_path)
-    assert all(len(np.unique(column)) > 15 for column in results.T)
+def test_a_trace_gives_only_what_is_the_rtl_s(tmp_path, monkeypatch):
+    model = converted(*small_model(), "Matweave", tmp_path)
+    y, values = model.trace(np.array([1.0, 2.0]))
+    assert y.shape == (5,)  # as predict gives one sample
+    assert values["dense0"].shape == (1, 3)
+    assert (values["dense1"][0] == y).all()
+    right = golden.trace
 
+    def wrong(network, raw):
+        return {name: found + 1 for name, found in right(network, raw).items()}
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", LIVELY)
-def test_small_networks_are_what_hls4ml_emulates(tmp_path, seed):
-    emulated(seed, tmp_path)
-
-
-def dense(name, weights):
-    inputs, outputs = np.shape(weights)
-    return {
-        "class_name": "Dense", "name": name, "n_in": inputs, "n_out": outputs, "use_bias": True,
-        "weight_data": np.array(weights, float), "bias_data": np.zeros(outputs),
-        "weight_quantizer": None, "bias_quantizer": None,
-    }  # fmt: skip
+    monkeypatch.setattr(golden, "trace", wrong)
+    with pytest.raises(EngineError, match="RTL's results are not the golden model's"):
+        model.trace(np.array([1.0, 2.0]))
 
 
 def test_scales_of_two_bits_are_ternary_as_hls4ml_emulates(tmp_path):
@@ -241,7 +202,7 @@ def test_published_models_are_what_hls4ml_emulates(tmp_path, monkeypatch, name):
 
 
 def test_files_are_written_and_results_have_the_type_of_the_inputs(tmp_path):
-    layers, config = random_model(9)
+    layers, config = small_model()
     model = converted(layers, config, "Matweave", tmp_path)
     model.compile()
     assert {path.name for path in tmp_path.iterdir()} == {"net.v", "net.json"}
@@ -252,14 +213,13 @@ def test_files_are_written_and_results_have_the_type_of_the_inputs(tmp_path):
     assert model.predict(x[0]).ndim == 1
     with pytest.raises(UserError, match="inputs must be finite"):
         model.predict(x * np.nan)
-    with pytest.raises(ConfigError, match="trace: "):
-        model.trace(x)
 
 
 @pytest.mark.requires_tool("yosys")
 def test_build_gives_the_reports_of_hls4ml(tmp_path):
-    model = converted(*random_model(10), "Matweave", tmp_path)
-    report = model.build(family="ecp5")
+    model = converted(*small_model(), "Matweave", tmp_path)
+    report = model.build(family="ecp5", place=False)
+    assert "PlaceAndRoute" not in report["Matweave"]
     core, shell = (report["Matweave"][each] for each in ("Core", "Shell"))
     assert int(report["CSynthesisReport"]["FF"]) == core["flops"] > 0
     assert int(report["CSynthesisReport"]["LUT"]) == core["luts"] + 2 * core["carries"]
@@ -272,6 +232,58 @@ def test_build_gives_the_reports_of_hls4ml(tmp_path):
     assert report["CSynthesisReport"]["BestLatency"] == "2"
     with pytest.raises(ConfigError, match="did you mean 'xcup'"):
         model.build(family="xcu")
+
+
+@pytest.mark.requires_tool("yosys", "nextpnr-ecp5")
+def test_build_places_and_routes(tmp_path):
+    model = converted(*small_model(), "Matweave", tmp_path)
+    report = model.build(family="ecp5", seeds=3)  # placing is the default where it is possible
+    placed = report["Matweave"]["PlaceAndRoute"]
+    reached = placed["fmax_mhz_by_seed"]
+    assert len(set(reached)) == 3
+    assert placed["fmax_mhz"] == sorted(reached)[1]
+    assert placed["latency_cycles"] == int(report["CSynthesisReport"]["BestLatency"]) == 2
+    assert placed["latency_ns"] == pytest.approx(2e3 / placed["fmax_mhz"], abs=1e-3)
+    period = float(report["CSynthesisReport"]["EstimatedClockPeriod"])
+    assert period == pytest.approx(1e3 / placed["fmax_mhz"], abs=1e-3)
+    # The delay model is one of several ns, routing of all of them.
+    assert period == pytest.approx(made_of(model, "ecp5").stages.period, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"place": True}, "place: no open tool places a pipeline by itself on xcup; allowed is"),
+        ({"bitstream": True}, "bitstream: for which board? allowed are crosslink_nx_evn, hx8k, "),
+        ({"clock": 50}, "clock: is a board's, and there is no board"),
+        ({"board": "ulx3s"}, "--board ulx3s: is not a board; allowed are "),
+        ({"board": 5}, "board: must be a name, not 5"),
+        ({"board": "ulx3s_85f", "clock": 0}, "clock: must be a number of MHz above 0, not 0"),
+        ({"seeds": 0}, "seeds: must be 1 to 64, not 0"),
+        ({"seeds": 1.5}, "seeds: must be 1 to 64, not 1.5"),
+    ],
+)
+@pytest.mark.requires_tool("yosys")
+def test_builds_that_cannot_be(tmp_path, options, message):
+    model = converted(*small_model(), "Matweave", tmp_path)
+    with pytest.raises(UserError) as caught:
+        model.build(**options)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.slow
+@pytest.mark.requires_tool("yosys", "nextpnr-ecp5", "amaranth_boards", "jinja2")
+def test_build_gives_a_bitstream(tmp_path):
+    model = converted(*small_model(), "Matweave", tmp_path)
+    model.config.config["Stages"] = 3
+    board = model.build(board="ulx3s_12f", clock=30, place=False)["Matweave"]["Board"]
+    assert Path(board["bitstream"]).stat().st_size > 100_000
+    assert Path(board["folder"]) == tmp_path / "ulx3s_12f"
+    assert board["fmax_mhz"] >= board["clock_mhz"] == pytest.approx(30, rel=1e-3)
+    assert board["latency_cycles"] == 3
+    assert board["latency_ns"] == pytest.approx(100, rel=1e-3)
+    with pytest.raises(UserError, match=r"timing: net on ulx3s_12f reaches .* MHz are wanted"):
+        model.build(board="ulx3s_12f", clock=200, place=False)
 
 
 def test_a_changed_model_is_made_again(tmp_path):
@@ -303,7 +315,7 @@ def test_a_changed_model_is_made_again(tmp_path):
 def test_impossible_options_are_one_line(tmp_path, option, value, message):
     import hls4ml
 
-    model = converted(*random_model(9), "Matweave", tmp_path)
+    model = converted(*small_model(), "Matweave", tmp_path)
     model.config.config[option] = value
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}"):
         made_of(model)
@@ -313,7 +325,7 @@ def test_impossible_options_are_one_line(tmp_path, option, value, message):
 
 
 def test_what_is_not_compiled_does_not_predict(tmp_path):
-    model = converted(*random_model(9), "Matweave", tmp_path)
+    model = converted(*small_model(), "Matweave", tmp_path)
     with pytest.raises(UserError, match="is not compiled"):
         model.predict(np.zeros((1, 2)))
 
@@ -349,7 +361,7 @@ def test_other_layers_are_refused_by_name(tmp_path, kind):
      ({"ReuseFactor": 4}, "ReuseFactor is 4; allowed is 1")],
 )  # fmt: skip
 def test_folded_layers_are_refused(tmp_path, option, message):
-    layers, config = random_model(10)
+    layers, config = small_model()
     config["dense0"] |= option
     model = converted(layers, config, "Matweave", tmp_path)
     with pytest.raises(ConfigError, match=rf"layer dense0 \(Dense\): {message}"):

@@ -113,10 +113,11 @@ def test_what_libraries_print_is_no_part_of_the_answer():
     ("module", "packages"),
     [
         ("hls4ml", "'matweave[networks]'"),
-        ("keras", "keras jax"),
-        ("jax", "jax"),
-        ("qonnx", "'onnx<1.23' qonnx"),
-        ("onnx", "'onnx<1.23' qonnx"),
+        ("keras", "'matweave[keras]'"),
+        ("jax", "'matweave[keras]'"),
+        ("qonnx", "'matweave[onnx]'"),
+        ("onnx", "'matweave[onnx]'"),
+        ("scipy", "scipy"),
     ],
 )
 def test_what_is_missing_is_named(module, packages):
@@ -142,6 +143,11 @@ def test_weights_of_another_shape_name_their_layer(matweave, tmp_path):
     [
         ("model.txt", b"", "model.txt: is not a model file; allowed are .h5, .hdf5, .json, .keras"),
         ("model.h5", b"no HDF5", "model.h5: hls4ml cannot read it: "),
+        (
+            "model.pt",
+            b"",
+            "model.pt: is a pickle, which is code and is not run; export it",
+        ),
         ("model.keras", b"no zip", "model.keras: hls4ml cannot read it: BadZipFile"),
         ("model.json", b"{}", "model.json: has no weights; give them with --weights"),
         ("always.h5", b"", "name: 'always' is a keyword of Verilog"),

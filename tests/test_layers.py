@@ -1,4 +1,4 @@
-"""Dependencies point one way: formats, config <- hw <- sim <- fpga <- matweave (command line)."""
+"""Dependencies point one way: formats, config <- hw <- sim <- zoo <- fpga <- matweave."""
 
 import ast
 import importlib
@@ -8,9 +8,9 @@ import pytest
 
 ROOTS = {
     name: Path(importlib.import_module(name).__file__).parent
-    for name in ("matweave.hw", "matweave.sim", "matweave.fpga", "matweave")
+    for name in ("matweave.hw", "matweave.sim", "matweave.zoo", "matweave.fpga", "matweave")
 }
-LAYERS = ["matweave.hw", "matweave.sim", "matweave.fpga", "matweave"]
+LAYERS = ["matweave.hw", "matweave.sim", "matweave.zoo", "matweave.fpga", "matweave"]
 FILES = [
     (layer, path)
     for layer, root in ROOTS.items()
@@ -42,7 +42,7 @@ def imports(layer, path):
 
 
 def layer_of(module):
-    for layer in LAYERS[:3]:
+    for layer in LAYERS[:-1]:
         if module == layer or module.startswith(layer + "."):
             return layer
     return "matweave" if module.startswith("matweave.") else None
@@ -58,9 +58,9 @@ def test_no_file_imports_from_a_layer_above(item):
 
 
 @pytest.mark.parametrize("item", FILES, ids=map(label, FILES))
-def test_the_three_folders_are_never_imported_by_their_bare_names(item):
+def test_the_folders_are_never_imported_by_their_bare_names(item):
     for module in imports(*item):
-        assert module.split(".")[0] not in ("hw", "sim", "fpga"), f"imports {module}"
+        assert module.split(".")[0] not in ("hw", "sim", "zoo", "fpga"), f"imports {module}"
 
 
 HW = [item for item in FILES if item[0] == "matweave.hw"]
@@ -94,7 +94,31 @@ def test_golden_models_share_only_formats_and_geometry_with_the_rtl(item):
             )
 
 
+ZOO = [item for item in FILES if item[0] == "matweave.zoo"]
+LEAVES = ("matweave.hw.errors", "matweave.hw.output", "matweave.sim.cache", "matweave.sim.progress")
+
+
+@pytest.mark.parametrize("item", ZOO, ids=map(label, ZOO))
+def test_the_zoo_uses_only_leaves_of_the_layers_below(item):
+    for module in imports(*item):
+        if layer_of(module) in ("matweave.hw", "matweave.sim"):
+            package = module in ("matweave.hw", "matweave.sim")
+            assert package or module.startswith(LEAVES), f"imports {module}"
+
+
+def test_only_the_generator_of_jets_imports_what_is_gpl():
+    gpl = {
+        path.name
+        for layer, path in FILES
+        if b"fastjet" in path.read_bytes()
+        for module in imports(layer, path)
+        if module.split(".")[0] in ("pythia8mc", "fastjet")
+    }
+    assert gpl == {"block.py"}
+
+
 def test_there_are_files_to_look_at():
     assert len(FILES) > 40
     assert GOLDEN
     assert HW
+    assert ZOO

@@ -15,6 +15,7 @@ SOURCES = {
     "matweave": "matweave",
     "hw": "matweave/hw",
     "sim": "matweave/sim",
+    "zoo": "matweave/zoo",
     "fpga": "matweave/fpga",
 }
 
@@ -104,6 +105,11 @@ def test_presets_are_there(installed):
     presets = {path.stem for path in (ROOT / "hw" / "presets").glob("*.toml")}
     assert set(listed["presets"]) == presets
     assert {"mac", "booth"} <= set(listed["pes"])
+
+
+def test_the_sample_of_jets_is_there(installed):
+    code = "from matweave.zoo.jets import sample; print(len(sample.load()))"
+    assert int(run(installed, "-c", code)) == 3000
 
 
 def test_an_engine_is_generated_by_it(installed, tmp_path):

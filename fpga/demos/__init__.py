@@ -3,15 +3,26 @@
 A folder with a ``demo.toml`` is a demo, called as the folder with ``-`` for ``_``::
 
     title = "Handwritten digits on 64 multipliers"
-    engine = "engine.toml"      # the default
+    engine = "engine.toml"      # the default; a file of any kind of engine (fpga/engines/)
 
     [boards.icebreaker]         # where a board needs other values; all keys may be missing
     clock = 12.0                # MHz of the engine
     set = ["array.rows=1"]      # overrides of the engine
     dsp = false                 # multipliers in LUTs
+
+Its module ``host`` is the host program::
+
+    def run(engine, *, samples, progress) -> dict   # engine: what Engine.device gives
+    def rows(result) -> dict[str, str]              # what a person is told of it
+
+``samples`` is how many, ``None`` for all; ``progress`` is called with (done, total), and may be
+told a phrase about the last one as well. The result has
+``samples``, how many are ``right``, and how many of all ``elements`` (results of the engine) are
+``wrong``, that is not those that the sample says; and whatever else ``rows`` needs, in JSON types.
 """
 
 import functools
+import importlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,6 +55,11 @@ class Demo:
     @property
     def package(self) -> str:
         return f"{__name__}.{self.folder.name}"
+
+    @property
+    def host(self):
+        """The module that is its host program."""
+        return importlib.import_module(f"{self.package}.host")
 
     def on(self, board: str) -> Variant:
         """What the demo wants on a board."""

@@ -2,29 +2,24 @@
 
 from collections import Counter
 
-from ...hw import config
-from . import performance, power
+from .. import engines
+from . import power
 from .reading import Build
 
 
 def figures(build: Build) -> dict:
     """The figures of ``build``. Raises :class:`.errors.ConfigError` where its configuration is not
     one that this version knows."""
-    settings = config.from_tables(build.config, "config")
+    settings = engines.from_tables(build.config, "config")
+    engine = engines.of(settings)
     clock = build.engine_clock
     used = {name: resource.used for name, resource in build.resources.items()}
     return {
         "title": f"{settings.name} on {build.board.title}",
         "name": settings.name,
         "demo": build.demo,
-        "summary": {
-            "array": settings.array.kind,
-            "pe": settings.pe.kind,
-            "a": str(settings.a),
-            "b": str(settings.b),
-            "accumulator": str(settings.accumulator_format),
-            "output": settings.output.mode,
-        },
+        "kind": engine.kind,
+        "summary": engine.summary(),
         "configuration": build.config,
         "configuration_sha256": settings.hash,
         "board": build.board.model_dump(),
@@ -37,9 +32,7 @@ def figures(build: Build) -> dict:
         },
         "mapping": [each.model_dump() for each in build.mapping],
         "critical_path": _path(build),
-        "performance": performance.performance(
-            settings, clock.constraint_mhz, clock.achieved_mhz, build.baud
-        ),
+        "performance": engine.performance(clock.constraint_mhz, clock.achieved_mhz, build.baud),
         "power": power.estimate(build.board.device, used, clock.constraint_mhz),
         "placement": _placement(build),
         "seed": build.seed,

@@ -40,7 +40,7 @@ def page(figures: dict, cells: Sequence[Cell]) -> str:
         bar=svg.bar,
         placement=svg.placement(cells),
         parts=svg.ranked(cells),
-        roofline=svg.roofline(figures["performance"]),
+        roofline=svg.roofline,
     )
 
 

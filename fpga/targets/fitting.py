@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 from ...hw.errors import UserError
-from ...hw.geometry import Stationary
 from ...sim.toolchain import ToolFailed
+from .. import engines
 from . import nextpnr
 from .netlist import Netlist
-
-KEYS = ("rows", "columns", "depth")
-"""Keys of ``[array]`` that say how large an array is."""
 
 
 def too_large(error: ToolFailed, netlist: Netlist, plan) -> UserError | None:
@@ -48,20 +45,11 @@ def _largest(netlist: Netlist, name: str, plan) -> str:
 
 def _advice(names: Sequence[str], plan) -> str:
     """What to lower; of several resources for each, those with the same advice together."""
-    found = {}
+    found, engine = {}, engines.of(plan.request.config)
     for name in names:
         # DSP blocks that become LUTs help nobody who has too few of those as well.
         dsp = name == "DSP" and plan.request.dsp and "LUT" not in names
-        found.setdefault(_advice_for(name, plan.request.config, dsp=dsp), []).append(name)
+        found.setdefault(engine.smaller(name, dsp=dsp), []).append(name)
     if len(found) == 1:
         return next(iter(found))
     return "; ".join(f"for {' and '.join(which)}: {advice}" for advice, which in found.items())
-
-
-def _advice_for(name: str, config, *, dsp: bool) -> str:
-    """``dsp``: whether multipliers may go to LUTs instead."""
-    if name == "BRAM":  # of the operand that is buffered whole, as in fpga/host/gemm.py
-        weight = config.geometry.stationary is Stationary.WEIGHT
-        return f"lower limits.{'m' if weight else 'n'} or limits.k"
-    sides = " or ".join(f"array.{key}" for key in KEYS if hasattr(config.array, key))
-    return f"lower {sides}" + (", or build with --no-dsp" if dsp else "")

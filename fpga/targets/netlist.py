@@ -7,23 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...hw.formats import Rounding
+from .. import engines
+from ..engines.engine import Multipliers
 from . import words
 from .family import Family
-
-PLAIN = ("mac", "mac_edge")
-"""PEs whose product is a plain ``*``, which may become a DSP block."""
-
-
-@dataclass(frozen=True)
-class _Multipliers:
-    """``count`` multiplications in ``part``, of at most ``bits``; ``recoded``: why they are
-    none that could be a DSP block."""
-
-    part: str
-    count: int
-    bits: tuple[int, int]
-    recoded: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +69,7 @@ def mapping(netlist: Netlist, family: Family, config, *, dsp: bool, available: i
     """
     rows = _memory_rows(netlist, family)
     blocks = netlist.by_part(family.multipliers)
-    multipliers = _multipliers(config)
+    multipliers = engines.of(config).multipliers()
     # Yosys names some after nets of another part; and a register file has its own, of constants.
     strays = sum(blocks.values()) - sum(blocks[each.part] for each in multipliers)
     for each in multipliers:
@@ -122,26 +109,8 @@ def _place(kind: str) -> str:
     return "block RAM" if block else "LUT RAM"
 
 
-def _multipliers(config) -> list[_Multipliers]:
-    """Those of the array and, where there is one, of the requantiser (hw/arith/requantize.py)."""
-    recoded = None
-    if config.pe.kind not in PLAIN:
-        recoded = f"PE {config.pe.kind} recodes an operand: it has no multiplication"
-    bits = (config.a.width, config.b.width)
-    found = [_Multipliers("array", config.geometry.macs, bits, recoded)]
-    if config.output.mode != "raw":
-        lanes = config.geometry.c_lanes
-        shifted_left = config.output.rounding is Rounding.TFLITE_DOUBLE
-        width = (config.result_format if shifted_left else config.accumulator_format).width
-        if config.output.multiplier_stages == 2:
-            found.append(_Multipliers("requantiser", lanes * 2 * -(-width // 16), (16, 16)))
-        else:
-            found.append(_Multipliers("requantiser", lanes, (width, 31)))
-    return found
-
-
 def _multiplier_rows(
-    these: _Multipliers, family: Family, *, blocks: int, strays: int, why: str | None
+    these: Multipliers, family: Family, *, blocks: int, strays: int, why: str | None
 ) -> list[dict]:
     """``blocks``: DSP blocks with the part's name; ``strays``: those with names of other parts;
     ``why``: what rules DSP blocks out, or ``None``."""

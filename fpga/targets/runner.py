@@ -76,6 +76,7 @@ def run(
     if process.returncode or missing or shutil.disk_usage(cwd).free == 0:
         _check_disk(cwd, output)
     if process.returncode:
+        output += _logs(cwd, outputs)
         message = toolchain.failure(arguments[0], process.returncode, output)
         raise toolchain.ToolFailed(f"{what}: {message}", output)
     if missing:
@@ -120,6 +121,14 @@ def _phase(line: str, tell) -> None:
 
 def _written(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0
+
+
+def _logs(folder: Path, outputs: Sequence[str]) -> str:
+    """What the program's logs say: Yosys in WebAssembly, once it has run ABC, tells its error only
+    there, and the folder does not outlive the failure."""
+    found = [folder / name for name in outputs if name.endswith(".log")]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in found if _written(path)]
+    return "\n".join(["", *texts])
 
 
 def _check_disk(folder: Path, output: str) -> None:

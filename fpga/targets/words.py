@@ -16,6 +16,7 @@ PARTS = {
     "queue": "row queue",
     "sums": "partial sums",
     "registers": "register file",
+    "pipeline": "network",
     **TABLES,
 }
 """Submodules that are a part of their own, wherever they are."""

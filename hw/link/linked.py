@@ -88,7 +88,7 @@ def linked(config, *, clock_frequency: float, baud: float) -> LinkedEngine:
 
 
 def linked_name(config) -> str:
-    """The module's name in :func:`linked_verilog`."""
+    """The module's name in :func:`linked_verilog` of any kind of configuration."""
     return f"{config.name}_linked"
 
 

@@ -90,7 +90,11 @@ class _Solver:
         self.parts = _parts(digits, self.n_operands)  # of each sum, its columns
         self.columns = [column for parts in self.parts for column in parts]
         self.owner = [index for index, parts in enumerate(self.parts) for _ in parts]
-        need = max((_log2(self._kraft(index)) for index in range(len(sums))), default=0)
+        self.kraft = [
+            sum(1 << self.terms[term].level for part in parts for term, _ in part)
+            for parts in self.parts
+        ]  # of each whole sum
+        need = max(map(_log2, self.kraft), default=0)
         self.limit = need + options.slack
         self.places: dict[tuple, set] = {}  # pattern -> {(column, shift of its first digit)}
         self.heap: list[tuple] = []
@@ -108,12 +112,8 @@ class _Solver:
                 _put(column, operand, shift, sign)
         return column
 
-    def _kraft(self, index):
-        """Of a whole sum."""
-        return sum(1 << self.terms[term].level for part in self.parts[index] for term, _ in part)
-
     def _room(self, index):
-        return (1 << self.limit) - self._kraft(index)
+        return (1 << self.limit) - self.kraft[index]
 
     def _step(self, a, b, left, right, minus):
         if not minus and (left, a) > (right, b):
@@ -224,6 +224,7 @@ class _Solver:
     def _remove(self, index, key):
         column = self.columns[index]
         digit = key, column.pop(key)
+        self.kraft[self.owner[index]] -= 1 << self.terms[key[0]].level
         for other in column.items():
             self._forget(index, digit, other)
 
@@ -239,6 +240,7 @@ class _Solver:
         for other in column.items():
             touched.add(self._note(index, digit, other))
         column[term, shift] = sign
+        self.kraft[self.owner[index]] += 1 << self.terms[term].level
 
     # What is left of each sum.
 

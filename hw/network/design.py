@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from amaranth.lib import wiring
 
 from .. import emit, names
+from ..cells import describe
 from ..errors import ConfigError
 from ..manifest import manifest_text
 from . import timing
@@ -38,30 +39,36 @@ class Design:
     def name(self) -> str:
         return self.network.name
 
-    def component(self) -> Core:
-        """A new component: the pipelines alone."""
+    @property
+    def component(self) -> tuple[type, dict]:
+        """The streaming engine: its class, and what that takes."""
         to = self.network.input.result.plain()
-        bits = width(to.min, to.max), to.min < 0
-        sizes = [bits] * self.network.input.size
-        return Core(folded=self.folded, stages=self.stages, formats=sizes, dsps=self.dsps)
+        formats = ((width(to.min, to.max), to.min < 0),) * self.network.input.size
+        return NetworkEngine, {
+            "folded": self.folded, "stages": self.stages, "formats": formats, "dsps": self.dsps
+        }  # fmt: skip
 
     @functools.cached_property
     def verilog(self) -> str:
         """The streaming engine."""
-        return emit.verilog(NetworkEngine(core=self.component()), self.name)
+        engine, parameters = self.component
+        return emit.verilog(engine(**parameters), self.name)
+
+    def pipeline(self) -> Core:
+        """The pipelines alone."""
+        return Core(**self.component[1])
 
     @functools.cached_property
     def core(self) -> str:
         """The pipelines alone, as a module ``{name}_core``: what area is measured of."""
-        return emit.verilog(self.component(), f"{self.name}_core")
+        return emit.verilog(self.pipeline(), f"{self.name}_core")
 
     @functools.cached_property
     def manifest(self) -> dict:
         """Plain JSON types. Cycles are of ``clk``; widths in bits; a value is worth its integer
         times ``2**exponent``."""
-        core = self.component()
-        engine = NetworkEngine(core=core)
-        core._MustUse__silence = engine._MustUse__silence = True  # read, never elaborated
+        kind, parameters = self.component
+        engine = describe(kind, **parameters)
         ports = [{"name": name, "direction": "input", "width": 1} for name in ("clk", "rst")]
         for (name,), member, value in engine.signature.flatten(engine):
             direction = "input" if member.flow == wiring.In else "output"
@@ -84,7 +91,7 @@ class Design:
                     "shape": list(first.shape), "format": str(first.result),
                     "values": [
                         {"width": bits, "signed": signed, "exponent": -first.result.fraction}
-                        for bits, signed in core.inputs
+                        for bits, signed in engine.core.inputs
                     ],
                 },
                 "output": {
@@ -94,7 +101,7 @@ class Design:
                     "values": [
                         {"width": bits, "signed": signed, "exponent": exponent}
                         for (bits, signed), exponent in zip(
-                            core.outputs, self.folded.exponents, strict=True)
+                            engine.core.outputs, self.folded.exponents, strict=True)
                     ],
                 },
             },

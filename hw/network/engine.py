@@ -6,6 +6,8 @@ from amaranth.lib import wiring
 from ..formats import lane_width
 from ..stream import RowQueue, sink_ports, source_ports
 from .fold.core import Core
+from .fold.plan import Folded
+from .fold.times import Schedule
 
 __all__ = ["NetworkEngine"]
 
@@ -15,18 +17,18 @@ class NetworkEngine(wiring.Component):
 
     Its pipelines never stop. A beat is only accepted when the queue at their end has room for the
     results of all that are on their way, so that back-pressure costs a counter, and no enable at
-    every register. With a willing receiver it takes and gives a beat in every ``core.interval``
-    cycles.
+    every register. With a willing receiver it takes and gives a beat in every ``interval`` cycles.
 
     Parameters
     ----------
-    core : Core
-        Becomes a part of the engine.
+    folded, stages, formats, dsps
+        As :class:`.fold.core.Core` takes them.
 
     Attributes
     ----------
-    latency : int
-        Cycles from a beat accepted to its result offered, if nothing waits: the core's.
+    latency, interval : int
+        Cycles from a beat accepted to its result offered, if nothing waits, and least cycles from
+        one beat to the next: the core's.
     depth : int
         Samples that may be on their way or wait.
     input_lane, output_lane : int
@@ -40,8 +42,9 @@ class NetworkEngine(wiring.Component):
     Reset drops all samples that are on their way.
     """
 
-    def __init__(self, *, core: Core):
-        self.core = core
+    def __init__(self, *, folded: Folded, stages: Schedule, formats, dsps: int = 0):
+        self.core = core = Core(folded=folded, stages=stages, formats=formats, dsps=dsps)
+        core._MustUse__silence = True  # the engine may only be asked for its ports
         self.latency, self.interval = core.latency, core.interval
         self.depth = 1 << (self.latency // self.interval + 1).bit_length()
         self.input_lane, self.output_lane = _lane(core.inputs), _lane(core.outputs)

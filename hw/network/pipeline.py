@@ -24,7 +24,7 @@ SLACK = 1.3
 which registers are saved."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stages:
     """``of``: live node -> stage; ``count``: ranks of registers; ``period``: the longest path as
     the model has it, in ns."""

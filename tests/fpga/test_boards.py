@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from amaranth.build.plat import Platform
 
-from matweave.fpga import boards, build, demos
+from matweave.fpga import boards, build, demos, engines
 from matweave.fpga.boards import top
 from matweave.fpga.targets import vendor
 from matweave.fpga.targets.family import family
-from matweave.hw import config
 from matweave.hw.errors import ConfigError, UserError
 
 from .small import ENGINE, small
@@ -25,7 +24,7 @@ def test_those_asked_for_are_there():
     names = """ulx3s_12f ulx3s_85f orangecrab icebreaker hx8k tang_nano_9k tang_primer_20k
         crosslink_nx_evn arty_a7 rfsoc4x2"""
     assert set(names.split()) <= set(NAMES)
-    assert {"digits", "digits-ent"} <= set(demos.demos())
+    assert {"digits", "digits-ent", "jet-tagging"} <= set(demos.demos())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,11 +61,11 @@ def test_an_unknown_board():
 @pytest.mark.parametrize("name", sorted(demos.demos()))
 def test_demos_load_for_every_board_they_name(name):
     demo = demos.load(name)
-    importlib.import_module(demo.package)
-    config.load(demo.engine)
+    assert callable(demo.host.run) and callable(demo.host.rows)
+    engines.load(demo.engine)
     for board, variant in demo.boards.items():
         boards.load(board)
-        config.load(demo.engine, variant.set)
+        engines.load(demo.engine, variant.set)
         assert variant.clock is None or variant.clock > 0
 
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from matweave.fpga import boards, build, flow, report
 from matweave.fpga.targets import ecp5, nextpnr, nexus, pll_ecp5, runner, tools
 from matweave.fpga.targets.family import family
-from matweave.hw.errors import OutputError, UserError
+from matweave.hw.errors import UserError
 from matweave.sim import toolchain
 
 from .small import ENGINE, slow, small
@@ -280,68 +279,6 @@ def test_too_large(tmp_path):
     assert "lower array.rows or array.columns, or build with --no-dsp" in message
     result = build.build(request(dsp=False), tmp_path / "out", quiet, many)
     assert result["resources"]["DSP"]["used"] == 0
-
-
-def test_a_missing_tool(monkeypatch, tmp_path):
-    missing = tools.Program("nextpnr-none", "yowasp-nextpnr-none", "yowasp-nextpnr-none", (0, 7))
-    with pytest.raises(toolchain.ToolError, match="nextpnr-none was not found: install it with"):
-        tools.find(missing)
-
-
-def test_a_native_program_that_is_too_old(monkeypatch, tmp_path):
-    program = tmp_path / "nextpnr-old"
-    program.write_text("#!/bin/sh\necho 'nextpnr-old (Version 0.3)'\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    old = tools.Program("nextpnr-old", "yowasp-nextpnr-old", "yowasp-nextpnr-old", (0, 7))
-    with pytest.raises(toolchain.ToolError, match=r"not found \(.* is too old\)"):
-        tools.find(old)
-    new = tools.Program("nextpnr-old", "yowasp-nextpnr-old", "yowasp-nextpnr-old", (0, 2))
-    assert tools.find(new).version == "0.3"
-
-
-def shell(text: str) -> list[str]:
-    return ["/bin/sh", "-c", text]
-
-
-def test_a_full_disk_is_told(tmp_path):
-    with pytest.raises(OutputError, match="no space left on device"):
-        runner.run(shell("echo 'write: No space left on device'; exit 1"), cwd=tmp_path, what="x")
-
-
-def test_a_result_that_is_not_written(tmp_path):
-    with pytest.raises(toolchain.ToolFailed, match=r"x: did not write out\.json"):
-        runner.run(shell("true"), cwd=tmp_path, what="x", outputs=["out.json"])
-
-
-def test_the_time_limit_and_a_stop_end_all_children(tmp_path):
-    script = f"sleep 97 & echo $! >> {tmp_path}/pid; sleep 98"
-    with pytest.raises(toolchain.ToolError, match=r"gave no result in 0\.5 s"):
-        runner.run(shell(script), cwd=tmp_path, what="x", timeout=0.5)
-    stop = threading.Event()
-    threading.Timer(0.5, stop.set).start()
-    with pytest.raises(runner.Cancelled):
-        runner.run(shell(script), cwd=tmp_path, what="x", stop=stop)
-    deadline = time.monotonic() + 10
-    while any(map(alive, (tmp_path / "pid").read_text().split())):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def alive(number: str) -> bool:
-    try:
-        return Path(f"/proc/{number}/stat").read_text().split()[2] != "Z"
-    except OSError:
-        return False
-
-
-def test_phases_are_told(tmp_path):
-    told = []
-    runner.run(
-        shell("echo 'Info: Packing IOs..'; echo 'Info: Routing..'"),
-        cwd=tmp_path, what="x", tell=told.append,
-    )  # fmt: skip
-    assert told == ["packing", "routing"]
 
 
 def test_of_all_that_fail_the_first_is_told(monkeypatch):

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -13,14 +14,16 @@ import pytest
 
 from matweave import cli, demonstrating
 from matweave.failure import CheckFailed
-from matweave.fpga import boards, demos, loader, simulation
+from matweave.fpga import boards, demos, engines, loader, simulation
 from matweave.fpga.demos.digits import host
 from matweave.fpga.demos.digits.inference import engine
+from matweave.fpga.demos.digits.sample import packed
+from matweave.fpga.demos.jet_tagging import host as jets
 from matweave.fpga.targets.vendor import VENDORS
 from matweave.hw import config
 from matweave.hw.errors import UserError
 from matweave.sim import toolchain
-from matweave.sim.golden import gemm
+from matweave.sim.golden import gemm, network
 from matweave.sim.serial_board import Pins, SerialBoard
 
 BOARD = pytest.mark.requires_tool("amaranth_boards", "serial", "verilator", "g++", "make", "perl")
@@ -37,17 +40,33 @@ def silent(*_):
     pass
 
 
+ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-tagging": 5}
+"""Results of the engine per sample."""
+
+
 @BOARD
 @pytest.mark.parametrize("name", demos.demos())
 def test_a_demo_on_a_simulated_board(name, capsys):
-    arguments = ("--board", SMALL, "--baud", 3_000_000, "--images", 4, "--json")
+    arguments = ("--board", SMALL, "--baud", 3_000_000, "--samples", 4, "--json")
     assert matweave("demo", name, "--simulate", *arguments) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["demo"], result["board"], result["simulated"]) == (name, SMALL, True)
-    assert result["images"] == 4
-    assert result["right"] >= 3
-    assert result["elements"] == 4 * (32 + 10)
+    assert result["samples"] == 4
+    assert result["right"] >= 1
+    assert result["elements"] == 4 * ELEMENTS[name]
     assert result["wrong"] == result["retries"] == 0
+    told = demonstrating.text(result)
+    assert demos.load(name).title in told
+    if "latency_ns" in result:
+        design = engines.load(demos.load(name).engine)
+        assert result["clock_mhz"] == 27
+        assert result["latency_cycles"][0] == result["latency_cycles"][1] > 1
+        assert result["latency_ns"][0] == pytest.approx(
+            result["latency_cycles"][0] * 1e3 / 27, abs=1e-3
+        )
+        assert result["classes"] == ["g", "q", "W", "Z", "t"]
+        assert [sum(jet["scores"]) for jet in result["jets"]] == pytest.approx([1] * 4, abs=1e-3)
+        assert len(design.network.layers) > 5
 
 
 @BOARD
@@ -56,7 +75,7 @@ def test_a_demo_on_a_simulated_board(name, capsys):
 def test_a_demo_on_the_largest_board(name, capsys):
     assert matweave("demo", name, "--simulate", "--json") == 0
     result = json.loads(capsys.readouterr().out)
-    assert (result["board"], result["images"], result["wrong"]) == ("ulx3s_85f", 16, 0)
+    assert (result["board"], result["samples"], result["wrong"]) == ("ulx3s_85f", 16, 0)
 
 
 @BOARD
@@ -69,32 +88,81 @@ def test_a_demo_on_the_largest_board(name, capsys):
         ("digits-ent", "icebreaker"),
         ("digits", "ulx3s_85f"),
         ("digits", "crosslink_nx_evn"),
+        ("jet-tagging", "ulx3s_85f"),
     ],
 )
 def test_the_netlist_of_a_demo(name, board):
     """What synthesis made of the whole board gives what its RTL gives: the sample's results."""
     from matweave.fpga import build, flow, simulation
-    from matweave.fpga.host import Device, GemmDevice
+    from matweave.fpga.host import Device
 
     demo = demos.load(name)
     variant = demo.on(board)
-    settings = config.load(demo.engine, variant.set)
+    settings = engines.load(demo.engine, variant.set)
     request = build.Request(settings, board, name, variant.clock, 1_500_000, dsp=variant.dsp)
     plan = build.make_plan(request, build.linked())
     step, _ = flow.synthesise(plan.design)
     simulated = simulation.netlist(plan, (step.folder / "netlist.v").read_text())
     with simulated.open() as serial, Device(serial.port, baud=plan.baud, timeout=120) as device:
-        engine = GemmDevice(device, settings)
-        found = host.run(lambda **job: engine.gemm(**job).c, batch=settings.limits.m, images=2)
-    assert (found["images"], found["elements"], found["wrong"]) == (2, 84, 0)
+        engine = engines.of(plan.request.config).device(device)
+        found = demo.host.run(engine, samples=2, progress=silent)
+    assert (found["samples"], found["wrong"]) == (2, 0)
 
 
 def test_the_sample_is_what_the_golden_model_gives():
     settings = engine()
     golden = gemm.for_config(settings)
-    found = host.run(golden, batch=settings.limits.m)
-    assert (found["images"], found["wrong"]) == (256, 0)
-    assert found["right"] > 0.95 * found["images"]
+    found = host.classified(golden, settings.limits.m)
+    assert (found["samples"], found["wrong"]) == (256, 0)
+    assert found["right"] > 0.95 * found["samples"]
+
+
+class Computed:
+    """The tagger as a host sees it, computed; ``fault`` is added to one raw score of each jet."""
+
+    def __init__(self, fault=0):
+        self.config, self.fault = engines.load(demos.load("jet-tagging").engine), fault
+
+    def predict_raw(self, raw):
+        scores = network.predict(self.config.network, raw)
+        scores[:, 0] += self.fault
+        return scores
+
+    def real(self, raw):
+        last = self.config.network[self.config.network.output]
+        return raw * 2.0**-last.result.fraction
+
+    def latency(self):
+        from matweave.fpga.host.network import Latency  # needs pyserial
+
+        return Latency(7, 50_000_000)
+
+
+@pytest.mark.requires_tool("serial")
+def test_the_jets_are_scored_as_the_golden_model_scores_them():
+    seen = []
+    found = jets.run(Computed(), progress=lambda *now: seen.append(now))
+    assert (found["samples"], found["elements"], found["wrong"]) == (1000, 5000, 0)
+    assert found["right"] > 600
+    assert (found["latency_cycles"], found["latency_ns"]) == ([7, 7], [140, 140])
+    assert [done for done, _, _ in seen] == list(range(4, 1001, 4))
+    assert re.fullmatch(r"[gqWZt] with \d+%, 140 ns", seen[-1][2])
+    rows = jets.rows(found | {"accuracy": 0.7})
+    assert rows["latency"] == "7 cycles, 140 ns at 50 MHz, as the engine counted 250 times"
+    assert [name for name in rows if name.startswith("jet ")] == [f"jet {n}" for n in range(1, 6)]
+    assert jets.run(Computed(fault=1), samples=10)["wrong"] == 10
+
+
+def test_the_jets_are_those_that_ship():
+    from matweave.fpga.demos.jet_tagging import sample
+
+    made = sample.contents()
+    with np.load(jets.SAMPLE) as stored:
+        assert made.keys() == stored.keys()
+        assert all((made[name] == stored[name]).all() for name in made)
+        assert set(np.unique(stored["labels"])) == {0, 1, 2, 3, 4}
+        again = packed({name: stored[name] for name in stored.files})
+    assert again == jets.SAMPLE.read_bytes()
 
 
 @pytest.mark.requires_tool("sklearn")
@@ -118,6 +186,7 @@ def test_a_wrong_result_is_told(monkeypatch):
     golden = gemm.for_config(engine())
 
     class Faulty:
+        config = engine()
         device = type("Device", (), {"port": "nowhere", "baud": 1, "retries": 0})
 
         def gemm(self, **job):
@@ -136,9 +205,12 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits"], "either --simulate or --port PORT"),
         (["digits", "--simulate", "--port", "x"], "either --simulate or --port PORT"),
         (["digits", "--simulate", "--program", "."], "--program is for real boards"),
-        (["digts", "--simulate"], "digts: is not a demo; allowed are digits, digits-ent; did you"),
+        (
+            ["digts", "--simulate"],
+            "digts: is not a demo; allowed are digits, digits-ent, jet-tagging; did you",
+        ),
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
-        (["digits", "--simulate", "--images", "0"], "--images 0: allowed are 1 and more"),
+        (["digits", "--simulate", "--samples", "0"], "--samples 0: allowed are 1 and more"),
         (["digits", "--port", "/nowhere/tty"], "/nowhere/tty: there is no such port"),
         (["digits", "--simulate", "--baud", "300"], "--baud 300: allowed are 115,200 to 3,000,000"),
         (["digits", "--port", "x", "--baud", "0"], "--baud 0: allowed are 115,200 to 3,000,000"),
@@ -163,7 +235,7 @@ def test_a_board_with_another_engine_is_refused(monkeypatch):
         return GemmDevice(device, config.load(demos.load("digits").engine, ["limits.m=200"]))
 
     monkeypatch.setattr("matweave.fpga.host.GemmDevice", other)
-    wanted = demonstrating.Wanted("digits", SMALL, images=1, baud=3_000_000)
+    wanted = demonstrating.Wanted("digits", SMALL, samples=1, baud=3_000_000)
     with pytest.raises(UserError, match="the board holds another engine"):
         demonstrating.run(wanted, silent)
 

@@ -22,7 +22,8 @@ import pytest
 from hypothesis import strategies as st
 
 from matweave.fpga import report
-from matweave.fpga.report import performance, power, svg
+from matweave.fpga.engines import gemm_performance as performance
+from matweave.fpga.report import power, svg
 from matweave.hw import config
 from matweave.hw.errors import UserError
 from matweave.sim import layout, perf

@@ -14,7 +14,12 @@ endmodule
 
 @pytest.mark.requires_tool("yosys")
 @pytest.mark.parametrize(
-    ("family", "luts", "carries"), [("xcup", range(8, 9), (1, 2)), ("ecp5", range(0, 1), (4, 5))]
+    ("family", "luts", "carries"),
+    [
+        ("xcup", range(8, 9), (1, 2)),
+        ("ecp5", range(0, 1), (4, 5)),
+        ("ice40", range(7, 9), (6, 7, 8)),
+    ],
 )
 def test_an_adder_with_a_register(family, luts, carries):
     found = synthesise(ADDER, "adder", family)

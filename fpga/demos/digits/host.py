@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .inference import classify
+from .inference import Multiply, classify
 from .layer import Layer
 
 SAMPLE = Path(__file__).with_name("sample.npz")
@@ -18,18 +18,38 @@ SCALE = ("multiplier", "shift", "zero_point")
 
 
 def run(
-    multiply: Callable[..., np.ndarray],
+    engine,
     *,
+    samples: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Classify the first images of the sample on a :class:`~matweave.fpga.host.GemmDevice`."""
+    jobs = []
+
+    def multiply(**job):
+        jobs.append(engine.gemm(**job))
+        return jobs[-1].c
+
+    found = classified(multiply, engine.config.limits.m, samples, progress)
+    return found | {"jobs": len(jobs), "cycles": sum(job.cycles for job in jobs)}
+
+
+def rows(result: dict[str, Any]) -> dict[str, str]:
+    return {
+        "accuracy": f"{result['accuracy']:.1%}: {result['right']} of {result['samples']} digits",
+        "results": f"all {result['elements']:,} as expected, from {result['jobs']} jobs",
+        "engine": f"{result['cycles']:,} cycles, most of them waiting for the line",
+    }
+
+
+def classified(
+    multiply: Multiply,
     batch: int,
     images: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Classify the first ``images`` of the sample, at most ``batch`` per job.
-
-    ``multiply`` is C of one job, with the arguments of the engine's ``gemm``. The result:
-    ``images``, ``right``, and how many of all ``elements`` (hidden activations and logits) are
-    ``wrong``, that is not those that the sample says.
-    """
+    """Classify the first ``images`` of the sample, at most ``batch`` per job, on anything that
+    multiplies as the engine does; ``elements`` are hidden activations and logits."""
     with np.load(SAMPLE) as sample:
         stored = dict(sample)
     layers = tuple(_layer(stored, number) for number in range(2))
@@ -38,7 +58,7 @@ def run(
     expected = [stored[f"output_{number}"][: len(pixels)] for number in range(2)]
     pairs = list(zip(found.outputs, expected, strict=True))
     return {
-        "images": len(pixels),
+        "samples": len(pixels),
         "right": int((found.predictions == stored["labels"][: len(pixels)]).sum()),
         "elements": sum(values.size for _, values in pairs),
         "wrong": sum(int((values != should).sum()) for values, should in pairs),

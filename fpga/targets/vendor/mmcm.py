@@ -7,7 +7,7 @@ from fractions import Fraction
 from amaranth.hdl import Const, Elaboratable, Instance, Module, Signal
 
 from ....hw.errors import UserError
-from ..pll import Limits, Setting, nearest
+from ..pll import Limits, Setting, clock_pin, nearest
 
 EIGHTH = 8
 """Multiplier and divider are in eighths."""
@@ -85,7 +85,7 @@ class Mmcm(Elaboratable):
             p_DIVCLK_DIVIDE=parameters["D"],
             p_CLKFBOUT_MULT_F=parameters["M"] / EIGHTH,
             p_CLKOUT0_DIVIDE_F=parameters["O"] / EIGHTH,
-            i_CLKIN1=platform.request(platform.default_clk).i,
+            i_CLKIN1=clock_pin(m, platform),
             i_CLKFBIN=feedback,
             i_RST=Const(0),
             i_PWRDWN=Const(0),

@@ -5,9 +5,7 @@ import numpy as np
 from ...hw.config import GemmConfig
 from ...sim import perf
 from ...sim.perf import gemm
-
-BITS_PER_BYTE = 10
-"""On the serial line: start bit, eight data bits, stop bit."""
+from .engine import BITS_PER_BYTE, digits
 
 SIDES = (16, 64, 256)
 """M = N = K of the jobs, cut down to the engine's limits."""
@@ -26,6 +24,7 @@ def performance(config: GemmConfig, clock_mhz: float, fmax_mhz: float, baud: int
     beat = beat_bytes(config)
     macs = config.geometry.macs
     return {
+        "in_words": f"{_gmacs(macs, clock_mhz):.3g} GMAC/s at most",
         "macs_per_cycle": macs,
         "clock_mhz": clock_mhz,
         "fmax_mhz": fmax_mhz,
@@ -35,7 +34,7 @@ def performance(config: GemmConfig, clock_mhz: float, fmax_mhz: float, baud: int
         "operands": f"uniform, seed {SEED}" if _serial(config) else None,
         "baud": baud,
         "beat_bytes": beat,
-        "stream_bytes_s": _digits((beat["a"] + beat["b"] + beat["c"]) * clock_mhz * 1e6),
+        "stream_bytes_s": digits((beat["a"] + beat["b"] + beat["c"]) * clock_mhz * 1e6),
         "link_bytes_s": baud // BITS_PER_BYTE,
         "jobs": jobs,
     }
@@ -45,13 +44,8 @@ def _serial(config: GemmConfig) -> bool:
     return config.array.kind == "digit_serial"
 
 
-def _digits(value: float) -> float:
-    """To six digits, however small."""
-    return float(f"{value:.6g}")
-
-
 def _gmacs(macs: float, mhz: float) -> float:
-    return _digits(macs * mhz / 1e3)
+    return digits(macs * mhz / 1e3)
 
 
 def _sizes(config: GemmConfig) -> list[tuple[int, int, int]]:
@@ -99,13 +93,13 @@ def _job(config, m: int, n: int, k: int, clock_mhz: float, fmax_mhz: float, baud
         "cycles": cycles,
         "utilisation": round(macs / (config.geometry.macs * cycles), 4),
         "bytes": moved,
-        "macs_per_byte": _digits(macs / moved),
-        "us": _digits(cycles / clock_mhz),
-        "us_at_fmax": _digits(cycles / fmax_mhz),
+        "macs_per_byte": digits(macs / moved),
+        "us": digits(cycles / clock_mhz),
+        "us_at_fmax": digits(cycles / fmax_mhz),
         "gmac_s": _gmacs(macs / cycles, clock_mhz),
         "gmac_s_at_fmax": _gmacs(macs / cycles, fmax_mhz),
-        "link_ms": _digits(link * 1e3),
-        "gmac_s_over_link": _digits(macs / (link + cycles / (clock_mhz * 1e6)) / 1e9),
+        "link_ms": digits(link * 1e3),
+        "gmac_s_over_link": digits(macs / (link + cycles / (clock_mhz * 1e6)) / 1e9),
     }
 
 
@@ -115,4 +109,4 @@ def _latency(config: GemmConfig, clock_mhz: float) -> dict | None:
     if _serial(config):
         return None
     cycles = gemm.BUFFER + gemm.array_latency(config) + gemm.output_latency(config)
-    return {"cycles": cycles, "ns": _digits(cycles * 1e3 / clock_mhz)}
+    return {"cycles": cycles, "ns": digits(cycles * 1e3 / clock_mhz)}

@@ -1,0 +1,114 @@
+"""The zoo's taggers on the held-out jets: float, quantised, and the golden model of the hardware.
+
+Float and quantised scores are those that training wrote; the golden model computes the network as
+hls4ml reads it, in exact integers, and must give the quantised scores, all bits of them. ``--rtl``
+runs them through the Verilog as well, ``--picture DIR`` draws ROC curves and confusion matrices.
+``--write`` makes the networks' files that ship (``NAME.network.json``) from the Keras models, which
+needs Keras and HGQ2.
+"""
+
+from pathlib import Path
+
+import common
+import numpy as np
+
+WRITTEN = ("jet_mlp",)
+"""Networks that ship as a file."""
+
+
+def network(tagger):
+    """The layers: of the file that ships, else read from the Keras model by hls4ml."""
+    from matweave.hw.network import store
+
+    return store.load(tagger.network) if tagger.network.exists() else imported(tagger)
+
+
+def imported(tagger):
+    from matweave.hw.network import store
+    from matweave.importing import read_model
+
+    return store.from_tables(read_model(tagger.keras, tagger.name, logits=True))
+
+
+def golden_scores(layers, x) -> np.ndarray:
+    from matweave.sim.golden import network as golden
+
+    raw = golden.predict(layers, golden.quantised(x.reshape(len(x), -1), layers.input.result))
+    return raw * 2.0 ** -layers[layers.output].result.fraction
+
+
+def rtl_scores(layers, x) -> np.ndarray:
+    from matweave.hw.network.design import design
+    from matweave.sim.network import NetworkSimulator
+
+    made = design(layers)
+    with NetworkSimulator(made.verilog, made.manifest) as simulator:
+        return simulator.predict(x, layers.input.result)
+
+
+def measured(name: str, *, rtl: bool, pictures: Path | None) -> dict:
+    from matweave.zoo import metrics, plots, taggers
+    from matweave.zoo.jets import sample
+    from matweave.zoo.jets.data import CLASSES
+
+    tagger, jets = taggers.load(name), sample.load()
+    with np.load(tagger.scores) as stored:
+        scores = dict(stored)
+    layers, x = network(tagger), tagger.inputs(jets)
+    scores["golden"] = golden_scores(layers, x)
+    different = {"golden": int((scores["golden"] != scores["quantised"]).sum())}
+    if rtl:
+        scores["rtl"] = rtl_scores(layers, x)
+        different["rtl"] = int((scores["rtl"] != scores["golden"]).sum())
+    found = {kind: metrics.summary(each, jets.labels, CLASSES) for kind, each in scores.items()}
+    if pictures:
+        shown = {kind: scores[kind] for kind in ("float", "golden")}
+        (pictures / f"{name}.png").write_bytes(plots.png(name, shown, jets.labels, CLASSES))
+    return common.row(
+        {"tagger": name, "jets": len(jets)},
+        weights=sum(int(np.count_nonzero(getattr(each, "weight", 0))) for each in layers.layers),
+        bit_operations=tagger.training["bit_operations"],
+        different=different,
+        **{f"{kind}_accuracy": each["accuracy"] for kind, each in found.items()},
+        **{f"{kind}_auc": " ".join(f"{area:.3f}" for area in found[kind]["auc"].values())
+           for kind in ("float", "golden")},
+    )  # fmt: skip
+
+
+def write() -> None:
+    from matweave.hw.network import store
+    from matweave.zoo import taggers
+
+    for name in WRITTEN:
+        tagger = taggers.load(name)
+        store.save(imported(tagger), tagger.network)
+
+
+def bars(row: dict) -> list[common.Bar]:
+    return [
+        common.Bar(f"{row['config']['tagger']}: scores of {kind} that differ", count, "<=", 0)
+        for kind, count in row["different"].items()
+    ]
+
+
+def main() -> int:
+    from matweave.zoo import taggers
+
+    parser = common.parser(__doc__)
+    parser.add_argument("taggers", nargs="*", default=taggers.names())
+    parser.add_argument("--rtl", action="store_true", help="through the Verilog as well")
+    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw NAME.png there")
+    parser.add_argument("--write", action="store_true", help="make the files that ship, and end")
+    arguments = parser.parse_args()
+    if arguments.write:
+        write()
+        return 0
+    rows = [
+        measured(name, rtl=arguments.rtl, pictures=arguments.picture) for name in arguments.taggers
+    ]
+    return common.report("zoo", rows, [bar for row in rows for bar in bars(row)],
+                         as_json=arguments.json)  # fmt: skip
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,119 @@
+"""What a user says about a network's engine: the network itself, and how to pipeline it.
+
+The counterpart of :class:`~..config.GemmConfig` for an engine that is made from a stored network.
+Free of Amaranth until :attr:`NetworkConfig.design` is asked for.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import names, source
+from ..errors import ConfigError, nearest, plain, shown
+from . import store, timing
+from .fold.sections import cycles
+from .layers import Network
+
+KIND = "network"
+OPTIONS = ("stages", "period", "family", "fold")
+SUFFIX = ".json"
+"""Of the file of a network, as ``matweave import`` writes it."""
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkConfig:
+    """A network of constant weights: a pipeline that takes one sample per clock cycle, or folded.
+
+    ``stages``: as many ranks of registers; ``period``: as few as reach a clock of so many ns;
+    neither: whoever builds it decides. ``family``: whose delays, ``None``: those of the device that
+    it is built for. ``fold``: cycles per sample, ``None``: 1, ``tokens``: one for each token, which
+    the input's first axis counts. Raises :class:`ConfigError` for what none of them can be."""
+
+    network: Network
+    stages: int | None = None
+    period: float | None = None
+    family: str | None = None
+    fold: int | str | None = None
+
+    kind = KIND
+
+    def __post_init__(self):
+        if reason := names.refusal(self.name):
+            raise ConfigError(f"network {plain(self.name)!r}: {reason}")
+        if self.stages is not None and type(self.stages) is not int:
+            raise ConfigError(f"stages: must be a whole number, not {shown(self.stages)}")
+        if self.period is not None and (
+            type(self.period) not in (int, float) or not 0 < self.period < math.inf
+        ):
+            raise ConfigError(f"period: must be a number of ns above 0, not {shown(self.period)}")
+        if self.family is not None:
+            if not isinstance(self.family, str):
+                raise ConfigError(f"family: must be a name, not {shown(self.family)}")
+            timing.family(self.family)
+        cycles(self.network, self.fold)
+
+    @property
+    def name(self) -> str:
+        return self.network.name
+
+    def canonical(self) -> dict:
+        """All of it, as JSON types."""
+        options = {name: getattr(self, name) for name in OPTIONS}
+        return {
+            "kind": KIND,
+            "name": self.name,
+            **options,
+            "network": store.to_tables(self.network),
+        }
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the network alone: all that results and streams depend on."""
+        return store.digest(self.network)
+
+    @functools.cached_property
+    def design(self):
+        """Its :class:`.design.Design`; takes seconds for a large network."""
+        from .design import DEFAULT_FAMILY, design
+
+        family = DEFAULT_FAMILY if self.family is None else self.family
+        return design(
+            self.network, fold=self.fold, stages=self.stages, period=self.period, family=family
+        )
+
+
+def load(path: Path, overrides: Iterable[str] = ()) -> NetworkConfig:
+    """The network in a file of :func:`.store.save`, with ``option=value`` overrides."""
+    return _with(store.load(path), source.override({}, overrides), "--set")
+
+
+def from_tables(tables: Mapping, label: str = "configuration") -> NetworkConfig:
+    """The configuration of :meth:`NetworkConfig.canonical`."""
+    options = dict(tables)
+    network = options.pop("network", None)
+    if not isinstance(network, Mapping):
+        raise ConfigError(f"{label}: network: must be a table, not {shown(network)}")
+    options.pop("kind", None)
+    options.pop("name", None)
+    return _with(store.from_tables(network), options, label)
+
+
+def _with(network: Network, options: Mapping, label: str) -> NetworkConfig:
+    for name in options:
+        if name not in OPTIONS:
+            raise ConfigError(
+                f"{label}: {plain(name)}: is not an option of a network; allowed are "
+                f"{', '.join(OPTIONS)}{nearest(name, OPTIONS)}"
+            )
+    return dataclasses.replace(NetworkConfig(network), **options)
