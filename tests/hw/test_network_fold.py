@@ -150,3 +150,9 @@ def test_cycles_per_sample():
     network = token_networks.tagger(1)
     assert [cycles(network, each) for each in (None, 1, 2, "tokens")] == [1, 1, 2, 4]
     assert design(network, fold="tokens").manifest["performance"]["initiation_interval"] == 4
+
+
+def test_the_widest_products_are_left_to_dsp_blocks():
+    network = token_networks.tagger(2)
+    texts = [design(network, fold=4, dsps=count).core for count in (0, 5)]
+    assert [text.count(" * ") for text in texts] == [0, 5]

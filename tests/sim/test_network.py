@@ -36,7 +36,7 @@ def mixed():
 def made(request):
     if request.param == "unrolled":
         return design(mixed(), stages=3)
-    return design(token_networks.tagger(1, heads=2), fold=2, period=4)
+    return design(token_networks.tagger(1, heads=2), fold=2, period=4, dsps=3)
 
 
 @pytest.fixture(scope="module")
