@@ -19,18 +19,23 @@ from .tokens import Owners, Way, chosen, ways
 def cycles(network: Network, wanted: int | str | None) -> int:
     """Cycles per sample: a divisor of the number of tokens, which the input's first axis counts;
     ``tokens``: one token in each; ``None``: 1. Raises :class:`ConfigError` for anything else."""
-    tokens = network.input.shape[0] if len(network.input.shape) > 1 else 1
+    shape = list(network.input.shape)
     if wanted is None:
         return 1
-    if wanted == "tokens":
-        return tokens
-    if isinstance(wanted, bool) or not isinstance(wanted, Integral):
+    if wanted != "tokens" and (isinstance(wanted, bool) or not isinstance(wanted, Integral)):
         raise ConfigError(f"fold: must be 'tokens' or a number of cycles, not {shown(wanted)}")
-    if wanted < 1 or tokens % wanted:
-        allowed = [each for each in range(1, tokens + 1) if tokens % each == 0]
+    if wanted != 1 and len(shape) < 2:
         raise ConfigError(
-            f"fold: {wanted} cycles do not divide the {tokens} tokens of an input of the shape "
-            f"{list(network.input.shape)}; allowed are {', '.join(map(str, allowed))}"
+            f"fold: an input of the shape {shape} has no tokens, which the first of several axes "
+            "counts; reshape it in the model, or do not fold"
+        )
+    if wanted == "tokens":
+        return shape[0]
+    if wanted < 1 or wanted > 1 and shape[0] % wanted:
+        allowed = [each for each in range(1, shape[0] + 1) if shape[0] % each == 0]
+        raise ConfigError(
+            f"fold: {wanted} cycles do not divide the {shape[0]} tokens of an input of the shape "
+            f"{shape}; allowed are {', '.join(map(str, allowed))}"
         )
     return int(wanted)
 
