@@ -31,7 +31,7 @@ def cycles(network: Network, wanted: int | str | None) -> int:
         )
     if wanted == "tokens":
         return shape[0]
-    if wanted < 1 or wanted > 1 and shape[0] % wanted:
+    if wanted < 1 or (wanted > 1 and shape[0] % wanted):
         allowed = [each for each in range(1, shape[0] + 1) if shape[0] % each == 0]
         raise ConfigError(
             f"fold: {wanted} cycles do not divide the {shape[0]} tokens of an input of the shape "
