@@ -146,6 +146,13 @@ def import_(
         float | None, typer.Option(metavar="MHZ", help="As few stages as reach this clock.")
     ] = None,
     family: Annotated[str, typer.Option(help="Whose delays: xcup, ecp5 or ice40.")] = "xcup",
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CYCLES",
+            help="Per sample, in which its tokens take turns; tokens: one in each.",
+        ),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ):
@@ -154,7 +161,7 @@ def import_(
 
     with Reporter() as progress:
         result = importing.import_model(
-            model, output, name, weights, precision, logits, stages, clock, family, progress
+            model, output, name, weights, precision, logits, stages, clock, family, fold, progress
         )
     show(result, importing.text, as_json)
 

@@ -12,6 +12,7 @@ What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` 
 """
 
 import functools
+import importlib
 import math
 import warnings
 from numbers import Integral, Real
@@ -30,6 +31,7 @@ from matweave.hw import output
 from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
 from matweave.hw.network.advice import advice
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
+from matweave.hw.network.fold.sections import cycles
 from matweave.hw.network.layers import Input, Reshape
 from matweave.hw.network.reading import read
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
@@ -41,7 +43,7 @@ from matweave.sim.streams import EngineError
 
 NAME = "Matweave"
 
-OURS = ("clock_period", "family", "io_type", "softmax", "stages")
+OURS = ("clock_period", "family", "fold", "io_type", "softmax", "stages")
 OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
           "tb_output_stream", "write_emulation_constants")  # fmt: skip
 """What other backends take, and hls4ml's functions hand on: without effect here."""
@@ -101,11 +103,12 @@ class MatweaveBackend(FPGABackend):
 
     def create_initial_config(
         self, clock_period=None, stages=None, family=DEFAULT_FAMILY, io_type="io_parallel",
-        softmax=SOFTMAX[0], **others,
+        softmax=SOFTMAX[0], fold=None, **others,
     ):  # fmt: skip
         """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
-        tables, or ``exact``, with finer ones."""
+        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per
+        sample, by default 1; ``tokens``: one for each that the input's first axis counts."""
         for name in others:
             if name not in OTHERS:
                 known = (*OURS, *OTHERS)
@@ -120,6 +123,7 @@ class MatweaveBackend(FPGABackend):
             "Stages": stages,
             "Family": family,
             "IOType": "io_parallel" if io_type is None else io_type,
+            "Fold": fold,
             "Softmax": SOFTMAX[0] if softmax is None else softmax,
             "HLSConfig": {},
         }
@@ -226,13 +230,14 @@ def made_of(model, family: str | None = None) -> Design:
     stages, period, own = (
         config.get_config_value(key) for key in ("Stages", "ClockPeriod", "Family")
     )
-    wanted = checked(stages, period, family or own or DEFAULT_FAMILY)
     network = read(model)  # weights and precisions may have changed since
+    fold = cycles(network, config.get_config_value("Fold"))
+    wanted = *checked(stages, period, family or own or DEFAULT_FAMILY), fold
     key = wanted, digest(network)
     made = getattr(model, "_matweave_design", None)
     if made is None or made[0] != key:
-        stages, period, family = wanted
-        made = key, design(network, stages=stages, period=period, family=family)
+        stages, period, family, fold = wanted
+        made = key, design(network, fold=fold, stages=stages, period=period, family=family)
         model._matweave_design = made
     return made[1]
 
@@ -262,5 +267,6 @@ def close(model) -> None:
 
 def register(*, register_backend, register_writer):
     """What the entry point names: hls4ml calls it as it is imported."""
+    importlib.import_module("matweave.hls4ml_handlers")
     register_writer(NAME, MatweaveWriter)
     register_backend(NAME, MatweaveBackend)

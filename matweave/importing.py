@@ -26,6 +26,7 @@ def import_model(
     stages: int | None,
     clock: float | None,
     family: str,
+    fold: str | None,
     progress: Callable[..., None],
 ) -> dict[str, Any]:
     """Write the network in ``path`` to ``folder``, all or nothing; what was written."""
@@ -46,8 +47,9 @@ def import_model(
     progress(f"generating {name}")
     network = store.from_tables(tables)
     made = design(
-        network, stages=stages, period=None if clock is None else 1000 / clock, family=family
-    )
+        network, fold=_cycles(fold), stages=stages,
+        period=None if clock is None else 1000 / clock, family=family,
+    )  # fmt: skip
     files = {**made.files, f"{name}.network.json": store.text(network)}
     output.write_folder(folder, files)
     performance, estimate = made.manifest["performance"], made.manifest["estimate"]
@@ -115,11 +117,21 @@ def _child(request: dict) -> dict:
     return answer
 
 
+def _every(cycles: int) -> str:
+    return "per cycle" if cycles == 1 else f"every {cycles} cycles"
+
+
+def _cycles(fold: str | None) -> int | str | None:
+    """The option as :func:`~matweave.hw.network.design.design` takes it."""
+    return int(fold) if fold is not None and re.fullmatch(r"[0-9]{1,9}", fold) else fold
+
+
 def text(result: dict[str, Any]) -> str:
     width = max(map(len, result["files"]))
     lines = [
-        f"{result['name']}: {result['adders']} adders, {result['latency']} cycles, one sample per "
-        f"cycle; about {result['period_ns']:g} ns a stage on {result['family']}"
+        f"{result['name']}: {result['adders']} adders, {result['latency']} cycles, one sample "
+        f"{_every(result['initiation_interval'])}; about {result['period_ns']:g} ns a stage on "
+        f"{result['family']}"
     ]
     lines += [f"  {name:{width}}  {size:>9,} bytes" for name, size in result["files"].items()]
     warnings = [f"warning: {line}" for line in result["warnings"]]

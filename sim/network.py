@@ -51,7 +51,8 @@ class TakesSamples:
         x, count = np.asarray(x), len(self.inputs["values"])
         if x.dtype.kind not in "fiub":
             raise UserError(f"inputs: must be numbers, not {x.dtype}")
-        if x.size % count or (x.ndim > 1 and x[:1].size % count):
+        one = x.shape == tuple(self.inputs["shape"])
+        if x.size % count or (x.ndim > 1 and not one and x[:1].size % count):
             shape = tuple(self.inputs["shape"])
             raise UserError(f"inputs: have the shape {x.shape}; each sample must be {shape}")
         return x.reshape(-1, count)

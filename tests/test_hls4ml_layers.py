@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from matweave.hw.errors import ConfigError
+from matweave.hw.fixed import Fixed
 from matweave.hw.network.reading import read
 from matweave.sim.golden import network as golden
 from matweave.sim.stimuli import hls4ml_layers
@@ -85,7 +86,7 @@ def test_the_exact_softmax_is_near_the_real_one(tmp_path, count):
 
 
 def test_another_softmax_is_refused(tmp_path):
-    message = "softmax: 'exakt' is none; allowed are hls4ml, exact; did you mean 'exact'?"
+    message = "softmax: 'exakt' is none; allowed are model, hls4ml, exact; did you mean 'exact'?"
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         softmax_of(3, "exakt", tmp_path)
     import hls4ml
@@ -94,6 +95,46 @@ def test_another_softmax_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         backend.create_initial_config(softmax="exakt")
     assert backend.create_initial_config(softmax="exact")["Softmax"] == "exact"
+
+
+def of_hgq(folder, sums):
+    """HGQ2's QSoftmax over 8 values as its handler describes it, read."""
+    from hls4ml.model.types import FixedPrecisionType, RoundingMode, SaturationMode
+
+    def of(*parts, rounding="RND"):
+        return FixedPrecisionType(*parts, RoundingMode[rounding], SaturationMode.SAT)
+
+    side = Side((8,), "fixed<10,6>")
+    hls4ml_layers.softmax(
+        side, "weights", 8, _bit_exact=True, implementation="stable", exp_scale=0.25,
+        inp_norm_t=of(9, 6, True), exp_table_t=of(7, 1, False, rounding="RND_CONV"),
+        inv_inp_t=of(*sums), inv_table_t=of(8, 1, False, rounding="RND_CONV"),
+        exp_table_size=512, inv_table_size=1 << sums[0], precision={"result": "ufixed<14,1>"},
+    )  # fmt: skip
+    return read(converted(*side.model(), "Matweave", folder)), side
+
+
+@pytest.mark.parametrize("sums", [(7, 4, False), (1, -12, True)])
+def test_softmax_of_hgq2_has_its_own_tables(tmp_path, sums):
+    """Also where training left its quantiser of sums no bits: ``1 / 1e-7`` for all of them, which
+    hls4ml's emulation, whose sums have three bits then, makes zeros of."""
+    network, side = of_hgq(tmp_path, sums)
+    raw = golden.quantised(side.inputs(3000), network.input.result)
+    x = raw * 2.0**-network.input.result.fraction
+    looked_up = np.clip(np.floor((x.max(axis=1, keepdims=True) - x) * 8 + 0.5) / 8, -32, 31.875)
+    terms = np.clip(np.round(np.exp(-looked_up / 4) * 64), 0, 127) / 64
+    to = Fixed(*sums)
+    total = np.floor(terms.sum(axis=1, keepdims=True) * 2.0**to.fraction + 0.5)
+    total = np.clip(total, to.min, to.max) * 2.0**-to.fraction
+    inverse = np.clip(np.round(128 / (total + 1e-7)), 0, 255) / 128
+    assert (golden.predict(network, raw) * 2.0**-13 == terms * inverse).all()
+    assert len(np.unique(total)) > 10 or (sums[0] == 1 and (inverse == 255 / 128).all())
+
+
+def test_tables_of_hgq2_are_bounded(tmp_path):
+    message = "has sums that are looked up of 13 bits; train it with at most 12"
+    with pytest.raises(ConfigError, match=message):
+        of_hgq(tmp_path, (13, 4, False))
 
 
 def dilated(side):

@@ -16,26 +16,29 @@ from pathlib import Path
 from .. import names, source
 from ..errors import ConfigError, nearest, plain, shown
 from . import store, timing
+from .fold.sections import cycles
 from .layers import Network
 
 KIND = "network"
-OPTIONS = ("stages", "period", "family")
+OPTIONS = ("stages", "period", "family", "fold")
 SUFFIX = ".json"
 """Of the file of a network, as ``matweave import`` writes it."""
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkConfig:
-    """A network of constant weights: a pipeline that takes one sample per clock cycle.
+    """A network of constant weights: a pipeline that takes one sample per clock cycle, or folded.
 
     ``stages``: as many ranks of registers; ``period``: as few as reach a clock of so many ns;
     neither: whoever builds it decides. ``family``: whose delays, ``None``: those of the device that
-    it is built for. Raises :class:`ConfigError` for what none of them can be."""
+    it is built for. ``fold``: cycles per sample, ``None``: 1, ``tokens``: one for each token, which
+    the input's first axis counts. Raises :class:`ConfigError` for what none of them can be."""
 
     network: Network
     stages: int | None = None
     period: float | None = None
     family: str | None = None
+    fold: int | str | None = None
 
     kind = KIND
 
@@ -52,6 +55,7 @@ class NetworkConfig:
             if not isinstance(self.family, str):
                 raise ConfigError(f"family: must be a name, not {shown(self.family)}")
             timing.family(self.family)
+        cycles(self.network, self.fold)
 
     @property
     def name(self) -> str:
@@ -84,7 +88,9 @@ class NetworkConfig:
         from .design import DEFAULT_FAMILY, design
 
         family = DEFAULT_FAMILY if self.family is None else self.family
-        return design(self.network, stages=self.stages, period=self.period, family=family)
+        return design(
+            self.network, fold=self.fold, stages=self.stages, period=self.period, family=family
+        )
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> NetworkConfig:

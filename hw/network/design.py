@@ -11,12 +11,14 @@ from ..cells import describe
 from ..errors import ConfigError
 from ..manifest import manifest_text
 from . import timing
+from .adders import width
 from .engine import NetworkEngine
-from .graph import Graph
+from .fold.core import Core
+from .fold.plan import Folded
+from .fold.sections import cycles
+from .fold.sections import fold as in_sections
+from .fold.times import Schedule, schedule
 from .layers import Network
-from .lower import Lowered, lower
-from .pipeline import Stages, place
-from .rtl import Pipeline
 from .store import digest
 
 DEFAULT_FAMILY = "xcup"
@@ -24,25 +26,27 @@ DEFAULT_FAMILY = "xcup"
 
 @dataclass(frozen=True)
 class Design:
-    """A network, its adder graph and where the registers are. ``family``: whose delays."""
+    """A network, its adder graphs and where the registers are. ``family``: whose delays; ``dsps``:
+    how many products of two values may become DSP blocks."""
 
     network: Network
-    lowered: Lowered
-    stages: Stages
+    folded: Folded
+    stages: Schedule
     family: str
+    dsps: int = 0
 
     @property
     def name(self) -> str:
         return self.network.name
 
     @property
-    def graph(self) -> Graph:
-        return self.lowered.graph
-
-    @property
     def component(self) -> tuple[type, dict]:
         """The streaming engine: its class, and what that takes."""
-        return NetworkEngine, {"graph": self.graph, "stages": self.stages}
+        to = self.network.input.result.plain()
+        formats = ((width(to.min, to.max), to.min < 0),) * self.network.input.size
+        return NetworkEngine, {
+            "folded": self.folded, "stages": self.stages, "formats": formats, "dsps": self.dsps
+        }  # fmt: skip
 
     @functools.cached_property
     def verilog(self) -> str:
@@ -50,13 +54,13 @@ class Design:
         engine, parameters = self.component
         return emit.verilog(engine(**parameters), self.name)
 
-    def pipeline(self) -> Pipeline:
-        """The pipeline alone."""
-        return Pipeline(graph=self.graph, stages=self.stages)
+    def pipeline(self) -> Core:
+        """The pipelines alone."""
+        return Core(**self.component[1])
 
     @functools.cached_property
     def core(self) -> str:
-        """The pipeline alone, as a module ``{name}_core``: what area is measured of."""
+        """The pipelines alone, as a module ``{name}_core``: what area is measured of."""
         return emit.verilog(self.pipeline(), f"{self.name}_core")
 
     @functools.cached_property
@@ -86,9 +90,8 @@ class Design:
                     "prefix": "s_axis_x", "role": "sink", "lane_width": engine.input_lane,
                     "shape": list(first.shape), "format": str(first.result),
                     "values": [
-                        {"width": self.graph[i].width, "signed": self.graph[i].signed,
-                         "exponent": -first.result.fraction}
-                        for i in self.graph.inputs
+                        {"width": bits, "signed": signed, "exponent": -first.result.fraction}
+                        for bits, signed in engine.core.inputs
                     ],
                 },
                 "output": {
@@ -96,10 +99,9 @@ class Design:
                     "shape": list(self.network[self.network.output].shape),
                     "format": str(self.network[self.network.output].result),
                     "values": [
-                        {"width": self.graph[i].width, "signed": self.graph[i].signed,
-                         "exponent": exponent}
-                        for i, exponent in zip(
-                            self.graph.outputs, self.lowered.exponents, strict=True)
+                        {"width": bits, "signed": signed, "exponent": exponent}
+                        for (bits, signed), exponent in zip(
+                            engine.core.outputs, self.folded.exponents, strict=True)
                     ],
                 },
             },
@@ -110,16 +112,20 @@ class Design:
             ],
             "performance": {
                 "latency": engine.latency,
-                "initiation_interval": 1,
+                "initiation_interval": engine.interval,
                 "samples_in_flight": engine.depth,
-                "macs_per_cycle": sum(each.n_products for each in self.network.layers),
+                "macs_per_cycle": sum(each.n_products for each in self.network.layers)
+                // engine.interval,
             },
             "estimate": {
                 "family": self.family,
                 "period_ns": round(self.stages.period, 3),
                 "latency_ns": round(self.stages.period * engine.latency, 3),
-                "register_bits": self.stages.register_bits,
-                "adders": sum(self.graph[i].op == "add" for i in self.graph.live()),
+                "register_bits": sum(each.register_bits for each in self.stages.placed),
+                "adders": sum(
+                    each.graph[i].op == "add"
+                    for each in self.folded.sections for i in each.graph.live()
+                ),
             },
         }  # fmt: skip
 
@@ -135,22 +141,26 @@ class Design:
 def design(
     network: Network,
     *,
+    fold: int | str | None = None,
     stages: int | None = None,
     period: float | None = None,
     family: str = DEFAULT_FAMILY,
+    dsps: int = 0,
 ) -> Design:
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
     (ns, by the model of :mod:`.timing`); by default as many as its layers want
     (:attr:`.Layer.depth`).
 
-    Raises :class:`ConfigError` for a name that cannot be a module's, and an unreachable clock.
+    ``fold``: cycles per sample, 1 by default; above, the tokens, which the input's first axis
+    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle. ``dsps``: how
+    many of the products of two values, the widest first, are left to the synthesiser's DSP blocks.
+
+    Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, and
+    cycles that do not divide the tokens.
     """
     if reason := names.refusal(network.name):
         raise ConfigError(f"project name {network.name!r}: {reason}")
     delays = timing.family(family)
-    lowered = lower(network)
-    if stages is None and period is None:
-        stages = max(1, sum(each.depth for each in network.layers))
-    return Design(
-        network, lowered, place(lowered.graph, delays, stages=stages, period=period), family
-    )
+    folded = in_sections(network, cycles(network, fold))
+    placed = schedule(folded, delays, stages=stages, period=period)
+    return Design(network, folded, placed, family, dsps)

@@ -1,33 +1,34 @@
-"""A network behind AXI4-Stream: one sample per beat, one beat per cycle."""
+"""A network behind AXI4-Stream: one sample per beat."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 
 from ..formats import lane_width
 from ..stream import RowQueue, sink_ports, source_ports
-from .graph import Graph
-from .pipeline import Stages
-from .rtl import Pipeline, lanes
+from .fold.core import Core
+from .fold.plan import Folded
+from .fold.times import Schedule
 
 __all__ = ["NetworkEngine"]
 
 
 class NetworkEngine(wiring.Component):
-    """The pipeline of a network between two streams.
+    """A network between two streams.
 
-    The pipeline never stops. A beat is only accepted when the queue at its end has room for the
+    Its pipelines never stop. A beat is only accepted when the queue at their end has room for the
     results of all that are on their way, so that back-pressure costs a counter, and no enable at
-    every register. With a willing receiver it takes and gives a beat in every cycle.
+    every register. With a willing receiver it takes and gives a beat in every ``interval`` cycles.
 
     Parameters
     ----------
-    graph : Graph
-    stages : Stages
+    folded, stages, formats, dsps
+        As :class:`.fold.core.Core` takes them.
 
     Attributes
     ----------
-    latency : int
-        Cycles from a beat accepted to its result offered, if nothing waits: ``stages.count``.
+    latency, interval : int
+        Cycles from a beat accepted to its result offered, if nothing waits, and least cycles from
+        one beat to the next: the core's.
     depth : int
         Samples that may be on their way or wait.
     input_lane, output_lane : int
@@ -41,33 +42,34 @@ class NetworkEngine(wiring.Component):
     Reset drops all samples that are on their way.
     """
 
-    def __init__(self, *, graph: Graph, stages: Stages):
-        self.graph, self.stages = graph, stages
-        self.latency = stages.count
-        self.depth = 1 << (self.latency + 1).bit_length()
-        self.input_lane = _lane(graph, graph.inputs)
-        self.output_lane = _lane(graph, graph.outputs)
+    def __init__(self, *, folded: Folded, stages: Schedule, formats, dsps: int = 0):
+        self.core = core = Core(folded=folded, stages=stages, formats=formats, dsps=dsps)
+        core._MustUse__silence = True  # the engine may only be asked for its ports
+        self.latency, self.interval = core.latency, core.interval
+        self.depth = 1 << (self.latency // self.interval + 1).bit_length()
+        self.input_lane, self.output_lane = _lane(core.inputs), _lane(core.outputs)
         super().__init__(
             {
-                **sink_ports("s_axis_x", self.input_lane * len(graph.inputs)),
-                **source_ports("m_axis_y", self.output_lane * len(graph.outputs)),
+                **sink_ports("s_axis_x", self.input_lane * len(core.inputs)),
+                **source_ports("m_axis_y", self.output_lane * len(core.outputs)),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.pipeline = pipeline = Pipeline(graph=self.graph, stages=self.stages)
-        m.submodules.queue = queue = RowQueue(width=len(pipeline.o) + 1, depth=self.depth)
+        m.submodules.core = core = self.core
+        m.submodules.queue = queue = RowQueue(width=len(core.o) + 1, depth=self.depth)
         taken, given = Signal(), Signal()
         on_way = Signal(range(self.depth + 1))
-        valid, last = Signal(self.latency), Signal(self.latency, reset_less=True)
+        last = Signal(self.latency, reset_less=True)
         m.d.comb += [
-            self.s_axis_x_tready.eq(on_way != self.depth),
+            self.s_axis_x_tready.eq((on_way != self.depth) & self._due(m, taken)),
             taken.eq(self.s_axis_x_tvalid & self.s_axis_x_tready),
             given.eq(self.m_axis_y_tvalid & self.m_axis_y_tready),
-            pipeline.i.eq(Cat(*self._lanes_in())),
-            queue.i_data.eq(Cat(pipeline.o, last[-1])),
-            queue.i_valid.eq(valid[-1]),
+            core.i.eq(Cat(*self._lanes_in())),
+            core.start.eq(taken),
+            queue.i_data.eq(Cat(core.o, last[-1])),
+            queue.i_valid.eq(core.valid),
             queue.o_ready.eq(self.m_axis_y_tready),
             self.m_axis_y_tvalid.eq(queue.o_valid),
             self.m_axis_y_tlast.eq(queue.o_data[-1]),
@@ -75,25 +77,35 @@ class NetworkEngine(wiring.Component):
         ]
         m.d.sync += [
             on_way.eq(on_way + taken - given),
-            valid.eq(Cat(taken, valid)),
             last.eq(Cat(self.s_axis_x_tlast, last)),
         ]
         return m
 
+    def _due(self, m, taken):
+        """Whether the interval since the last sample is over."""
+        if self.interval == 1:
+            return 1
+        left = Signal(range(self.interval))
+        with m.If(taken):
+            m.d.sync += left.eq(self.interval - 1)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        return left == 0
+
     def _lanes_in(self):
-        for place, index in enumerate(self.graph.inputs):
+        for place, (bits, _) in enumerate(self.core.inputs):
             first = place * self.input_lane
-            yield self.s_axis_x_tdata[first : first + self.graph[index].width]
+            yield self.s_axis_x_tdata[first : first + bits]
 
     def _lanes_out(self, m, packed):
-        for index, (first, width) in zip(
-            self.graph.outputs, lanes(self.graph, self.graph.outputs), strict=True
-        ):
+        first = 0
+        for bits, signed in self.core.outputs:
             lane = Signal(self.output_lane, name=f"lane{first}")
-            value = packed[first : first + width]
-            m.d.comb += lane.eq(value.as_signed() if self.graph[index].signed else value)
+            value = packed[first : first + bits]
+            m.d.comb += lane.eq(value.as_signed() if signed else value)
             yield lane
+            first += bits
 
 
-def _lane(graph, indices) -> int:
-    return lane_width(max([graph[index].width for index in indices] + [1]))
+def _lane(values) -> int:
+    return lane_width(max([bits for bits, _ in values] + [1]))

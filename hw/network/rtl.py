@@ -1,11 +1,13 @@
 """The adder graph as hardware: a pipeline that takes an input and gives a result every cycle."""
 
+from collections.abc import Set
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..fixed import FixedRounding
-from .graph import Graph
+from .graph import Graph, Node
 from .pipeline import Stages
 from .product import product
 from .rom import lookup
@@ -30,6 +32,9 @@ class Pipeline(wiring.Component):
     ----------
     graph : Graph
     stages : Stages
+    dsps : set of Node, optional
+        Products of two values that are left to the synthesiser, which makes DSP blocks of them if
+        it may. By default none: they are rows of additions.
 
     Attributes
     ----------
@@ -42,8 +47,8 @@ class Pipeline(wiring.Component):
         zero. Undefined until ``latency`` cycles after the first input.
     """
 
-    def __init__(self, *, graph: Graph, stages: Stages):
-        self.graph, self.stages = graph, stages
+    def __init__(self, *, graph: Graph, stages: Stages, dsps: Set[Node] = frozenset()):
+        self.graph, self.stages, self.dsps = graph, stages, dsps
         self.latency = stages.count
         widths = [sum(graph[i].width for i in each) for each in (graph.inputs, graph.outputs)]
         super().__init__({"i": In(widths[0]), "o": Out(widths[1])})
@@ -55,7 +60,7 @@ class Pipeline(wiring.Component):
             index: self.i[first : first + width]
             for index, (first, width) in zip(self.graph.inputs, places, strict=True)
         }
-        drawing = _Drawing(m, self.graph, self.stages, inputs)
+        drawing = _Drawing(m, self.graph, self.stages, inputs, self.dsps)
         results = [drawing.value(index, self.latency) for index in self.graph.outputs]
         m.d.comb += self.o.eq(Cat(*results))
         return m
@@ -64,7 +69,8 @@ class Pipeline(wiring.Component):
 class _Drawing:
     """Nodes as values of as many bits as somebody needs (:func:`.timing.needed`), per stage."""
 
-    def __init__(self, m, graph, stages, inputs):
+    def __init__(self, m, graph, stages, inputs, dsps):
+        self.dsps = dsps
         self.m, self.graph, self.stages = m, graph, stages
         self.tables = 0
         self.bits = needed(graph)
@@ -178,7 +184,8 @@ class _Drawing:
         return Mux(inside, value, 0)
 
     def _multiply(self, node, stage, bits):
-        return product(self.m, *(self._number(each, stage) for each in node.args))
+        a, b = (self._number(each, stage) for each in node.args)
+        return a * b if node in self.dsps else product(self.m, a, b)
 
     def _maximum(self, node, stage, bits):
         a, b = (self._number(each, stage) for each in node.args)

@@ -18,7 +18,6 @@ from matweave.hw.fixed import Fixed
 from matweave.hw.network import store
 from matweave.hw.network.adders import width
 from matweave.hw.network.design import design
-from matweave.hw.network.engine import NetworkEngine
 from matweave.hw.network.graph import Graph
 from matweave.hw.network.layers import Affine, Cast, Dense, Input, Network, Relu, Reshape
 from matweave.hw.network.lower import linear, lower
@@ -287,7 +286,8 @@ def test_nodes_that_change_nothing_are_none():
 
 def test_no_more_samples_are_taken_than_there_is_room_for():
     made = design(mlp(4, 3, 3, 3))
-    dut = NetworkEngine(graph=made.graph, stages=made.stages)
+    engine, parameters = made.component
+    dut = engine(**parameters)
     taken = []
 
     async def bench(ctx):

@@ -95,7 +95,7 @@ def test_results_are_the_engines_and_are_counted(made, driver, seed):
     pauses = {"x": Pause(0.3, 7), "y": Pause(0.3, 9)}
     _, found = driver.results(x, pauses=pauses)
     last = made.network[made.network.output]
-    shifts = 2.0 ** np.array([last.result.fraction + each for each in made.lowered.exponents])
+    shifts = 2.0 ** np.array([last.result.fraction + each for each in made.folded.exponents])
     assert (found * shifts == golden.predict(made.network, x)).all()
     assert driver.registers()["SAMPLES"] == 500
 

@@ -13,7 +13,7 @@ from matweave.sim import toolchain
 from matweave.sim.driver import Pause
 from matweave.sim.golden import network as golden
 from matweave.sim.network import NetworkSimulator
-from matweave.sim.stimuli import networks
+from matweave.sim.stimuli import networks, token_networks
 
 pytestmark = pytest.mark.requires_tool("verilator", "g++", "make")
 
@@ -32,9 +32,11 @@ def mixed():
     return Network("mixed", (x, first, norm, second, last), "last")
 
 
-@pytest.fixture(scope="module")
-def made():
-    return design(mixed(), stages=3)
+@pytest.fixture(scope="module", params=["unrolled", "folded"])
+def made(request):
+    if request.param == "unrolled":
+        return design(mixed(), stages=3)
+    return design(token_networks.tagger(1, heads=2), fold=2, period=4, dsps=3)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +57,15 @@ def test_a_hundred_thousand_samples(made, simulator):
     assert all(len(np.unique(column)) > 1 for column in results.T[:3])
 
 
-def test_one_sample_per_cycle(made, simulator):
+def test_one_sample_per_interval(made, simulator):
     x = networks.inputs(made.network, 2, 1000)
     _, outcome = simulator.run_raw(x)
-    assert outcome.stalls["x"] == 0
-    assert outcome.last_out - outcome.first_in == len(x) - 1 + made.stages.count
-    assert made.manifest["performance"]["latency"] == made.stages.count
+    performance = made.manifest["performance"]
+    interval = performance["initiation_interval"]
+    assert interval == made.folded.reuse
+    assert interval > 1 or outcome.stalls["x"] == 0
+    assert outcome.last_out - outcome.first_in == (len(x) - 1) * interval + made.stages.count
+    assert performance["latency"] == made.stages.count
 
 
 @pytest.mark.parametrize("at_x", [0.0, 0.3, 0.9])
@@ -75,7 +80,7 @@ def test_pauses_change_nothing(made, simulator, at_x, at_y):
 @pytest.mark.parametrize("cycle", range(1, 14))
 def test_a_reset_at_any_cycle_leaves_nothing_behind(made, simulator, cycle):
     x = networks.inputs(made.network, cycle, 50)
-    beats = np.zeros((50, x.shape[1]), np.uint8)
+    beats = np.zeros((50, x.shape[1]), np.uint8)  # lanes of 8 bits
     pause = {"y": Pause(0.7, 3)}
     simulator.run({"x": beats}, {"y": 50}, pauses=pause, hard_reset=(cycle, 1))
     results, _ = simulator.run_raw(x)
@@ -83,24 +88,25 @@ def test_a_reset_at_any_cycle_leaves_nothing_behind(made, simulator, cycle):
 
 
 def test_real_numbers_are_cast_to_the_input(made, simulator):
-    x = np.random.default_rng(4).normal(0, 4, (3000, 5))
-    to = made.network.input.result
-    assert (simulator.predict(x, to) == real(made, golden.quantised(x, to))).all()
+    to, shape = made.network.input.result, made.network.input.shape
+    x = np.random.default_rng(4).normal(0, 4, (3000, *shape))
+    expected = real(made, golden.quantised(x.reshape(3000, -1), to))
+    assert (simulator.predict(x, to) == expected).all()
     assert (simulator.predict(x[0], to) == simulator.predict(x[:1], to)).all()
-    assert simulator.predict(x[:0], to).shape == (0, 4)
+    assert simulator.predict(x[:0], to).shape == (0, expected.shape[1])
 
 
-@pytest.mark.parametrize("x", [np.zeros((3, 4)), np.zeros((5, 3)), np.array(["a"] * 5)])
+@pytest.mark.parametrize("x", [np.zeros((3, 7)), np.zeros((7, 3)), np.array(["a"] * 8)])
 def test_other_shapes_are_refused(simulator, x):
     with pytest.raises(UserError, match=r"^inputs: "):
         simulator.samples(x)
 
 
 def test_the_verilog_has_no_warnings(made, tmp_path):
-    (tmp_path / "mixed.v").write_text(made.verilog)
+    (tmp_path / "design.v").write_text(made.verilog)
     said = toolchain.run(
         [toolchain.verilator().path, "--lint-only",
-         "--top-module", "mixed", "mixed.v"],
+         "--top-module", made.name, "design.v"],
         cwd=tmp_path, env=toolchain.environment(), timeout=300, what="lint",
     )  # fmt: skip
     assert "%Warning" not in said

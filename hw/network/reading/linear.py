@@ -24,7 +24,7 @@ def einsum(node) -> list[Layer]:
     weight = weight.transpose(second).reshape(batches, -1, recipe.contracted).swapaxes(1, 2)
     # Rows in the order (rows, batches), so that row r takes matrix r % batches.
     index = np.arange(np.prod(shape)).reshape(shape).transpose(first)
-    index = index.reshape(batches, -1, recipe.contracted).swapaxes(0, 1).ravel()
+    index = index.reshape(batches, -1, recipe.contracted).swapaxes(0, 1)
     rows, outputs = recipe.rows
     made = np.arange(batches * rows * outputs).reshape(rows, batches, outputs)
     back = made.swapaxes(0, 1).ravel()[recipe.back]
@@ -32,7 +32,9 @@ def einsum(node) -> list[Layer]:
     values, source = common(node), node.inputs[0]
     layers: list[Layer] = []
     if not _is_order(index):
-        layers.append(Select(f"{node.name}_rows", source, (len(index),), input_format(node), index))
+        layers.append(
+            Select(f"{node.name}_rows", source, index.shape, input_format(node), index.ravel())
+        )
         source = layers[-1].name
     last = _is_order(back)
     name = node.name if last else f"{node.name}_matrix"
@@ -44,7 +46,7 @@ def einsum(node) -> list[Layer]:
 
 
 def _is_order(index) -> bool:
-    return np.array_equal(index, np.arange(len(index)))
+    return np.array_equal(index.ravel(), np.arange(index.size))
 
 
 def matrix(node, values, weight, weight_format) -> dict:

@@ -42,10 +42,9 @@ def einsum(node) -> list[Layer]:
     recipe = Recipe.of(node, *shapes)
     layers, names = [], []
     for at, (name, order) in enumerate(zip(node.inputs, recipe.orders, strict=True)):
-        index = np.arange(int(np.prod(shapes[at]))).reshape(shapes[at]).transpose(order).ravel()
-        layers.append(
-            Select(f"{node.name}_{'ab'[at]}", name, (len(index),), input_format(node, at), index)
-        )
+        index = np.arange(int(np.prod(shapes[at]))).reshape(shapes[at]).transpose(order)
+        rows = f"{node.name}_{'ab'[at]}"
+        layers.append(Select(rows, name, index.shape, input_format(node, at), index.ravel()))
         names.append(layers[-1].name)
     values = common(node)
     accum = fixed(node, node.get_attr("accum_t").precision, "accum")

@@ -12,8 +12,9 @@ from ..layers import MAX_ENTRIES, Argmax, Layer, LegacySoftmax, Softmax
 from .common import common, fixed, input_format, raw, refuse, size_of_table
 from .functions import FLOAT, exp, patterns
 
-SOFTMAX = ("hls4ml", "exact")
-"""What the backend's option ``softmax`` may be."""
+SOFTMAX = ("model", "hls4ml", "exact")
+"""What the backend's option ``softmax`` may be: HGQ2's with its own tables and all others as hls4ml
+has them; all as hls4ml has them; or all with finer tables."""
 
 
 def wanted_softmax(given) -> str:
@@ -30,8 +31,11 @@ def softmax(node) -> list[Layer]:
     implementation = str(node.get_attr("implementation", "stable")).lower()
     if implementation == "argmax":
         return [Argmax(**values, **slices)]
-    if wanted_softmax(node.model.config.get_config_value("Softmax")) == "exact":
+    wanted = wanted_softmax(node.model.config.get_config_value("Softmax"))
+    if wanted == "exact":
         return [Softmax(**values, **slices, **_exact(node, values, slices))]
+    if wanted == "model" and node.get_attr("_bit_exact"):  # as hls4ml marks HGQ2's
+        return [Softmax(**values, **slices, **_of_hgq(node, values, slices, implementation))]
     if implementation == "legacy":
         return [LegacySoftmax(**values, **slices, **_legacy(node))]
     if implementation not in ("stable", "latency"):
@@ -77,6 +81,37 @@ def _tables(node, stable: bool) -> dict:
         "exp_table": raw(exp(sign * (patterns(norm, exp_size) * scale)), of_exp),
         "exp_table_format": of_exp, "accum": _type(node, "accum"), "inv_input": inv_input,
         "inv_table": raw(inverse, of_inverse), "inv_table_format": of_inverse,
+    }  # fmt: skip
+
+
+def _of_hgq(node, values, slices, implementation) -> dict:
+    """HGQ2's QSoftmax (``hgq/layers/softmax.py``): a value for every number that its quantisers
+    leave, an exact sum, and ``1 / (sum + 1e-7)``, all in ``float``.
+
+    hls4ml carries the quantisers, but types the sum by what its table needs. Where that quantiser
+    has no bits left (a trained model may do without the division), hls4ml's own results are zero.
+    """
+    stable = implementation == "stable"
+    norm = _type(node, "inp_norm") if stable else input_format(node).plain()
+    inv_input, of_exp, of_inverse = (
+        _type(node, each) for each in ("inv_inp", "exp_table", "inv_table")
+    )
+    for what, to in (("values that are looked up", norm), ("sums that are looked up", inv_input)):
+        if 1 << to.width > MAX_ENTRIES:
+            limit = MAX_ENTRIES.bit_length() - 1
+            raise refuse(node, f"has {what} of {to.width} bits", f"train it with at most {limit}")
+    count = int(np.prod(values["shape"])) // (slices["outer"] * slices["inner"])
+    more = (count - 1).bit_length()
+    scale = FLOAT((-1 if stable else 1) * node.get_attr("exp_scale", 1.0))
+    distances, sums = (patterns(to, 1 << to.width) for to in (norm, inv_input))
+    return {
+        "stable": stable, "norm": norm,
+        "exp_table": raw(exp(distances * scale), of_exp),
+        "exp_table_format": of_exp,
+        "accum": Fixed(of_exp.width + more, of_exp.integer + more, of_exp.signed),
+        "inv_input": inv_input,
+        "inv_table": raw(FLOAT(1) / (sums + FLOAT(1e-7)), of_inverse),
+        "inv_table_format": of_inverse,
     }  # fmt: skip
 
 

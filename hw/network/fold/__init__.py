@@ -1,0 +1,1 @@
+"""Networks whose tokens take turns: the same adders, several cycles per sample."""

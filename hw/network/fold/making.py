@@ -1,0 +1,158 @@
+"""From the layers of one section to its graph, and what leaves it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .. import lower as lowering
+from ..layers import Cast, Layer
+from ..lower.builder import Builder, Value
+from .digits import Digits
+from .phases import PhasedCast
+from .phases import cast as phased_cast
+from .plan import Feed, Section, Tensor
+from .tokens import sliced
+
+
+def sums_of(name: str) -> str:
+    """What a layer's sums by digits are called among the tensors."""
+    return f"{name} sums"
+
+
+@dataclass(frozen=True)
+class _View:
+    """What a builder sees of a network: a section's layers, and a reader of what leaves it."""
+
+    layers: tuple[Layer, ...]
+    output: None = None
+
+    def __getitem__(self, name):
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+class SectionMaker:
+    """Lowers the layers of one section."""
+
+    def __init__(self, folding, layers: Sequence[Layer], number: int):
+        self.folding, self.layers, self.number = folding, layers, number
+        self.serial = folding.is_serial(layers[0].name)
+        self.feeds: list[Feed | None] = []
+        self.known: dict[Feed | None, int] = {}
+        self.values: dict[str, list[Value]] = {}
+        self.ranges: dict[Value, tuple] = {}
+
+    def run(self) -> Section:
+        now = [self._now(layer) for layer in self.layers]
+        leaving = self.folding.leaving({layer.name for layer in self.layers})
+        readers = [Layer(f"{name} leaves", name, (1,), self._named(now, name).result)
+                   for name in leaving]  # fmt: skip
+        self.build = Builder(_View((*now, *readers)), self.folding.choices)
+        for layer, original in zip(now, self.layers, strict=True):
+            self._lower(layer, original)
+        outputs: list[int] = []
+        for name in leaving:
+            self._leave(name, outputs)
+        self.build.graph.outputs = outputs
+        return Section(self.build.graph, tuple(self.feeds), self.serial,
+                       tuple(layer.name for layer in self.layers),
+                       max(1, sum(layer.depth for layer in self.layers)))  # fmt: skip
+
+    def _named(self, layers, name):
+        return next(layer for layer in layers if layer.name == name)
+
+    def _now(self, layer):
+        """The layer as it is in one cycle."""
+        if not self.serial:
+            return layer
+        lanes = self.folding.lanes
+        owners, sources = self.folding.owners(layer.name), self.folding.sources(layer)
+        of_phase = [sliced(layer, owners, phase * lanes, lanes, sources)
+                    for phase in range(self.folding.reuse)]  # fmt: skip
+        first = of_phase[0]
+        if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
+            formats = tuple(each.formats for each in of_phase)
+            return PhasedCast(first.name, first.sources, first.shape, first.result, formats)
+        return first
+
+    def _lower(self, layer, original):
+        if self.folding.by_digits(original):
+            sums = [self._input(*each) for each in self.folding.whole(sums_of(layer.name))]
+            digits = self.folding.digits[layer.name]
+            self.values[layer.name] = digits.finish(self.build, sums)
+            return
+        sources = [self._source(original, place) for place in range(len(layer.sources))]
+        if isinstance(layer, PhasedCast):
+            made = phased_cast(self.build, layer, *sources, self._phase())
+            self.values[layer.name] = [each.value for each in made]
+            for each in made:
+                self.ranges[each.value] = each.ranges
+        else:
+            self.values[layer.name] = lowering.MAKERS[type(layer)](self.build, layer, *sources)
+
+    def _source(self, layer, place):
+        folding, name = self.folding, layer.sources[place]
+        if folding.serial_use(layer, place):
+            if name in self.values:
+                return self.values[name]
+            count = len(folding.tensors[name].outputs)
+            return [self._input(*folding.value(name, index)) for index in range(count)]
+        if name in self.values and not folding.is_serial(name):
+            return self.values[name]
+        return [self._input(*each) for each in folding.whole(name)]
+
+    def _input(self, feed, span):
+        low, high, exponent = span
+        if low == high:
+            return Value(self.build.graph.constant(low), exponent)
+        return Value(self._node(feed, low, high), exponent)
+
+    def _phase(self):
+        return self._node(None, 0, self.folding.reuse - 1)
+
+    def _node(self, feed, low, high):
+        if feed not in self.known:
+            self.known[feed] = self.build.graph.input(len(self.feeds), low, high)
+            self.feeds.append(feed)
+        return self.known[feed]
+
+    def _leave(self, name, outputs):
+        values = self.values[name]
+        spans = [self.ranges.get(value) or self._range(value) for value in values]
+        places = tuple(range(len(outputs), len(outputs) + len(values)))
+        outputs += [value.node for value in values]
+        self.folding.tensors[name] = Tensor(
+            self.number, self.folding.owners(name), places,
+            tuple(value.exponent for value in values), tuple(spans),
+        )  # fmt: skip
+
+    def _range(self, value):
+        node = self.build.graph[value.node]
+        return ((node.low, node.high, value.exponent),) * self.folding.reuse
+
+
+class DigitsMaker(SectionMaker):
+    """Lowers the sums of a layer by digits."""
+
+    def run(self) -> Section:
+        (layer,) = self.layers
+        folding = self.folding
+        inputs = folding.whole(layer.sources[0])
+        digits = Digits(layer, [span for _, span in inputs], folding.reuse)
+        self.build = Builder(_View(()), folding.choices)
+        nodes = [
+            self._digit(feed, bits, signed, digits.bits)
+            for (feed, _), bits, signed in zip(inputs, digits.widths, digits.signed, strict=True)
+        ]
+        self.build.graph.outputs = digits.lower(self.build, nodes)
+        spans = [digits.span(output) for output in range(layer.size)]
+        folding.digits[layer.name] = digits
+        folding.tensors[sums_of(layer.name)] = Tensor(
+            self.number, None, tuple(range(layer.size)), (digits.exponent,) * layer.size,
+            tuple((span,) * folding.reuse for span in spans),
+        )  # fmt: skip
+        return Section(self.build.graph, tuple(self.feeds), False, (layer.name,), layer.depth,
+                       digits.count, digits.bits)  # fmt: skip
+
+    def _digit(self, feed, bits, signed, of):
+        if not bits:
+            return self.build.graph.constant(0)
+        return self._node(replace(feed, digits=(bits, signed)), 0, (1 << min(bits, of)) - 1)

@@ -1,0 +1,63 @@
+"""What a folded network consists of: sections, and where their inputs come from."""
+
+from dataclasses import dataclass
+
+from ..graph import Graph
+from .tokens import Owners
+
+INPUT = -1
+"""The number of the section that the sample comes from."""
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Where a section's input comes from: output number ``output`` of the section ``section``,
+    without its ``drop`` lowest bits; ``phase``: what that was in this phase of the sample, held;
+    ``digits``: of that, as many bits, with a sign or not, less its least number and by digits."""
+
+    section: int
+    output: int
+    drop: int = 0
+    phase: int | None = None
+    digits: tuple[int, bool] | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """``feeds``: of the graph's inputs, in their order; ``None`` is the phase. ``layers``: by name.
+    ``depth``: stages that its layers want by themselves. ``digits``: how many phases its outputs
+    are added up over, each worth 2**bits of the one before; 0 for others."""
+
+    graph: Graph
+    feeds: tuple[Feed | None, ...]
+    serial: bool
+    layers: tuple[str, ...]
+    depth: int
+    digits: int = 0
+    bits: int = 0
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Sections in an order in which each needs only those before it. ``input``: for every phase,
+    the places of the values that the sample's tokens have; ``None``: the sample is taken whole.
+    ``outputs``: the results, each with its ``exponent`` and the least and largest value."""
+
+    reuse: int
+    sections: tuple[Section, ...]
+    input: tuple[tuple[int, ...], ...] | None
+    outputs: tuple[Feed, ...]
+    exponents: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor behind its section: for every value (of a phase, if it is serial) the number of the
+    section's output, its exponent, and (least, most, exponent) in every phase."""
+
+    section: int
+    owners: Owners
+    outputs: tuple[int, ...]
+    exponents: tuple[int, ...]
+    ranges: tuple[tuple[tuple[int, int, int], ...], ...]

@@ -1,0 +1,203 @@
+"""A network in sections: which layers are in a pipeline together, and what is between them.
+
+See docs/decisions/0011-folded-networks.md. A section's layers are lowered for the tokens of one
+cycle (``tokens / reuse``), or for all values if they are whole.
+"""
+
+from numbers import Integral
+
+import numpy as np
+
+from ...errors import ConfigError, shown
+from ..layers import Layer, Network
+from .digits import Digits, is_by_digits
+from .making import DigitsMaker, SectionMaker
+from .plan import INPUT, Feed, Folded, Tensor
+from .tokens import Owners, Way, chosen, ways
+
+
+def cycles(network: Network, wanted: int | str | None) -> int:
+    """Cycles per sample: a divisor of the number of tokens, which the input's first axis counts;
+    ``tokens``: one token in each; ``None``: 1. Raises :class:`ConfigError` for anything else."""
+    shape = list(network.input.shape)
+    if wanted is None:
+        return 1
+    if wanted != "tokens" and (isinstance(wanted, bool) or not isinstance(wanted, Integral)):
+        raise ConfigError(f"fold: must be 'tokens' or a number of cycles, not {shown(wanted)}")
+    if wanted != 1 and len(shape) < 2:
+        raise ConfigError(
+            f"fold: an input of the shape {shape} has no tokens, which the first of several axes "
+            "counts; reshape it in the model, or do not fold"
+        )
+    if wanted == "tokens":
+        return shape[0]
+    if wanted < 1 or (wanted > 1 and shape[0] % wanted):
+        allowed = [each for each in range(1, shape[0] + 1) if shape[0] % each == 0]
+        raise ConfigError(
+            f"fold: {wanted} cycles do not divide the {shape[0]} tokens of an input of the shape "
+            f"{shape}; allowed are {', '.join(map(str, allowed))}"
+        )
+    return int(wanted)
+
+
+def fold(network: Network, reuse: int, choices=None) -> Folded:
+    """``network`` in ``reuse`` :func:`cycles` per sample; ``choices``: how to solve matrices
+    (:class:`..cmvm.Options`), instead of what suits their size."""
+    tokens = network.input.shape[0] if reuse > 1 else 1
+    return _Folding(network, tokens, reuse, choices).run()
+
+
+class _Folding:
+    def __init__(self, network, tokens, reuse, choices):
+        self.network, self.tokens, self.reuse, self.choices = network, tokens, reuse, choices
+        self.lanes = tokens // reuse
+        self.ways: dict[str, Way | None] = {}
+        self.levels: dict[str, int] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self.digits: dict[str, Digits] = {}
+
+    def run(self) -> Folded:
+        first = self.network.input
+        self._choose_ways()
+        self._find_levels()
+        self.tensors[first.name] = self._input(first)
+        groups: dict[tuple, list[Layer]] = {}
+        for layer in self.network.layers[1:]:
+            level, serial = self.levels[layer.name], self.is_serial(layer.name)
+            groups.setdefault((level, serial, ""), []).append(layer)
+            if self.by_digits(layer):
+                groups[level - 1, False, layer.name] = [layer]
+        sections = []
+        for number, key in enumerate(sorted(groups)):
+            maker = DigitsMaker if key[-1] else SectionMaker
+            sections.append(maker(self, groups[key], number).run())
+        return self._finished(sections)
+
+    # Which tensors are serial.
+
+    def owners(self, name: str) -> Owners:
+        way = self.ways[name]
+        return None if way is None else way.owners
+
+    def is_serial(self, name: str) -> bool:
+        return self.ways[name] is not None
+
+    def sources(self, layer: Layer) -> list[Owners]:
+        return [self.owners(name) for name in layer.sources]
+
+    def _choose_ways(self):
+        """Where there are two, the one with which more of the work is serial, the later ones being
+        as they come."""
+        decided: dict[str, int] = {}
+        self._try(decided)
+        for layer in self.network.layers[1:]:
+            count = len(ways(layer, self.sources(layer), self.tokens))
+            if count > 1:
+                decided[layer.name] = max(
+                    range(count), key=lambda way: self._try(decided | {layer.name: way})
+                )
+                self._try(decided)
+
+    def _try(self, decided) -> int:
+        """Work that is serial with these decisions."""
+        first = self.network.input
+        each = np.arange(first.size) * self.tokens // first.size
+        self.ways = {first.name: Way(each, frozenset()) if self.reuse > 1 else None}
+        work = 0
+        for layer in self.network.layers[1:]:
+            found = ways(layer, self.sources(layer), self.tokens)
+            way = found[decided.get(layer.name, 0)] if found else None
+            self.ways[layer.name] = way
+            work += 0 if way is None else 1 + layer.n_products
+        return work
+
+    def serial_use(self, layer: Layer, place: int) -> bool:
+        """Whether the layer takes that source token by token."""
+        way = self.ways[layer.name]
+        return way is not None and place in way.serial
+
+    # Sections.
+
+    def _find_levels(self):
+        """Sections before a layer's own, on the longest way to it."""
+        self.levels[self.network.input.name] = 0
+        for layer in self.network.layers[1:]:
+            level = max(self.levels[name] for name in layer.sources)
+            if self.by_digits(layer):
+                level += 2  # its sums have a section of their own
+            elif not all(self._alike(layer, place) for place in range(len(layer.sources))):
+                level += 1
+            self.levels[layer.name] = level
+
+    def _alike(self, layer, place):
+        """Whether the layer and this source can be in one section."""
+        if not self.is_serial(layer.sources[place]):
+            return not self.is_serial(layer.name)
+        return self.serial_use(layer, place)
+
+    def by_digits(self, layer: Layer) -> bool:
+        if self.reuse == 1 or self.is_serial(layer.name):
+            return False
+        return is_by_digits(layer, self.network[layer.sources[0]])
+
+    def leaving(self, names: set[str]) -> list[str]:
+        """Those of a section's layers that another section reads, or reads whole, or the result."""
+        found = {self.network.output} & names
+        for layer in self.network.layers:
+            for place, name in enumerate(layer.sources):
+                inside = layer.name in names and (
+                    not self.is_serial(name) or self.serial_use(layer, place)
+                )
+                if name in names and not inside:
+                    found.add(name)
+        return [each.name for each in self.network.layers if each.name in found]
+
+    def _input(self, first):
+        owners = self.owners(first.name)
+        to = first.result.plain()
+        size = self.lanes * first.size // self.tokens if owners is not None else first.size
+        span = ((to.min, to.max, -to.fraction),) * self.reuse
+        outputs = tuple(range(size))
+        return Tensor(INPUT, owners, outputs, (-to.fraction,) * size, (span,) * size)
+
+    def places(self, name: str, phase: int):
+        """The places, in the whole tensor, of the values that it has in a phase."""
+        tensor = self.tensors[name]
+        return chosen(tensor.owners, phase * self.lanes, self.lanes)
+
+    def whole(self, name: str) -> list[tuple[Feed, tuple[int, int, int]]]:
+        """All values of a tensor, and what they can be; those of a serial one held."""
+        tensor = self.tensors[name]
+        if tensor.owners is None:
+            return [self.value(name, place) for place in range(len(tensor.outputs))]
+        found: dict[int, tuple] = {}
+        for phase in range(self.reuse):
+            for index, place in enumerate(self.places(name, phase)):
+                low, high, exponent = tensor.ranges[index][phase]
+                drop = exponent - tensor.exponents[index]
+                feed = Feed(tensor.section, tensor.outputs[index], drop, phase)
+                found[int(place)] = feed, (low, high, exponent)
+        return [found[place] for place in range(len(found))]
+
+    def value(self, name: str, index: int) -> tuple[Feed, tuple[int, int, int]]:
+        """One value of a whole tensor, or of any phase of a serial one."""
+        tensor = self.tensors[name]
+        spans, exponent = tensor.ranges[index], tensor.exponents[index]
+        low = min(least << (e - exponent) for least, _, e in spans)
+        high = max(most << (e - exponent) for _, most, e in spans)
+        return Feed(tensor.section, tensor.outputs[index]), (low, high, exponent)
+
+    def _finished(self, sections):
+        phases = None
+        if self.reuse > 1:
+            phases = tuple(
+                tuple(int(each) for each in self.places(self.network.input.name, phase))
+                for phase in range(self.reuse)
+            )
+        results = self.whole(self.network.output)
+        return Folded(
+            self.reuse, tuple(sections), phases,
+            tuple(feed for feed, _ in results),
+            tuple(exponent for _, (_, _, exponent) in results),
+            tuple((low, high) for _, (low, high, _) in results),
+        )  # fmt: skip

@@ -1,0 +1,78 @@
+"""When each section of a folded network begins, in cycles after a sample's start."""
+
+from dataclasses import dataclass
+
+from ...errors import ConfigError
+from ..pipeline import MAX_STAGES, Stages, place
+from ..timing import Family
+from .plan import INPUT, Folded
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Of every section its register stages and its time: the cycle in which the first token is at
+    its inputs, if the sample starts in cycle 0; ``behind``: how much later they are at its
+    outputs. ``input``: the same of the sample's tokens;
+    ``count``: of the result, which is the latency."""
+
+    placed: tuple[Stages, ...]
+    times: tuple[int, ...]
+    behind: tuple[int, ...]
+    input: int
+    count: int
+
+    def ready(self, section: int) -> int:
+        """When the first token is at a section's outputs, or its sums are whole."""
+        return self.input if section == INPUT else self.times[section] + self.behind[section]
+
+    @property
+    def period(self) -> float:
+        """ns, of the slowest section."""
+        return max((each.period for each in self.placed), default=0.0)
+
+
+def schedule(
+    folded: Folded, of: Family, *, stages: int | None = None, period: float | None = None
+) -> Schedule:
+    """Every section by itself in as few stages as reach ``period`` (ns); or ``stages`` in all, of
+    which each gets as many as its layers want in proportion, at least one.
+
+    Raises :class:`ConfigError` as :func:`..pipeline.place`, and for fewer stages than sections.
+    """
+    sections = folded.sections
+    most = MAX_STAGES * len(sections)
+    if stages is not None and not len(sections) <= stages <= most:
+        raise ConfigError(f"stages: must be {len(sections)} to {most}, not {stages}")
+    wanted = _shares([each.depth for each in sections], stages)
+    placed = [
+        place(section.graph, of, stages=None if period is not None and stages is None else count,
+              period=period)
+        for section, count in zip(sections, wanted, strict=True)
+    ]  # fmt: skip
+    first = int(folded.reuse > 1)  # a register makes tokens of the sample
+    behind = [at.count + section.digits for at, section in zip(placed, sections, strict=True)]
+    times: list[int] = []
+
+    def ready(feed):
+        if feed is None:
+            return first
+        at = first if feed.section == INPUT else times[feed.section] + behind[feed.section]
+        if feed.phase is not None:
+            return at + folded.reuse
+        return at + (feed.digits is not None)  # in a register that gives digits
+
+    for section in sections:
+        times.append(max((ready(feed) for feed in section.feeds), default=first))
+    latency = max((ready(feed) for feed in folded.outputs), default=first)
+    return Schedule(tuple(placed), tuple(times), tuple(behind), first, latency)
+
+
+def _shares(depths, stages):
+    """``stages`` in proportion to ``depths``, at least one each."""
+    if stages is None:
+        return depths
+    shares = [1] * len(depths)
+    for _ in range(stages - len(depths)):
+        most = max(range(len(depths)), key=lambda i: depths[i] / shares[i])
+        shares[most] += 1
+    return shares

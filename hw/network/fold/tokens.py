@@ -1,0 +1,173 @@
+"""Which tensors can come token by token, and layers of some tokens only.
+
+A tensor is *serial* if its tokens can come one after another: its layer treats all tokens alike,
+but for formats. All others are *whole*. Of a serial tensor it is known whose token each of its
+values is: its *owners*; the shape does not matter. For each kind of layer that can be serial there
+is a rule that says whose its values are.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import layers as kinds
+from ..layers import Layer
+
+Owners = np.ndarray | None
+"""Of every value of a tensor the number of its token; ``None``: the tensor is whole."""
+
+
+class Way(NamedTuple):
+    """How a layer can be serial: the ``owners`` of its values, and which of its sources, by their
+    numbers, it takes token by token; others whole."""
+
+    owners: np.ndarray
+    serial: frozenset[int]
+
+
+def ways(layer: Layer, sources: Sequence[Owners], tokens: int) -> list[Way]:
+    """How ``layer`` can be serial, if its ``sources`` have these owners; a product of two serial
+    tensors can be in either's tokens."""
+    rule = _RULES.get(type(layer))
+    if rule is None or all(each is None for each in sources):
+        return []
+    found = [Way(own, frozenset(serial)) for serial, own in rule(layer, sources)]
+    return [way for way in found if _alike(layer, way.owners, sources, tokens)]
+
+
+def chosen(owners: np.ndarray, first: int, count: int) -> np.ndarray:
+    """The places of the values of tokens ``first`` … ``first + count - 1``."""
+    return np.flatnonzero((owners >= first) & (owners < first + count))
+
+
+def sliced(
+    layer: Layer, owners: np.ndarray, first: int, count: int, sources: Sequence[Owners]
+) -> Layer:
+    """``layer`` for those tokens alone: its name, weights and formats, on their values in the same
+    order."""
+    places = chosen(owners, first, count)
+    changes: dict = {"shape": (len(places),)}
+    for name in _PER_VALUE.get(type(layer), ()):
+        changes[name] = _taken(getattr(layer, name), places)
+    if isinstance(layer, kinds.Select):
+        changes["index"] = _local(layer, first, count, sources)[places]
+    if isinstance(layer, kinds.Softmax):
+        part = "inner" if _across(layer, owners, 2) else "outer"
+        changes[part] = getattr(layer, part) * count // (int(owners.max()) + 1)
+    return replace(layer, **changes)
+
+
+def _local(layer, first, count, sources):
+    """The index of a Select, among the values that its sources have for some tokens; -1: none."""
+    parts, before = [], 0
+    for owners in sources:
+        local, inside = np.full(len(owners), -1), chosen(owners, first, count)
+        local[inside] = np.arange(len(inside)) + before
+        before += len(inside)
+        parts.append(local)
+    return np.concatenate(parts)[layer.index]
+
+
+def _taken(values, places):
+    if isinstance(values, tuple):
+        return tuple(values[place] for place in places)
+    return values[places]
+
+
+_PER_VALUE = {
+    kinds.Affine: ("scale", "bias"),
+    kinds.Cast: ("formats",),
+    kinds.Dense: ("bias",),
+    kinds.LeakyRelu: ("slope",),
+}
+"""Fields that have something for every value."""
+
+
+def _alike(layer, owners, sources, tokens):
+    """Whether all tokens have as many values, and their layers differ in nothing but a cast's
+    formats."""
+    counts = np.bincount(owners, minlength=tokens)
+    if len(counts) > tokens or (counts != counts[0]).any():
+        return False
+    if isinstance(layer, kinds.Cast):
+        return True
+    names = (*_PER_VALUE.get(type(layer), ()), *(["index"] * isinstance(layer, kinds.Select)))
+    if not names:
+        return True
+    of_token = [sliced(layer, owners, token, 1, sources) for token in range(tokens)]
+    parts = [[getattr(each, name) for name in names] for each in of_token]
+    return all(np.array_equal(*pair) for each in parts for pair in zip(each, parts[0], strict=True))
+
+
+# Rules: of a layer and its sources' owners (``None``: whole), which of them it takes by tokens, and
+# what its own owners then are.
+
+
+def _same(layer, given):
+    """Functions of single values, and of values in the same place."""
+    first = given[0]
+    alike = all(each is not None and np.array_equal(each, first) for each in given)
+    return [(range(len(given)), first)] if alike and len(first) == layer.size else []
+
+
+def _rows(layer, given):
+    """A matrix that every row of the source takes: a row must be of one token."""
+    inputs, outputs = layer.weight.shape[-2:]
+    rows = given[0].reshape(-1, inputs)
+    if len(layer.matrices) != 1 or (rows != rows[:, :1]).any():
+        return []
+    return [((0,), rows[:, 0].repeat(outputs))]
+
+
+def _selected(layer, given):
+    if any(each is None for each in given) or layer.index.min() < 0:
+        return []
+    return [(range(len(given)), np.concatenate(given)[layer.index])]
+
+
+def _across(layer, found, axis):
+    """Whether the owners of a softmax's values change along one of (outer, slice, inner)."""
+    parts = found.reshape(layer.outer, -1, layer.inner)
+    return bool((parts != parts.take([0], axis)).any())
+
+
+def _softmax(layer, given):
+    """A slice must be of one token, and tokens in one of the two other directions."""
+    (found,) = given
+    along = [_across(layer, found, axis) for axis in (0, 1, 2)]
+    return [((0,), found)] if not along[1] and along.count(True) == 1 else []
+
+
+def _contraction(layer, given):
+    """Along the rows of either operand, if a row is of one token; the other is taken whole."""
+    found = []
+    for place, each in enumerate(given):
+        if each is None:
+            continue
+        rows = each.reshape(layer.batches, -1, layer.contracted)
+        if (rows != rows[:1, :, :1]).any():
+            continue
+        own = rows[0, :, 0]
+        other = np.ones(layer.size // layer.batches // len(own), int)
+        parts = np.outer(own, other) if place == 0 else np.outer(other, own)
+        found.append(((place,), np.broadcast_to(parts, (layer.batches, *parts.shape)).ravel()))
+    return found
+
+
+_RULES: dict[type[Layer], Callable] = {
+    kinds.Affine: _same,
+    kinds.Cast: _same,
+    kinds.Contraction: _contraction,
+    kinds.Dense: _rows,
+    kinds.HardSigmoid: _same,
+    kinds.LeakyRelu: _same,
+    kinds.Lookup: _same,
+    kinds.Merge: _same,
+    kinds.Relu: _same,
+    kinds.Reshape: _same,
+    kinds.Select: _selected,
+    kinds.Softmax: _softmax,
+    kinds.Threshold: _same,
+}
