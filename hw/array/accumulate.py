@@ -6,13 +6,7 @@ from amaranth.hdl import Signal
 from ..arith.adders import Add
 from ..arith.redundant import GUARD, AddRedundant
 from ..cells import shared
-from ..formats import accumulator_width
 from ..pe.base import Pe
-
-
-def product_width(pe: Pe, depth: int) -> int:
-    """Bits that hold the sum of ``depth`` products exactly."""
-    return accumulator_width(pe.a, pe.b, depth)
 
 
 def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, partial: bool):
@@ -29,7 +23,7 @@ def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, pa
         raise ValueError(f"{type(pe).__name__} keeps a redundant sum and cannot saturate")
     # The products' own sum apart from the accumulator: exact, or as much of it as a state needs.
     redundant = pe.words != 1
-    own = min(pe.carries(width) + GUARD, width) if redundant else product_width(pe, depth)
+    own = min(pe.carries(width) + GUARD, width) if redundant else pe.product_width(depth)
     m.submodules.dot = dot = shared(pe.dot_class, pe=pe, depth=depth, width=own)
     m.d.comb += [dot.a.eq(a), dot.b.eq(b), dot.c.eq(0)]
     products = dot.o

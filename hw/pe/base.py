@@ -25,7 +25,7 @@ from amaranth.lib.wiring import In, Out
 from ..arith import redundant
 from ..arith.recoding import Recoding
 from ..cells import shared
-from ..formats import Format
+from ..formats import Format, accumulator_width
 
 
 class Dot(wiring.Component):
@@ -121,6 +121,10 @@ class Pe:
     def carries(self, width: int) -> int:
         """Carry bits of a redundant state of ``width`` bits: see :mod:`..arith.redundant`."""
         return width
+
+    def product_width(self, depth: int) -> int:
+        """Bits that hold the sum of ``depth`` products exactly."""
+        return accumulator_width(self.a, self.b, depth)
 
     def state_bits(self, width: int) -> int:
         """Bits of an accumulator's state."""
