@@ -3,9 +3,8 @@
 ::
 
            weights (as in memory)
-                 edge              one per column
+    valid ->     edge              one per column
                register
-    valid ->    decode
                   |
     activations ->front->register->[PE]---- N of them share a row's register
                                      |
@@ -23,7 +22,7 @@ from amaranth.lib.wiring import In, Out
 from ..array.edge import resolved
 from ..array.os_grid import OsTile
 from ..cells import shared
-from .base import LowBitPe, part
+from .base import LowBitPe
 
 
 class RowSum(wiring.Component):
@@ -107,7 +106,7 @@ class LowBitArray(wiring.Component):
             m.d.sync += late.eq(control)
             control = late
         rows = [self._row(m, row) for row in range(self.rows)]
-        columns = self._columns(m, valid)
+        columns = self._columns(m)
         m.submodules.tile = tile = shared(
             OsTile, rows=self.rows, columns=self.columns, pe=pe, depth=1, width=self.width,
             saturate=False, hold=False, partial=self.partial,
@@ -133,33 +132,29 @@ class LowBitArray(wiring.Component):
     def _row(self, m, row: int):
         """A row's register, behind what is made of its activations."""
         pe = self.pe
-        m.submodules[f"front_{row}"] = front = shared(pe.front_class, **part(pe.front_class, pe))
+        m.submodules[f"front_{row}"] = front = shared(pe.front_class, pe=pe)
         register = Signal(pe.row_bits, name=f"row_{row}", reset_less=True)
         m.d.comb += front.i.eq(self.a.word_select(row, pe.slice_bits))
         with m.If(self.load):
             m.d.sync += register.eq(front.o)
         return register
 
-    def _columns(self, m, valid):
+    def _columns(self, m):
         """What the columns' PEs take."""
-        pe, decoded = self.pe, []
+        pe, columns = self.pe, []
+        shift = Signal(pe.shift_bits, name="shift_register", reset_less=True)
         if pe.shift_bits:
-            shift = Signal(pe.shift_bits, name="shift_register", reset_less=True)
             m.d.sync += shift.eq(self.shift)
         for column in range(self.columns):
-            m.submodules[f"edge_{column}"] = edge = shared(pe.edge_class, **part(pe.edge_class, pe))
+            m.submodules[f"edge_{column}"] = edge = shared(pe.edge_class, pe=pe)
             register = Signal(pe.column_bits, name=f"column_{column}", reset_less=True)
-            m.submodules[f"decode_{column}"] = decode = shared(pe.decode_class, pe=pe)
             m.d.comb += [
                 edge.i.eq(self.w.word_select(column, pe.word_bits)),
-                decode.i.eq(register),
-                decode.valid.eq(valid),
+                edge.valid.eq(self.valid),
             ]
-            if pe.shift_bits:
-                m.d.comb += decode.shift.eq(shift)
             m.d.sync += register.eq(edge.o)
-            decoded.append(decode.o)
-        return decoded
+            columns.append(Cat(register, shift) if pe.shift_bits else register)
+        return columns
 
     def _sums(self, m, rows, valid, first):
         fresh = Signal()

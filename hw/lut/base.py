@@ -8,16 +8,15 @@ what a row and a column have made of their operands, once for all PEs:
 part     where                function
 ======== ==================== ===================================================================
 front    one per row          k activations -> what the row's register holds (tables, say)
-edge     one per column       word of weights, as it is in memory -> what the register holds
-decode   one per column,      register, and whether there are weights -> what the PEs take; all
-         behind its register  zero stands for no weights, and nothing is added
+edge     one per column       word of weights, as it is in memory, and whether there is one -> what
+                              the column's register holds; of none, that with which nothing is added
 dot      in the array         state + the slice's products -> state
 ======== ==================== ===================================================================
 """
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Module
+from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,14 +26,14 @@ from ..pe.base import Pe
 from ..weights import WeightFormat
 
 
-class Part(wiring.Component):
-    """Base of a combinational part: ``i`` to ``o``, as they are where not overridden."""
+class Front(wiring.Component):
+    """Base of the part in front of a row's register, combinational. Here: activations stay."""
 
     sequential = False
 
-    def __init__(self, *, pe: "LowBitPe", i_width: int, o_width: int):
+    def __init__(self, *, pe: "LowBitPe"):
         self.pe = pe
-        super().__init__({"i": In(i_width), "o": Out(o_width)})
+        super().__init__({"i": In(pe.slice_bits), "o": Out(pe.row_bits)})
 
     def elaborate(self, platform):
         m = Module()
@@ -42,23 +41,19 @@ class Part(wiring.Component):
         return m
 
 
-class Decode(wiring.Component):
-    """Base of the part behind a column's register: ``i`` (register), ``valid``, ``shift`` (of a
-    bit-serial PE: the plane's) to ``o``. Here: ``i``, or zeros."""
+class Edge(wiring.Component):
+    """Base of the part in front of a column's register, combinational: ``i``, ``valid`` -> ``o``.
+    Here: the word, or zeros."""
 
     sequential = False
 
     def __init__(self, *, pe: "LowBitPe"):
         self.pe = pe
-        shift = {"shift": In(pe.shift_bits)} if pe.shift_bits else {}
-        super().__init__(
-            {"i": In(pe.column_bits), "valid": In(1), "o": Out(pe.inner_width("b"))} | shift
-        )
+        super().__init__({"i": In(pe.word_bits), "valid": In(1), "o": Out(pe.column_bits)})
 
     def elaborate(self, platform):
         m = Module()
-        gated = self.i & self.valid.replicate(len(self.i))
-        m.d.comb += self.o.eq(Cat(gated, self.shift) if self.pe.shift_bits else gated)
+        m.d.comb += self.o.eq(self.i & self.valid.replicate(len(self.i)))
         return m
 
 
@@ -77,9 +72,8 @@ class LowBitPe(Pe):
 
     reinterpreted = True
     """Whether sums are of odd integers q' (:mod:`..weights`), or else of unsigned codes q."""
-    front_class = Part
-    edge_class = Part
-    decode_class = Decode
+    front_class = Front
+    edge_class = Edge
 
     def __post_init__(self):
         if not self.a.signed:
@@ -145,10 +139,3 @@ class LowBitPe(Pe):
     def product_width(self, depth: int) -> int:
         assert depth == 1, "a low-bit PE takes one slice per cycle"
         return self.sum_width(self.k)
-
-
-def part(cls, pe: LowBitPe) -> dict:
-    """Keyword arguments of a row's or column's part, for :func:`..cells.shared`."""
-    front = cls is pe.front_class
-    i_width = pe.slice_bits if front else pe.word_bits
-    return {"pe": pe, "i_width": i_width, "o_width": pe.row_bits if front else pe.column_bits}

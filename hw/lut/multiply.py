@@ -13,10 +13,10 @@ from ..formats import Format
 from ..pe import REGISTRY
 from ..pe.base import Dot, Pe, recode
 from ..weights import Coding
-from .base import LowBitPe, Part
+from .base import Edge, Front, LowBitPe
 
 
-class Dequantise(Part):
+class Dequantise(Edge):
     """Codes -> odd integers q' (of ternary weights twice the number), as the inner PE takes them.
 
     2q + 1 - 2**W is q with a 1 below and its highest bit inverted: no adder."""
@@ -33,12 +33,13 @@ class Dequantise(Part):
             else:
                 bits = Cat(1, *planes[:-1], ~planes[-1])
             missing = pe.inner.b.width - len(bits)
-            codes.append(Cat(bits, bits[-1].replicate(missing)))
+            bits = Cat(bits, bits[-1].replicate(missing))
+            codes.append(bits & self.valid.replicate(len(bits)))
         m.d.comb += self.o.eq(Cat(recode(m, pe.inner, "b", codes, "recoder")))
         return m
 
 
-class InnerRow(Part):
+class InnerRow(Front):
     """Activations as the inner PE takes them."""
 
     def elaborate(self, platform):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from amaranth.hdl import Module, Signal
 
 from ..arith.compress import Operand, total
+from ..cells import shared
 from ..pe.base import Dot
 from .base import LowBitPe
-from .table import add
+from .table import TableAdd
 
 
 class PopcountDot(Dot):
@@ -24,10 +25,17 @@ class PopcountDot(Dot):
         m.d.comb += both.eq(self.a[:k] & self.b[:k])
         size = k.bit_length()
         count = total(m, [Operand(bit, False) for bit in both], size)
-        # A bit above the largest count: add() reads its value as signed.
+        # A bit above the largest count, for the sign.
         value = Signal(size + 1 + pe.largest_shift, name="value")
-        m.d.comb += value.eq(count << self.b[k:])
-        m.d.comb += self.o.eq(add(self.c, value, self.a[k]))
+        negate = self.a[k]
+        m.submodules.add = add = shared(TableAdd, width=self.width, i_width=len(value))
+        m.d.comb += [
+            value.eq(count << self.b[k:]),
+            add.i.eq(value ^ negate.replicate(len(value))),
+            add.carry.eq(negate),
+            add.c.eq(self.c),
+            self.o.eq(add.o),
+        ]
         return m
 
 

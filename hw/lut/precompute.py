@@ -11,7 +11,7 @@ less than its negative would. All entries are odd or even together: bit 0 is kep
 from amaranth.hdl import Cat, Module, Signal, signed
 
 from ..formats import Format, signed_width
-from .base import Part
+from .base import Front
 
 
 def entry_width(a: Format, k: int) -> int:
@@ -31,7 +31,7 @@ def _halves(k: int) -> int:
     return _halves(first) + _halves(k - first) + (1 << (k - 1))
 
 
-class HalfTable(Part):
+class HalfTable(Front):
     """``i``: k activations. ``o``: bit 0 of all entries, then the others' bits, entry 0 first.
 
     Entry j is ``a[sign]`` plus the others, in order, those subtracted whose bit of j is set: entry
@@ -73,7 +73,7 @@ class HalfTable(Part):
         return found
 
 
-class FullTable(Part):
+class FullTable(Front):
     """``i``: k activations. ``o``: the sums of every subset but the empty one, by the index that
     has a bit set for each element, from 1 on."""
 

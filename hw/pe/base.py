@@ -97,6 +97,10 @@ class Pe:
 
     dot_class = None
     resolve_class = Resolve
+    products_class = None
+    """Products alone, of ``a`` and ``b``, as ``o`` and a ``negate`` that the accumulator's adder
+    (:attr:`add_class`) adds to them: for a register between the two. None: ``dot`` from zero."""
+    add_class = None
     words = 1
     """Vectors in an accumulator's state: 1 two's complement, 2 carry-save."""
     edge_latency = 0
