@@ -252,5 +252,6 @@ class Array(Design):
             macs=config.geometry.macs / self.cycles_per_mac,
             block=block,
             flat=flat,
+            apart=getattr(choice.cls, "apart", {}),
             queues=getattr(choice.cls, "queues", ()),
         )

@@ -40,10 +40,8 @@ class Schedule:
         for name in ("o", "sum"):
             self.names.pop(name, None)
         self.cycles = []
-        self.reads = []
-        """(cycle, row, sums) of every row that is read."""
-        self.sums = []
-        """(cycle, sums of activations)."""
+        self.reads = {}
+        """Cycle in which a row must be on the bus -> its sums, and that of its activations."""
 
     def cycle(self, **ports):
         values = {}
@@ -74,9 +72,9 @@ class Schedule:
             self.cycle()
         sums = expected(pe, a, codes)
         for row in range(array.rows):
-            self.reads.append((len(self.cycles), row, sums[row].tolist()))
+            due = len(self.cycles) + array.read_latency
+            self.reads[due] = sums[row].tolist(), int(a[row].sum())
             self.cycle(read=1 << row)
-        self.sums.append((len(self.cycles) - 1, a.sum(axis=1).tolist()))
 
     def _steps(self, slice_, words):
         """Ports of every cycle of a slice: ``slice_`` (rows, k), ``words`` (columns, planes)."""
@@ -107,15 +105,13 @@ class Schedule:
             self.cycle()
         inputs = {name: [cycle[name] for cycle in self.cycles] for name in self.names}
         outputs = run(self.array, inputs)
-        width, columns = self.array.width, self.array.columns
+        array, late = self.array, self.array.read_latency
         assert self.reads
-        late = self.array.read_latency
-        at = {cycle + late: sums for cycle, _, sums in self.reads}
         for cycle, word in enumerate(outputs["o"]):
-            if cycle in at:
-                assert unpacked(word, width, columns) == at[cycle], f"cycle {cycle}"
+            if cycle in self.reads:
+                sums, total = self.reads[cycle]
+                assert unpacked(word, array.width, array.columns) == sums, f"cycle {cycle}"
+                if array.sum_width:
+                    assert unpacked(outputs["sum"][cycle], array.sum_width, 1) == [total]
             elif cycle >= late and not self.cycles[cycle - late]["read"]:
                 assert word == 0, f"cycle {cycle}"
-        for cycle, sums in self.sums if self.array.sum_width else ():
-            word = outputs["sum"][cycle]
-            assert unpacked(word, self.array.sum_width, self.array.rows) == sums
