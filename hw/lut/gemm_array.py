@@ -46,15 +46,16 @@ class Correct(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         # z' is 1, or 1 - 2**W.
-        total, w = self.total.as_signed(), self.weights.width
+        total = self.total.as_signed()
         signed = self.weights.coding is Coding.SYMMETRIC
-        term = Signal((self.total if signed else (total << w) - total).shape(), name="term")
-        m.d.comb += term.eq(-total if signed else (total << w) - total)
+        wide = -total if signed else (total << self.weights.width) - total
+        term = Signal(wide.shape(), name="term")
+        m.d.comb += term.eq(wide)
         results = []
         for column in range(self.columns):
             difference = Signal(self.width + 1, name=f"difference_{column}")
             number = self.i.word_select(column, self.i_width).as_signed()
-            m.d.comb += difference.eq(number + term.as_signed())
+            m.d.comb += difference.eq(number + term)
             results.append(difference[1:])
         m.d.comb += self.o.eq(Cat(results))
         return m

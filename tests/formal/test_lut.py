@@ -4,9 +4,10 @@ for all activations and all weight codes. Tables, decoding and lookup of one pla
 the sum of its planes by definition, ``2q - 2**W + 1``: that is arithmetic, and tested in NumPy."""
 
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Mux, Signal, signed
 
 from matweave.hw.formats import Format
+from matweave.hw.lut.gemm_array import Correct
 from matweave.hw.lut.table import TablePe
 from matweave.hw.weights import Coding, WeightFormat
 
@@ -131,6 +132,27 @@ def test_a_plane_adds_its_slice(unit):
 )
 def test_planes_add_up(unit):
     check(*planes(unit), timeout=120)
+
+
+@pytest.mark.parametrize("weights", [WeightFormat(3), WeightFormat(2, Coding.SYMMETRIC)], ids=str)
+def test_products_at_the_drain(weights):
+    """(sum - z' * sum of A) / 2 for every pair of them that has such a half, the least included."""
+
+    def body(m, ports):
+        m.submodules.dut = dut = Correct(
+            columns=1, weights=weights, i_width=9, sum_width=6, width=12
+        )
+        total = ports.total.as_signed()
+        wanted = Signal(signed(13))
+        m.d.comb += [
+            dut.i.eq(ports.i),
+            dut.total.eq(ports.total),
+            wanted.eq(ports.i.as_signed() - weights.correction() * total),
+            Assume(~wanted[0]),
+            Assert((dut.o.as_signed() << 1) == wanted),
+        ]
+
+    check({"i": 9, "total": 6}, body)
 
 
 def test_one_wrong_entry_is_found():
