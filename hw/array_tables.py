@@ -162,8 +162,35 @@ class DigitSerial(Table):
         return Geometry(Stationary.OUTPUT, self.rows, self.columns, 1)
 
 
+class Lookup(Table):
+    """M tables, each of all sums of ``k`` elements of A with signs, and N lanes at each of them."""
+
+    title: ClassVar[str] = "weights looked up in tables of sums of A"
+    kind: literal("an array of this engine", "lookup") = Field(
+        "lookup", description="There is no other."
+    )
+    rows: Side = Field(description="Tables, along M.")
+    columns: Side = Field(description="Lanes per table, along N.")
+    k: integer(2, 6) = Field(4, description="Elements of A in a table, along K.")
+    sign: integer(0, 5) = Field(
+        0, description="Which of them has one sign in all entries: that of a word's sign bit."
+    )
+
+    @model_validator(mode="after")
+    def _sign_fits(self):
+        if self.sign >= self.k:
+            raise wrong(
+                f"{self.sign} is no element of {self.k}; allowed are 0 to {self.k - 1}", "sign"
+            )
+        return self
+
+    @property
+    def geometry(self) -> Geometry:
+        return Geometry(Stationary.OUTPUT, self.rows, self.columns, self.k)
+
+
 ARRAYS = {
     array.model_fields["kind"].annotation.__args__[0]: array
     for array in (OutputStationary, WeightStationary, Matrix, Tree, Cube, DigitSerial)
 }
-"""Array tables by their ``kind``."""
+"""Array tables of a GEMM engine by their ``kind``."""

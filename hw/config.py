@@ -15,18 +15,37 @@ from typing import Annotated, Literal
 from pydantic import (
     BeforeValidator,
     Field,
+    TypeAdapter,
     ValidationError,
     create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from . import catalog, cost, source
-from .array_tables import ARRAYS, Table
+from . import catalog, cost, source, weights
+from .array_tables import ARRAYS, Lookup, Table
 from .errors import ConfigError, described, nearest, shown
 from .explain import explain
-from .fields import Name, OperandFormat, choice, integer, integer_or, literal, one_of, wrong
-from .formats import Format, Overflow, Rounding, accumulator_width, lane_width
+from .fields import (
+    Name,
+    OperandFormat,
+    PackedOperandFormat,
+    choice,
+    integer,
+    integer_or,
+    literal,
+    one_of,
+    wrong,
+)
+from .formats import (
+    MAX_WIDTH,
+    MIN_WIDTH,
+    Format,
+    Overflow,
+    Rounding,
+    accumulator_width,
+    lane_width,
+)
 from .geometry import Geometry
 
 MAX_LIMIT = 65_536
@@ -158,13 +177,8 @@ class GemmConfig(Table):
                 f"allowed are 'exact' and {products} to {MAX_ACCUMULATOR}",
                 "accumulator.width",
             )
-        if reason := catalog.refusal(
-            self.pe.kind,
-            self.array.kind,
-            None if width == "exact" else width,
-            self.accumulator.overflow,
-        ):
-            raise wrong(reason, "pe.kind")
+        if refusal := self._own_refusal():
+            raise wrong(*refusal)
         if (
             self.output.mode != "raw"
             and self.output.rounding is Rounding.TFLITE_DOUBLE
@@ -181,10 +195,26 @@ class GemmConfig(Table):
             raise wrong(reason, table)
         return self
 
+    def _own_refusal(self) -> tuple[str, str] | None:
+        """What does not fit together in this kind of engine, and where; ``None``: nothing."""
+        width = self.accumulator.width
+        reason = catalog.refusal(
+            self.pe.kind,
+            self.array.kind,
+            None if width == "exact" else width,
+            self.accumulator.overflow,
+        )
+        return (reason, "pe.kind") if reason else None
+
     @property
     def geometry(self) -> Geometry:
         """The block of the GEMM that the array takes per cycle."""
         return self.array.geometry
+
+    @property
+    def pe_facts(self) -> catalog.PeFacts:
+        """What is known of the PE."""
+        return catalog.pes()[self.pe.kind]
 
     @functools.cached_property
     def accumulator_format(self) -> Format:
@@ -222,7 +252,44 @@ class GemmConfig(Table):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-ENGINES: dict[str, type[GemmConfig]] = {"gemm": GemmConfig}
+class LookupPe(Pe):
+    """A table of activation sums in which weights are looked up."""
+
+    kind: literal("a PE of this engine", "table") = Field("table", description="There is no other.")
+
+
+class LutConfig(GemmConfig):
+    """The same with weights of few bits in B, looked up in tables of sums of A's elements."""
+
+    kind: Literal["lut"] = Field(description="Which engine this is.")
+    b: PackedOperandFormat = Field(description="Format of B, 2, 3, 4, 6 or 8 bits.")
+    array: Lookup = Field(description="The tables and the lanes that look up in them.")
+    pe: LookupPe = Field(LookupPe(), description="What each of them is made of.")
+
+    def _own_refusal(self):
+        if not self.a.signed:
+            return f"{self.a} is not signed; allowed are int{MIN_WIDTH} to int{MAX_WIDTH}", "a"
+        if self.b.width not in weights.WIDTHS:
+            widths = [width for width in weights.WIDTHS if width >= MIN_WIDTH]
+            allowed = ", ".join(f"{u}int{width}" for u in ("", "u") for width in widths)
+            return f"{self.b} is no format of weights; allowed are {allowed}", "b"
+        beat = self.geometry.b_lanes * self.b.width
+        if beat % 8:
+            return (
+                f"a beat of B, {self.geometry.b_lanes} weights of {self.b.width} bits, must be "
+                f"whole bytes and has {beat} bits; make array.columns a multiple of 8",
+                "array.columns",
+            )
+        if self.accumulator.width != "exact":
+            return "sums of a lookup array are exact; allowed is 'exact'", "accumulator.width"
+        return None
+
+    @property
+    def pe_facts(self):
+        return catalog.PeFacts("table", "Table lookup", (LookupPe.__doc__ or "").strip())
+
+
+ENGINES: dict[str, type[GemmConfig]] = {"gemm": GemmConfig, "lut": LutConfig}
 """Configurations by their top-level ``kind``."""
 
 
@@ -250,7 +317,8 @@ def from_tables(tables: Mapping, label: str = "configuration") -> GemmConfig:
 
 def schema() -> dict:
     """The JSON Schema of a configuration, for editors."""
+    engines = Annotated[_union(ENGINES), Field(discriminator="kind")]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **GemmConfig.model_json_schema(),
+        **TypeAdapter(engines).json_schema(),
     }

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from . import names
 from .errors import described, nearest, shown
-from .formats import MAX_WIDTH, MIN_WIDTH, Format
+from .formats import MAX_WIDTH, MIN_WIDTH, Format, PackedFormat
 
 
 def wrong(message: str, path: str | None = None) -> PydanticCustomError:
@@ -86,12 +86,19 @@ Name = Annotated[
     PlainValidator(_check_name),
     WithJsonSchema({"type": "string", "pattern": f"^{names.PATTERN}$"}),
 ]
-OperandFormat = Annotated[
-    Format,
-    PlainValidator(_check_format),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "enum": _FORMATS}),
-]
+
+
+def _operand(cls: type[Format]):
+    return Annotated[
+        cls,
+        PlainValidator(lambda value: cls.parse(str(_check_format(value)))),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema({"type": "string", "enum": _FORMATS}),
+    ]
+
+
+OperandFormat = _operand(Format)
+PackedOperandFormat = _operand(PackedFormat)
 
 
 def choice(enum: type[Enum], what: str):

@@ -66,8 +66,12 @@ def area(
 
 def _plain(settings):
     """The same array with plain multipliers (which have no options); where an array takes none,
-    the output-stationary one of the same rows and columns."""
+    the output-stationary one of the same rows and columns; of a lookup array, the cube."""
     tables = settings.model_dump() | {"pe": {"kind": "mac"}}
+    if settings.array.kind == "lookup":
+        sides = {side: tables["array"][side] for side in ("rows", "columns")}
+        tables |= {"kind": "gemm", "array": {"kind": "cube", **sides, "depth": settings.array.k}}
+        return config.from_tables(tables)
     if "mac" not in catalog.fitting(settings.array.kind):
         sides = {side: tables["array"][side] for side in ("rows", "columns")}
         tables["array"] = {"kind": "output_stationary", **sides}

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from matweave.hw import catalog, config, cost, source
+from matweave.hw import array_tables, catalog, config, cost, source
 from matweave.hw.formats import MAX_WIDTH, MIN_WIDTH
 
 _HEAD = """\
@@ -57,6 +57,8 @@ def markdown() -> str:
         *(_section(f'`kind = "{kind}"`', pe, 3) for kind, pe in config.PES.items()),
         _section("`[accumulator]`", config.Accumulator),
         _section("`[output]`", config.Output),
+        _section('`kind = "lut"`', config.LutConfig),
+        _section("Its `[array]`", array_tables.Lookup, 3),
         _TAIL.format(
             modular=", ".join(modular) or "none at present",
             inside=", ".join(inside),

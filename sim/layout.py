@@ -12,7 +12,7 @@ import functools
 
 import numpy as np
 
-from matweave.hw.formats import Format
+from matweave.hw.formats import Format, lane_width
 from matweave.hw.geometry import Geometry, Stationary
 
 Fill = np.random.Generator | None
@@ -23,8 +23,9 @@ class LayoutError(ValueError):
 
 
 def lane_dtype(format: Format) -> np.dtype:
-    """The little-endian integer that one lane of ``format`` holds."""
-    return np.dtype(f"<{'i' if format.signed else 'u'}{format.lane_width // 8}")
+    """The little-endian integer that one lane of ``format`` holds, or if lanes are packed, that
+    elements are before that."""
+    return np.dtype(f"<{'i' if format.signed else 'u'}{lane_width(format.width) // 8}")
 
 
 def pack_a(a: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
@@ -40,7 +41,11 @@ def pack_b(b: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None)
     """The beats of stream B for the matrix ``b`` (K × N)."""
     rows = 1 if geometry.stationary is Stationary.WEIGHT else geometry.k
     blocks = _blocks(_lanes(b, rows, geometry.n, format, fill), rows, geometry.n)
-    return _beats(blocks.transpose(1, 0, 2, 3), geometry.b_lanes)
+    lanes = blocks.transpose(1, 0, 2, 3)
+    if format.lane_width % 8:  # packed
+        bits = lanes.reshape(-1, geometry.b_lanes, 1) >> np.arange(format.width) & 1
+        return np.packbits(bits.reshape(len(bits), -1).astype(bool), axis=1, bitorder="little")
+    return _beats(lanes, geometry.b_lanes)
 
 
 def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
@@ -88,7 +93,7 @@ def _lanes(matrix: np.ndarray, rows: int, columns: int, format: Format, fill: Fi
     shape = [
         -(-size // part) * part for size, part in zip(matrix.shape, (rows, columns), strict=True)
     ]
-    bits = format.lane_width
+    bits = lane_width(format.width)
     unsigned = np.dtype(f"<u{bits // 8}")
     # Two's complement, whatever the source's type: C conversion keeps the low bits.
     values = matrix.astype(lane_dtype(format)).view(unsigned)

@@ -6,13 +6,7 @@ from amaranth.hdl import Signal
 from ..arith.adders import Add
 from ..arith.redundant import GUARD, AddRedundant
 from ..cells import shared
-from ..formats import accumulator_width
 from ..pe.base import Pe
-
-
-def product_width(pe: Pe, depth: int) -> int:
-    """Bits that hold the sum of ``depth`` products exactly."""
-    return accumulator_width(pe.a, pe.b, depth)
 
 
 def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, partial: bool):
@@ -27,9 +21,11 @@ def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, pa
         return dot.o
     if saturate and pe.words != 1:
         raise ValueError(f"{type(pe).__name__} keeps a redundant sum and cannot saturate")
+    if partial and not saturate and pe.products_class is not None:
+        return _completed(m, pe, width, a, b, c)
     # The products' own sum apart from the accumulator: exact, or as much of it as a state needs.
     redundant = pe.words != 1
-    own = min(pe.carries(width) + GUARD, width) if redundant else product_width(pe, depth)
+    own = min(pe.carries(width) + GUARD, width) if redundant else pe.product_width(depth)
     m.submodules.dot = dot = shared(pe.dot_class, pe=pe, depth=depth, width=own)
     m.d.comb += [dot.a.eq(a), dot.b.eq(b), dot.c.eq(0)]
     products = dot.o
@@ -44,4 +40,21 @@ def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, pa
     # Amaranth would cut or extend a state of the wrong form without a word.
     assert len(add.i) == len(products) and len(add.c) == len(c) == len(add.o)
     m.d.comb += [add.i.eq(products), add.c.eq(c)]
+    return add.o
+
+
+def _completed(m, pe: Pe, width: int, a, b, c):
+    """The same with a register behind products that only the accumulator's adder completes."""
+    m.submodules.dot = dot = shared(pe.products_class, pe=pe)
+    m.submodules.add = add = shared(pe.add_class, width=width, i_width=len(dot.o))
+    products = Signal.like(dot.o, name="products", reset_less=True)
+    carry = Signal.like(dot.negate, name="carry", reset_less=True)
+    m.d.sync += [products.eq(dot.o), carry.eq(dot.negate)]
+    m.d.comb += [
+        dot.a.eq(a),
+        dot.b.eq(b),
+        add.i.eq(products),
+        add.carry.eq(carry),
+        add.c.eq(c),
+    ]
     return add.o

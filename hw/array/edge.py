@@ -32,3 +32,18 @@ def pad(value, width: int):
     if missing == 0:
         return value
     return Cat(value, Signal(missing, name="padding"))
+
+
+def counted(m, finished, size, rows: int, latency: int):
+    """Whether a row leaves: for ``size`` (of at most ``rows``) cycles from ``latency`` cycles after
+    ``finished``."""
+    start = delayed(m, "o_start", finished, latency, resettable=True)
+    if rows == 1:
+        return start
+    size = delayed(m, "o_size", size, latency)
+    left = Signal(range(rows), name="left")
+    with m.If(start):
+        m.d.sync += left.eq(size - 1)
+    with m.Elif(left != 0):
+        m.d.sync += left.eq(left - 1)
+    return start | (left != 0)

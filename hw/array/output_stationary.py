@@ -26,7 +26,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
 from ..pe.base import Pe, recode
-from .edge import drain, pad
+from .edge import counted, drain, pad
 from .grid import tiles
 from .os_grid import OsGrid
 from .skew import delayed, skewed
@@ -161,19 +161,5 @@ class OutputStationaryArray(wiring.Component):
         m.d.comb += self.o.eq(
             drain(m, pe, bus, self.columns, self.width, column_groups, self.tile_columns)
         )
-        self._count_rows(m, finished)
+        m.d.comb += self.o_valid.eq(counted(m, finished, self.size, self.rows, self.latency))
         return m
-
-    def _count_rows(self, m, finished):
-        """``o_valid``: high for ``size`` cycles, from ``latency`` cycles after ``finished``."""
-        start = delayed(m, "o_start", finished, self.latency, resettable=True)
-        if self.rows == 1:
-            m.d.comb += self.o_valid.eq(start)
-            return
-        size = delayed(m, "o_size", self.size, self.latency)
-        left = Signal(range(self.rows))
-        with m.If(start):
-            m.d.sync += left.eq(size - 1)
-        with m.Elif(left != 0):
-            m.d.sync += left.eq(left - 1)
-        m.d.comb += self.o_valid.eq(start | (left != 0))

@@ -9,7 +9,6 @@ from amaranth.lib import wiring
 
 from ..cells import shared
 from ..pe.base import Pe, recode
-from .accumulate import product_width
 from .edge import resolved
 from .skew import delayed
 from .weight_stationary import weight_ports
@@ -32,7 +31,7 @@ class TreeArray(wiring.Component):
         if not 0 <= pipeline <= 2:
             raise ValueError(f"pipeline must be 0, 1 or 2 stages, not {pipeline}")
         self.pe, self.rows, self.columns, self.pipeline = pe, depth, columns, pipeline
-        self.width = product_width(pe, depth)
+        self.width = pe.product_width(depth)
         self.latency = pipeline + pe.edge_latency + pe.resolve_latency
         super().__init__(weight_ports(depth, columns, pe, self.width))
 

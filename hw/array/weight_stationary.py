@@ -21,7 +21,6 @@ from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
 from ..pe.base import Pe, recode
-from .accumulate import product_width
 from .edge import drain, pad
 from .grid import tiles
 from .skew import delayed, skewed
@@ -65,7 +64,7 @@ class WeightStationaryArray(wiring.Component):
         self.rows, self.columns = rows, columns
         self.tile_rows, self.tile_columns = min(tile_rows, rows), min(tile_columns, columns)
         self.pe = pe = pe.summing(self.tile_rows)
-        self.width = product_width(pe, rows)
+        self.width = pe.product_width(rows)
         #: Cycles from ``a`` to ``o``: tile rows, and the column skew.
         skew = tiles(columns, self.tile_columns) - 1
         self.latency = tiles(rows, self.tile_rows) + skew + pe.edge_latency + pe.resolve_latency

@@ -5,7 +5,9 @@ from ..array.serial import DigitSerialArray
 from ..array.tree import TreeArray
 from ..array.weight_stationary import WeightStationaryArray
 from ..formats import Overflow
+from ..lut.gemm_array import LookupArray
 from ..pe import REGISTRY
+from ..pe.base import Pe
 from .core import ArrayChoice, CoreShape, OutputShape
 from .gemm import GemmEngine
 
@@ -17,6 +19,17 @@ def _systolic_tiles(array):
 def array_choice(config) -> ArrayChoice:
     """The array of a configuration (:class:`~matweave.hw.config.GemmConfig`)."""
     array = config.array
+    if array.kind == "lookup":
+        return ArrayChoice.of(
+            LookupArray,
+            pe=Pe(config.a, config.b),
+            rows=array.rows,
+            columns=array.columns,
+            depth=array.k,
+            width=config.accumulator_format.width,
+            terms=config.limits.k,
+            sign=array.sign,
+        )
     pe = REGISTRY[config.pe.kind](config.a, config.b, **config.pe.options)
     if array.kind == "weight_stationary":
         return ArrayChoice.of(

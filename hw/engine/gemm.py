@@ -1,8 +1,8 @@
 """The GEMM engine: C = requantize(A · B + C0 + bias) behind AXI4-Stream and AXI4-Lite.
 
 Top level: the registers, and a core that a soft reset clears as a whole. Which core follows from
-the array: output stationary (systolic, matrix, cube), weight stationary (systolic, tree) or digit
-serial.
+the array: output stationary (systolic, matrix, cube, lookup), weight stationary (systolic, tree) or
+digit serial.
 """
 
 from amaranth.hdl import Module
@@ -13,6 +13,7 @@ from ..array.serial import DigitSerialArray
 from ..array.tree import TreeArray
 from ..array.weight_stationary import WeightStationaryArray
 from ..cells import shared
+from ..lut.gemm_array import LookupArray
 from ..stream import axi_lite_ports, sink_ports, source_ports
 from . import regmap
 from .core import ArrayChoice, CoreShape, connect, job_ports, table_ports
@@ -26,6 +27,7 @@ CORES = {
     WeightStationaryArray: WeightStationaryCore,
     TreeArray: WeightStationaryCore,
     DigitSerialArray: DigitSerialCore,
+    LookupArray: OutputStationaryCore,
 }
 """The core around each array."""
 

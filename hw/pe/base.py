@@ -25,7 +25,7 @@ from amaranth.lib.wiring import In, Out
 from ..arith import redundant
 from ..arith.recoding import Recoding
 from ..cells import shared
-from ..formats import Format
+from ..formats import Format, accumulator_width
 
 
 class Dot(wiring.Component):
@@ -97,6 +97,10 @@ class Pe:
 
     dot_class = None
     resolve_class = Resolve
+    products_class = None
+    """Products alone, of ``a`` and ``b``, as ``o`` and a ``negate`` that the accumulator's adder
+    (:attr:`add_class`) adds to them: for a register between the two. None: ``dot`` from zero."""
+    add_class = None
     words = 1
     """Vectors in an accumulator's state: 1 two's complement, 2 carry-save."""
     edge_latency = 0
@@ -121,6 +125,10 @@ class Pe:
     def carries(self, width: int) -> int:
         """Carry bits of a redundant state of ``width`` bits: see :mod:`..arith.redundant`."""
         return width
+
+    def product_width(self, depth: int) -> int:
+        """Bits that hold the sum of ``depth`` products exactly."""
+        return accumulator_width(self.a, self.b, depth)
 
     def state_bits(self, width: int) -> int:
         """Bits of an accumulator's state."""

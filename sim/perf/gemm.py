@@ -5,7 +5,6 @@ up to the last result given, both included. C0, bias, ReLU and requantisation of
 nothing: the stages that an engine has are always passed.
 """
 
-from matweave.hw import catalog
 from matweave.hw.config import GemmConfig
 from matweave.hw.geometry import Stationary
 
@@ -34,7 +33,7 @@ def utilisation(config: GemmConfig, m: int, n: int, k: int) -> float:
 
 def array_latency(config: GemmConfig) -> int:
     """Cycles from the last operands of a tile to its first row, or from a row of A to its sums."""
-    facts = catalog.pes()[config.pe.kind]
+    facts = config.pe_facts
     return _wires(config) + facts.edge_latency + facts.resolve_latency
 
 
@@ -54,6 +53,9 @@ def _wires(config: GemmConfig) -> int:
             return 2 + (array.tile_rows > 1) + skew
         case "matrix" | "cube":  # one tile
             return 2 + (array.rows > 1) + array.pipeline
+        case "lookup":
+            # Columns' registers, products, accumulators, a hold register, the bus's, corrected.
+            return 5 + (array.rows > 1)
     raise ValueError(f"no cycle model for {array.kind}")
 
 

@@ -13,7 +13,10 @@ from matweave.fpga.targets.asic.netlist import Instance, Netlist
 from matweave.hw import config
 from matweave.hw.errors import UserError
 from matweave.hw.formats import Format
+from matweave.hw.lut.array import LowBitArray
+from matweave.hw.lut.table import TablePe
 from matweave.hw.pe import REGISTRY
+from matweave.hw.weights import WeightFormat
 
 SKY130 = Path(__file__).parents[3] / "shared" / "liberty" / "sky130hd_tt.lib.gz"
 
@@ -189,6 +192,17 @@ def test_every_array_is_measured(preset):
     assert sum(result.parts.values()) == pytest.approx(result.area)
     assert result.parts["recoders"] > 0
     assert result.parts["pes"] > 0.5 * result.area
+
+
+def test_a_design_has_parts_of_its_own():
+    pe = TablePe(Format(4), WeightFormat(1), k=2)
+    array = LowBitArray(pe=pe, rows=1, columns=2, width=8)
+    apart = {pe.front_class: "precompute", pe.edge_class: "edge"}
+    design = measure.Design(array, pe, pe.dot_class, macs=4, block=1, apart=apart)
+    result = design.measure(generic.library(), Flow(script="amap"))
+    assert sum(result.parts.values()) == pytest.approx(result.area)
+    assert all(result.parts[part] > 0 for part in ("precompute", "edge", "pes", "registers"))
+    assert result.parts["recoders"] == 0
 
 
 def test_blocks_and_flat_agree():

@@ -41,8 +41,10 @@ def test_a_preset_loads_under_its_own_name_and_fits_the_schema(name):
 
 def test_there_is_a_preset_for_every_array_and_every_pe():
     loaded = [config.load(name) for name in PRESETS]
-    assert {each.array.kind for each in loaded} == set(config.ARRAYS)
-    assert {each.pe.kind for each in loaded} == set(catalog.pes())
+    assert {each.kind for each in loaded} == set(config.ENGINES)
+    gemm = [each for each in loaded if each.kind == "gemm"]
+    assert {each.array.kind for each in gemm} == set(config.ARRAYS)
+    assert {each.pe.kind for each in gemm} == set(catalog.pes())
 
 
 # What a configuration means
@@ -54,6 +56,7 @@ def test_there_is_a_preset_for_every_array_and_every_pe():
         ("gemm_os_8x8", Geometry(Stationary.OUTPUT, 8, 8, 1)),
         ("gemm_matrix_8x8", Geometry(Stationary.OUTPUT, 8, 8, 1)),
         ("gemm_cube_4x4x4", Geometry(Stationary.OUTPUT, 4, 4, 4)),
+        ("lut_m2n64k4", Geometry(Stationary.OUTPUT, 2, 64, 4)),
         ("gemm_ws_8x8", Geometry(Stationary.WEIGHT, 1, 8, 8)),
         ("gemm_tree_8x8", Geometry(Stationary.WEIGHT, 1, 8, 8)),
         ("gemm_tree1d_16", Geometry(Stationary.WEIGHT, 1, 1, 16)),
@@ -306,6 +309,24 @@ def test_an_accumulator_holds_at_least_one_product():
     config.load("gemm_mixed_4x12", ["accumulator.width=16"])
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("b=int5", "b: int5 is no format of weights; allowed are int2, int3, int4, int6, int8, u"),
+        ("a=uint8", "a: uint8 is not signed; allowed are int2 to int16"),
+        ("accumulator.width=30", "accumulator.width: sums of a lookup array are exact; allowed is"),
+        ("array.sign=4", "array.sign: 4 is no element of 4; allowed are 0 to 3"),
+        ("array.k=7", "array.k: 7 is out of range; allowed are 2 to 6"),
+        ("array.columns=1", "array.columns: a beat of B, 4 weights of 3 bits, must be whole bytes"),
+        ("array.kind=cube", "array.kind: 'cube' is not an array of this engine; allowed are look"),
+        ("pe.kind=mac", "pe.kind: 'mac' is not a PE of this engine; allowed are table"),
+        ("array.depth=4", "array.depth: unknown key; allowed are kind, rows, columns, k, sign"),
+    ],
+)
+def test_a_lookup_engine_refuses_what_does_not_fit(override, message):
+    assert message in refused("tiny_lut", "b=int3", "array.columns=8", override)
+
+
 # The JSON Schema
 
 
@@ -354,6 +375,6 @@ def test_an_option_belongs_to_its_pe():
 
 
 def test_a_configuration_goes_to_another_process():
-    for name in ("gemm_os_8x8", "gemm_opt4c_8x8"):
+    for name in ("gemm_os_8x8", "gemm_opt4c_8x8", "tiny_lut"):
         loaded = config.load(name)
         assert pickle.loads(pickle.dumps(loaded)) == loaded

@@ -97,7 +97,7 @@ def test_the_good_one_is_good(file):
         ("output.mode=requantised", "output.mode: 'requantised' is not an output mode; allowed are "
          "raw, requantized, both; did you mean 'requantized'?"),
         ("output.scale=[]", "output.scale: an array is not a scale; allowed are channel, tensor"),
-        ("kind=gem", "kind: 'gem' is not an engine; allowed are gemm; did you mean 'gemm'?"),
+        ("kind=gem", "kind: 'gem' is not an engine; allowed are gemm, lut; did you mean 'gemm'?"),
         ("array.tile_columns=5",
          "array.tile_columns: 5 is more than columns, which is 4; allowed are 1 to 4"),
     ],
@@ -120,7 +120,7 @@ def test_a_misspelt_key_is_told_before_the_missing_one(file):
 
 def test_a_missing_key_is_named(file):
     assert refusal(file(GOOD.replace('a = "int8"', ""))).endswith(": a: is missing")
-    assert ": kind: is missing; allowed are gemm" in refusal(file(""))
+    assert ": kind: is missing; allowed are gemm, lut" in refusal(file(""))
 
 
 def test_an_unknown_preset_gets_the_nearest_name(tmp_path, monkeypatch):

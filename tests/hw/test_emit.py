@@ -365,7 +365,7 @@ def test_manifest_ports_are_the_verilogs(preset):
 def test_manifest_says_what_was_configured(preset):
     loaded, manifest = config.load(preset), generated(preset).manifest
     g = loaded.geometry
-    assert manifest["name"] == preset and manifest["kind"] == "gemm"
+    assert manifest["name"] == preset and manifest["kind"] == loaded.kind
     assert manifest["configuration"] == loaded.canonical()
     assert manifest["configuration_sha256"] == loaded.hash
     assert manifest["formats"]["a"] == str(loaded.a)

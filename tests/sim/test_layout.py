@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from matweave.hw.formats import Format
+from matweave.hw.formats import Format, PackedFormat
 from matweave.hw.geometry import Geometry, Stationary
 from matweave.sim import layout
 
@@ -149,3 +149,19 @@ def test_packing_is_fast():
     start = time.process_time()
     layout.pack_a(a, geometry, Format(8))
     assert time.process_time() - start < 1
+
+
+def test_packed_weights_follow_each_other_bit_by_bit():
+    """Beat after beat, element 0 in the lowest bits, two's complement, padding whatever it is."""
+    geometry, format = Geometry(Stationary.OUTPUT, 2, 8, 3), PackedFormat(3)
+    rng = np.random.default_rng(1)
+    b = rng.integers(-4, 4, (5, 11))
+    for fill in (None, np.random.default_rng(2)):
+        beats = layout.pack_b(b, geometry, format, fill)
+        assert beats.shape == (4, 9)
+        for beat, (n0, k0) in zip(beats, [(0, 0), (0, 3), (8, 0), (8, 3)], strict=True):
+            word = int.from_bytes(beat.tobytes(), "little")
+            for k in range(k0, min(k0 + 3, 5)):
+                for n in range(n0, min(n0 + 8, 11)):
+                    lane = (k - k0) * 8 + n - n0
+                    assert word >> 3 * lane & 7 == b[k, n] % 8

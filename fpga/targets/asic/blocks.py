@@ -7,6 +7,7 @@ known. Registers or broadcast nets are at every such boundary.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ....hw.array.resolve import Resolver
@@ -80,12 +81,16 @@ def without(verilog: str, hierarchy: Hierarchy, kinds: tuple[str, ...]) -> str:
     return verilog
 
 
-def kept(hierarchy: Hierarchy, pe, cell: type, block: int) -> dict[str, str]:
-    """Modules to synthesise apart, and the part that they are. ``cell``: class of a PE's core."""
+def kept(
+    hierarchy: Hierarchy, pe, cell: type, block: int, others: Mapping[type, str]
+) -> dict[str, str]:
+    """Modules to synthesise apart, and the part that they are. ``cell``: class of a PE's core;
+    ``others``: further classes, with their parts."""
     found = {}
     dot = snake(cell)
     resolvers = (pe.resolve_class, Resolver) if pe.words > 1 or pe.resolve_latency else ()
     apart = {snake(each): "drain" for each in resolvers}
+    apart |= {snake(each): part for each, part in others.items()}
     if pe.recoding is not None:
         apart[snake(pe.recoding.recoder_class)] = "recoders"
 

@@ -1,7 +1,8 @@
 """Area, critical path and throughput of a configuration's array, and of a single PE."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
@@ -167,20 +168,31 @@ def one_pe(pe, library: Library, flow: Flow, *, depth: int = 1, width: int = 32)
     return component(verilog, "one_pe", library, flow, macs=depth)
 
 
-class Array:
-    """The array of a configuration, emitted once and synthesised by any flow."""
+class Design:
+    """A component made of PEs, emitted once and synthesised by any flow.
 
-    def __init__(self, config, *, block: int = blocks.BLOCK, flat: bool = False):
-        choice = array_choice(config)
-        described = choice.describe()
-        self.pe = described.pe
-        self.cycles_per_mac = cycles_per_mac(config)
-        self.macs = config.geometry.macs / self.cycles_per_mac
-        self.verilog = emit.verilog(choice.cls(**dict(choice.parameters)), "array")
+    ``cell``: class of a PE's core. ``macs`` per cycle. ``block``: PEs that are synthesised together
+    (``flat``: all). ``apart``: classes of further cells that stay apart, and the part that each is.
+    ``queues``: memories that count as a register (:func:`.blocks.without`).
+    """
+
+    def __init__(
+        self,
+        component,
+        pe,
+        cell: type,
+        *,
+        macs: float,
+        block: int = blocks.BLOCK,
+        flat: bool = False,
+        apart: Mapping[type, str] = MappingProxyType({}),
+        queues: tuple[str, ...] = (),
+    ):
+        self.pe, self.macs = pe, macs
+        self.verilog = emit.verilog(component, "array")
         hierarchy = blocks.Hierarchy.of(self.verilog, "array")
-        cell = getattr(described, "cell_class", self.pe.dot_class)
-        self.kept = {} if flat else blocks.kept(hierarchy, self.pe, cell, block)
-        queues = getattr(choice.cls, "queues", ())
+        self.kept = {} if flat else blocks.kept(hierarchy, pe, cell, block, apart)
+        self.parts = dict.fromkeys((*blocks.PARTS, *apart.values()), 0.0)
         self.verilog = blocks.without(self.verilog, hierarchy, queues)
 
     def measure(self, library: Library, flow: Flow) -> Result:
@@ -197,7 +209,7 @@ class Array:
 
     def _parts(self, mapped: Mapped, library: Library) -> tuple[dict[str, float], dict[str, str]]:
         """Area by part, and the part of every cell."""
-        parts, owners = dict.fromkeys(blocks.PARTS, 0.0), {}
+        parts, owners = dict(self.parts), {}
         modules = mapped.modules
 
         def visit(name, prefix, part):
@@ -223,3 +235,23 @@ class Array:
 
         visit(mapped.top, "", None if self.kept else "pes")
         return parts, owners
+
+
+class Array(Design):
+    """The array of a configuration."""
+
+    def __init__(self, config, *, block: int = blocks.BLOCK, flat: bool = False):
+        choice = array_choice(config)
+        described = choice.describe()
+        pe = described.pe
+        self.cycles_per_mac = cycles_per_mac(config)
+        super().__init__(
+            choice.cls(**dict(choice.parameters)),
+            pe,
+            getattr(described, "cell_class", pe.dot_class),
+            macs=config.geometry.macs / self.cycles_per_mac,
+            block=block,
+            flat=flat,
+            apart=getattr(choice.cls, "apart", {}),
+            queues=getattr(choice.cls, "queues", ()),
+        )

@@ -1,0 +1,252 @@
+"""Area, clock, throughput per area: low-bit weights, wide activations, in standard cells.
+
+Table lookup and its baselines in the same array: M rows of activations, N columns of weights, K
+products per PE; the same registers, buses and accumulators (as wide as the table's sums of K_total
+products need, for all). Every design is tried with and without a register between products and
+accumulator, by the flows of ``matweave area`` (the plain multiplier by all of Yosys's multipliers),
+and counts with its best throughput per area; ratios are to dequantise-then-MAC with the same
+weights. ``precompute`` is what makes the tables from activations; its registers are `registers`.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import common
+
+BARS = {1: 4.0, 2: 2.5}
+"""Throughput per area against dequantise-then-MAC, int8 activations, by bits of the weights."""
+
+DESIGNS = ("table", "table,serial", "shift_add", "shift_add,serial", "popcount")
+"""Beside the baseline. Further settings as in ``table,k=5`` or ``table,table=half``."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """What is to be measured: activations' and weights' bits, and a design with its settings."""
+
+    a: int
+    w: int
+    design: str
+
+
+def pe_of(point: Point, k: int):
+    """The PE of a design."""
+    from matweave.hw.formats import Format
+    from matweave.hw.lut.multiply import MultiplyPe
+    from matweave.hw.lut.popcount import PopcountPe
+    from matweave.hw.lut.shift_add import ShiftAddPe
+    from matweave.hw.lut.table import TablePe
+    from matweave.hw.weights import WeightFormat
+
+    name, *settings = point.design.split(",")
+    options = {"k": k}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        options[key] = (int(value) if value.isdigit() else value) if value else True
+    classes = {"table": TablePe, "shift_add": ShiftAddPe, "popcount": PopcountPe, "mac": MultiplyPe}
+    return classes[name](Format(point.a), WeightFormat(point.w), **options)
+
+
+def accumulator(point: Point, options) -> int:
+    """Bits of the table's accumulator, for all designs: the others' sums need no more."""
+    from matweave.hw.formats import Format
+    from matweave.hw.lut.table import TablePe
+    from matweave.hw.weights import WeightFormat
+
+    return TablePe(Format(point.a), WeightFormat(point.w)).sum_width(options.terms)
+
+
+def designs(point: Point, options):
+    """The array of a point (of one lane: a PE with its accumulator) without and with a register
+    behind the products, as a :class:`~matweave.fpga.targets.asic.measure.Design`."""
+    from matweave.fpga.targets.asic.measure import Design
+    from matweave.hw.array.os_grid import OsCell
+    from matweave.hw.lut.array import LowBitArray
+    from matweave.hw.lut.base import Front
+
+    pe = pe_of(point, options.k)
+    width = accumulator(point, options)
+    apart = {pe.edge_class: "edge"}
+    if pe.front_class is not Front:
+        apart[pe.front_class] = "precompute"
+    for partial in (False, True):
+        if options.lane:
+            lane = OsCell(pe=pe, depth=1, width=width, saturate=False, hold=False, partial=partial)
+            yield partial, Design(lane, pe, pe.dot_class, macs=pe.k / pe.cycles, flat=True)
+            continue
+        array = LowBitArray(
+            pe=pe, rows=options.rows, columns=options.columns, width=width, partial=partial
+        )
+        macs = options.rows * options.columns * pe.k / pe.cycles
+        cell = (partial and pe.products_class) or pe.dot_class
+        yield partial, Design(array, pe, cell, macs=macs, block=options.block, apart=apart)
+
+
+def best_of(point: Point, options, library) -> dict:
+    """The row of a point: the best of what was tried."""
+    from matweave.fpga.targets.asic import measure
+    from matweave.sim.toolchain import ToolFailed
+
+    kind = "mac" if point.design == "mac" else "other"
+    found = []
+    for partial, design in designs(point, options):
+        for flow in measure.flows(kind, measure.SCRIPTS if options.liberty else
+                                  measure.GENERIC_SCRIPTS):  # fmt: skip
+            wanted = options.plain_flows if kind == "mac" else options.flows
+            if wanted and flow.label not in wanted:
+                continue
+            try:
+                for result in measure.sweep(
+                    lambda each, d=design: d.measure(library, each), flow, options.points
+                ):
+                    found.append((partial, result))
+            except ToolFailed as error:
+                print(f"lut: {point} {flow.label}: {error}", file=sys.stderr)
+                continue
+            _, result = found[-1]
+            print(f"  {point.design} W{point.w}A{point.a} partial={int(partial)} {flow.label}: "
+                  f"{result.area:,.0f} um2, {result.critical:.2f} ns, {result.density:.1f}",
+                  file=sys.stderr, flush=True)  # fmt: skip
+    if not found:
+        raise SystemExit(f"lut: no flow for {point}")
+    partial, best = max(found, key=lambda each: each[1].density)
+    tried = [
+        {"partial": p, "flow": r.flow, "area": round(r.area), "ns": round(r.critical, 3),
+         "gmac_s_mm2": round(r.density, 1)}
+        for p, r in found
+    ]  # fmt: skip
+    measure.confirm([best], library)
+    precompute = best.parts.get("precompute", 0.0) if point.design.startswith("table") else 0.0
+    return common.row(
+        {"design": point.design, "a": point.a, "w": point.w},
+        k=pe_of(point, options.k).k,
+        accumulator=accumulator(point, options),
+        partial=partial,
+        flow=best.flow,
+        area=round(best.area),
+        parts={part: round(area) for part, area in best.parts.items()},
+        precompute_share=precompute / best.area,
+        ns=best.critical,
+        macs_per_cycle=best.macs,
+        gmac_s_mm2=best.density,
+        without_precompute=best.gmacs / (best.area - precompute) * 1e6,
+        timing=best.timing,
+        path=f"{best.startpoint} to {best.endpoint}",
+        tried=tried,
+    )
+
+
+def compared(rows: list[dict]) -> None:
+    """Adds ratios to the baseline with the same operands."""
+    plain = {(row["config"]["a"], row["config"]["w"]): row for row in rows
+             if row["config"]["design"] == "mac"}  # fmt: skip
+    for row in rows:
+        base = plain.get((row["config"]["a"], row["config"]["w"]))
+        if base:
+            row["area_ratio"] = row["area"] / base["area"]
+            row["per_area"] = row["gmac_s_mm2"] / base["gmac_s_mm2"]
+
+
+def bars(rows: list[dict], lane: bool) -> list[common.Bar]:
+    tables = [r for r in rows if r["config"]["design"].startswith("table") and "per_area" in r]
+    found = []
+    for a, w in sorted({(row["config"]["a"], row["config"]["w"]) for row in tables}):
+        these = [row for row in tables if (row["config"]["a"], row["config"]["w"]) == (a, w)]
+        smallest = min(row["area_ratio"] for row in these)
+        found.append(common.Bar(f"W{w}A{a}: area, table / multiplier", smallest, "<=", 1.0))
+        if a == 8 and w in BARS and not lane:
+            most = max(row["per_area"] for row in these)
+            name = f"W{w}A{a}: throughput per area, table / multiplier"
+            found.append(common.Bar(name, most, ">=", BARS[w]))
+    shares = [r["precompute_share"] for r in tables if r["k"] == 4 and r["config"]["a"] == 8]
+    if shares and not lane:
+        name = "largest share of the precompute unit, int8, K = 4"
+        found.append(common.Bar(name, max(shares), "<=", 0.03))
+    return found
+
+
+HEADS = (
+    "weights", "activations", "design", "K", "accumulator", "product register", "flow", "area µm²",
+    "precompute", "edge", "PEs", "registers", "ns", "GMAC/s/mm²", "without precompute", "area ×",
+    "**GMAC/s/mm² ×**",
+)  # fmt: skip
+
+
+def _size(options) -> str:
+    if options.lane:
+        return "one PE"
+    return f"{options.rows} rows, {options.columns} columns, blocks of {options.block} PEs"
+
+
+def markdown(rows: list[dict], judged: list[common.Bar], options) -> list[str]:
+    """Lines of the section for docs/benchmarks.md."""
+    about = common.provenance()
+    lines = [
+        f"Measured by `{common.command('lut')}` at commit {about['commit']}: {options.library}, "
+        f"Yosys {about['tools']['yosys']}, timing by {rows[0]['timing']}; {_size(options)}, sums "
+        f"of up to {options.terms:,} products. Ratios (×) are to `mac` with the same operands.",
+        "",
+        "| " + " | ".join(HEADS) + " |",
+        "|--:|--:|---|--:|--:|---|---|" + "--:|" * (len(HEADS) - 7),
+    ]
+    for row in rows:
+        parts = row["parts"]
+        cells = [
+            f"{row['config']['w']}",
+            f"int{row['config']['a']}",
+            f"`{row['config']['design']}`",
+        ]
+        cells += [f"{row['k']}", f"{row['accumulator']}", "yes" if row["partial"] else "no"]
+        cells += [row["flow"], f"{row['area']:,}"]
+        cells += [f"{parts.get(part, 0):,}" for part in ("precompute", "edge", "pes")]
+        cells += [f"{parts.get('registers', 0) + parts.get('drain', 0):,}", f"{row['ns']:.2f}"]
+        cells += [f"{row['gmac_s_mm2']:,.0f}", f"{row['without_precompute']:,.0f}"]
+        ratios = [row.get("area_ratio"), row.get("per_area")]
+        area, per_area = ("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)
+        lines.append("| " + " | ".join([*cells, area, f"**{per_area}**"]) + " |")
+    return [*lines, *common.verdicts(judged)]
+
+
+def main() -> int:
+    parser = common.parser(__doc__)
+    parser.add_argument("--liberty", type=Path, help="standard cells; without: generic gates")
+    parser.add_argument("--activations", type=int, nargs="+", default=[8], help="bits")
+    parser.add_argument("--weights", type=int, nargs="+", default=[1, 2, 4], help="bits")
+    parser.add_argument("--designs", nargs="+", default=list(DESIGNS), help="as table,k=5")
+    parser.add_argument("--lane", action="store_true", help="one PE, no array around it")
+    parser.add_argument("--rows", type=int, default=2)
+    parser.add_argument("--columns", type=int, default=64)
+    parser.add_argument("--k", type=int, default=4, help="products per PE where a design says none")
+    parser.add_argument("--terms", type=int, default=4096, help="longest sum")
+    parser.add_argument("--block", type=int, default=16, help="PEs that are synthesised together")
+    parser.add_argument("--flows", nargs="+", default=[], help="of the others; default: all")
+    parser.add_argument("--plain-flows", nargs="+", default=[], help="of the baseline")
+    parser.add_argument("--points", type=int, default=0, help="clock targets beside none")
+    parser.add_argument("--no-mac", action="store_true", help="without the baseline")
+    parser.add_argument("--markdown", type=Path, help="put the table into this page")
+    parser.add_argument("--section", default="", help="which of the page's marks")
+    options = parser.parse_args()
+    from matweave.fpga.targets.asic import generic, liberty
+
+    library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
+    options.library = library.name
+    rows = []
+    for a in options.activations:
+        for w in options.weights:
+            for design in (["mac"] * (not options.no_mac)) + options.designs:
+                if "serial" in design and w == 1:
+                    continue  # the same as with all planes at once
+                rows.append(best_of(Point(a, w, design), options, library))
+    compared(rows)
+    judged = bars(rows, options.lane)
+    if options.markdown:
+        heading = f"Low-bit weights {options.section}".strip()
+        name = f"lut {options.section}".strip()
+        marks = (f"<!-- {name}: made by the command below -->", f"<!-- end of {name} -->")
+        common.insert(options.markdown, heading, marks, markdown(rows, judged, options))
+    return common.report("lut", rows, judged, as_json=options.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

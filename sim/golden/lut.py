@@ -1,0 +1,71 @@
+"""Products with low-bit weights, exact, by what the codes mean; and tables, by enumeration.
+
+:func:`product` is the definition and knows no planes, tables or words: it is what everything else
+is compared with. :func:`table` and :func:`looked_up` are a model of the tables alone, for what is
+inside an array. int64 throughout.
+"""
+
+import numpy as np
+
+from matweave.hw.weights import Coding, WeightFormat
+
+
+def numbers(
+    codes: np.ndarray, format: WeightFormat, zeros: np.ndarray | int | None = None
+) -> np.ndarray:
+    """What codes stand for. ``zeros``: zero points of asymmetric weights, in any shape that
+    broadcasts to that of the codes."""
+    codes = np.asarray(codes, np.int64)
+    if format.coding is Coding.ASYMMETRIC:
+        return codes - (0 if zeros is None else np.asarray(zeros, np.int64))
+    if zeros is not None:
+        raise ValueError(f"{format.coding.value} weights have no zero points")
+    if format.coding is Coding.BINARY:
+        return np.where(codes == 1, 1, -1)
+    if format.coding is Coding.TERNARY:
+        return np.array([-1, 0, 0, 1])[codes]
+    half = 1 << (format.width - 1)
+    return (codes + half) % (2 * half) - half
+
+
+def product(
+    a: np.ndarray,
+    codes: np.ndarray,
+    format: WeightFormat,
+    zeros: np.ndarray | int | None = None,
+) -> np.ndarray:
+    """``a`` (M, K) times the transpose of what ``codes`` (N, K) stand for: (M, N)."""
+    return np.asarray(a, np.int64) @ numbers(codes, format, zeros).T
+
+
+def uncorrected(a: np.ndarray, codes: np.ndarray, format: WeightFormat) -> np.ndarray:
+    """What accumulators of reinterpreted weights hold: ``a @ q'.T`` with q' = 2q - (2**W - 1), q
+    unsigned (of two's complement after its sign is inverted); of ternary weights twice the
+    product, of binary ones the product."""
+    a, codes = np.asarray(a, np.int64), np.asarray(codes, np.int64)
+    if format.coding is Coding.BINARY:
+        return product(a, codes, format)
+    if format.coding is Coding.TERNARY:
+        return 2 * product(a, codes, format)
+    offset = 1 << (format.width - 1) if format.coding is Coding.SYMMETRIC else 0
+    q = numbers(codes, format) + offset
+    return a @ (2 * q - (1 << format.width) + 1).T
+
+
+def table(a: np.ndarray, sign: int) -> np.ndarray:
+    """The half table of K activations: ``2**(K-1)`` entries, each their sum with signs, that of
+    element ``sign`` always -; of the others, in order, + where their bit of the index is set."""
+    a = np.asarray(a, np.int64)
+    others = np.delete(a, sign)
+    entries = []
+    for index in range(1 << len(others)):
+        plus = [index >> place & 1 for place in range(len(others))]
+        entries.append(-a[sign] + sum(x if up else -x for x, up in zip(others, plus, strict=True)))
+    return np.array(entries, np.int64)
+
+
+def looked_up(entries: np.ndarray, word: int, sign: int) -> int:
+    """What a folded word (:mod:`matweave.hw.lut.transform`) finds in a half table."""
+    below, above = word & ((1 << sign) - 1), word >> (sign + 1) << sign
+    value = int(entries[below | above])
+    return -value if word >> sign & 1 else value

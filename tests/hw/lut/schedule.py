@@ -1,0 +1,117 @@
+"""What an array of low-bit PEs is driven with, and what must come out."""
+
+import numpy as np
+
+from matweave.hw.lut import transform
+from matweave.hw.lut.popcount import PopcountPe
+from matweave.hw.weights import Coding
+from matweave.sim.golden import lut
+
+
+def packed(values, width: int) -> int:
+    """Numbers side by side, the first lowest."""
+    return sum((int(value) & ((1 << width) - 1)) << (n * width) for n, value in enumerate(values))
+
+
+def unpacked(word: int, width: int, count: int) -> list[int]:
+    """Signed numbers."""
+    found = [word >> (n * width) & ((1 << width) - 1) for n in range(count)]
+    return [value - (value >> (width - 1) << width) for value in found]
+
+
+def expected(pe, a, codes):
+    """Sums of one tile, by the golden model or NumPy's product of codes as they are."""
+    if pe.reinterpreted:
+        return lut.uncorrected(a, codes, pe.b)
+    patterns = codes ^ (1 << (pe.b.width - 1)) * (pe.b.coding is Coding.SYMMETRIC)
+    if pe.b.coding is Coding.TERNARY:
+        patterns = (codes & 1) + (codes >> 1)
+    return a.astype(np.int64) @ patterns.T
+
+
+class Schedule:
+    """Input ports by cycle. ``rng`` chooses where nothing comes for a cycle, and what is on ports
+    that are not asked for."""
+
+    def __init__(self, array, rng, *, gaps: bool = True):
+        self.array, self.pe, self.rng, self.gaps = array, array.pe, rng, gaps
+        members = array.signature.members.items()
+        self.names = {name: len(getattr(array, name)) for name, _ in members}
+        for name in ("o", "sum"):
+            self.names.pop(name, None)
+        self.cycles = []
+        self.reads = {}
+        """Cycle in which a row must be on the bus -> its sums, and that of its activations."""
+
+    def cycle(self, **ports):
+        values = {}
+        for name, width in self.names.items():
+            quiet = name in ("load", "valid", "read")
+            garbage = 0 if quiet else int.from_bytes(self.rng.bytes(-(-width // 8)), "little")
+            values[name] = ports.get(name, garbage & ((1 << width) - 1))
+        self.cycles.append(values)
+
+    def tile(self, a, codes):
+        """``a`` (rows, K), ``codes`` (columns, K) of one tile, then its rows read."""
+        pe, array = self.pe, self.array
+        sign = getattr(pe, "sign", None) if getattr(pe, "table", "") == "folded" else None
+        words = transform.words(codes, pe.b, k=pe.k, sign=sign)
+        slices = np.pad(a, ((0, 0), (0, -a.shape[1] % pe.k))).reshape(len(a), -1, pe.k)
+        first = 1
+        for s in range(slices.shape[1]):
+            steps = self._steps(slices[:, s], words[:, s])
+            for n, ports in enumerate(steps):
+                if self.gaps and "load" in ports and self.rng.integers(4) == 0:
+                    self.cycle(load=1, a=ports.pop("a"))  # the table before its weights
+                    del ports["load"]
+                while self.gaps and self.rng.integers(4) == 0:
+                    self.cycle()
+                self.cycle(valid=1, first=first and n == 0, **ports)
+                first = first and n == len(steps)
+        for _ in range(array.latency - 1):
+            self.cycle()
+        sums = expected(pe, a, codes)
+        for row in range(array.rows):
+            due = len(self.cycles) + array.read_latency
+            self.reads[due] = sums[row].tolist(), int(a[row].sum())
+            self.cycle(read=1 << row)
+
+    def _steps(self, slice_, words):
+        """Ports of every cycle of a slice: ``slice_`` (rows, k), ``words`` (columns, planes)."""
+        pe = self.pe
+        if isinstance(pe, PopcountPe):
+            steps = []
+            for place in range(pe.a.width):
+                bits = (slice_ >> place & 1) << np.arange(pe.k)
+                top = place == pe.a.width - 1
+                a = packed(bits.sum(axis=1) + (top << pe.k), pe.k + 1)
+                for plane, shift in enumerate(pe.b.shifts):
+                    w = packed(words[:, plane], pe.k)
+                    steps.append({"load": 1, "a": a, "w": w, "shift": place + shift})
+            return steps
+        load = {"load": 1, "a": packed(slice_.reshape(-1), pe.a.width)}
+        if not pe.serial:
+            return [load | {"w": packed(words.reshape(-1), pe.k)}]
+        steps = []
+        for plane, shift in enumerate(pe.b.shifts):
+            ports = {"w": packed(words[:, plane], pe.k)}
+            ports |= {"shift": shift} if pe.shift_bits else {}
+            steps.append(ports | (load if plane == 0 else {}))
+        return steps
+
+    def check(self, run):
+        """``run``: a simulator of :mod:`matweave.sim.ports`."""
+        for _ in range(self.array.read_latency):
+            self.cycle()
+        inputs = {name: [cycle[name] for cycle in self.cycles] for name in self.names}
+        outputs = run(self.array, inputs)
+        array, late = self.array, self.array.read_latency
+        assert self.reads
+        for cycle, word in enumerate(outputs["o"]):
+            if cycle in self.reads:
+                sums, total = self.reads[cycle]
+                assert unpacked(word, array.width, array.columns) == sums, f"cycle {cycle}"
+                if array.sum_width:
+                    assert unpacked(outputs["sum"][cycle], array.sum_width, 1) == [total]
+            elif cycle >= late and not self.cycles[cycle - late]["read"]:
+                assert word == 0, f"cycle {cycle}"
