@@ -8,6 +8,7 @@ and counts with its best throughput per area; ratios are to dequantise-then-MAC 
 weights. ``precompute`` is what makes the tables from activations; its registers are `registers`.
 """
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,7 @@ def best_of(point: Point, options, library) -> dict:
             print(f"  {point.design} W{point.w}A{point.a} partial={int(partial)} {flow.label}: "
                   f"{result.area:,.0f} um2, {result.critical:.2f} ns, {result.density:.1f}",
                   file=sys.stderr, flush=True)  # fmt: skip
+    size = "one PE" if options.lane else f"{options.rows} × {options.columns}"
     if not found:
         raise SystemExit(f"lut: no flow for {point}")
     partial, best = max(found, key=lambda each: each[1].density)
@@ -119,7 +121,8 @@ def best_of(point: Point, options, library) -> dict:
     measure.confirm([best], library)
     precompute = best.parts.get("precompute", 0.0) if point.design.startswith("table") else 0.0
     return common.row(
-        {"design": point.design, "a": point.a, "w": point.w},
+        {"design": point.design, "a": point.a, "w": point.w, "array": size},
+        library=library.name,
         k=pe_of(point, options.k).k,
         accumulator=accumulator(point, options),
         partial=partial,
@@ -138,65 +141,77 @@ def best_of(point: Point, options, library) -> dict:
 
 
 def compared(rows: list[dict]) -> None:
-    """Adds ratios to the baseline with the same operands."""
-    plain = {(row["config"]["a"], row["config"]["w"]): row for row in rows
-             if row["config"]["design"] == "mac"}  # fmt: skip
+    """Adds ratios to the baseline with the same operands, in an array of the same size."""
+
+    def key(row):
+        return tuple(row["config"][name] for name in ("array", "a", "w"))
+
+    plain = {key(row): row for row in rows if row["config"]["design"] == "mac"}
     for row in rows:
-        base = plain.get((row["config"]["a"], row["config"]["w"]))
-        if base:
+        if base := plain.get(key(row)):
             row["area_ratio"] = row["area"] / base["area"]
             row["per_area"] = row["gmac_s_mm2"] / base["gmac_s_mm2"]
 
 
-def bars(rows: list[dict], lane: bool) -> list[common.Bar]:
-    tables = [r for r in rows if r["config"]["design"].startswith("table") and "per_area" in r]
+def bars(rows: list[dict]) -> list[common.Bar]:
+    """Of whole arrays, with what makes their tables."""
+    tables = [
+        row
+        for row in rows
+        if row["config"]["design"].startswith("table")
+        and row["config"]["array"] != "one PE"
+        and "per_area" in row
+    ]
     found = []
     for a, w in sorted({(row["config"]["a"], row["config"]["w"]) for row in tables}):
         these = [row for row in tables if (row["config"]["a"], row["config"]["w"]) == (a, w)]
         smallest = min(row["area_ratio"] for row in these)
         found.append(common.Bar(f"W{w}A{a}: area, table / multiplier", smallest, "<=", 1.0))
-        if a == 8 and w in BARS and not lane:
+        if a == 8 and w in BARS:
             most = max(row["per_area"] for row in these)
             name = f"W{w}A{a}: throughput per area, table / multiplier"
             found.append(common.Bar(name, most, ">=", BARS[w]))
-    shares = [r["precompute_share"] for r in tables if r["k"] == 4 and r["config"]["a"] == 8]
-    if shares and not lane:
-        name = "largest share of the precompute unit, int8, K = 4"
+    shares = [
+        row["precompute_share"]
+        for row in tables
+        if (row["config"]["a"], row["config"]["array"], row["k"]) == (8, "2 × 64", 4)
+    ]
+    if shares:
+        name = "largest share of the precompute unit, M2N64K4, int8"
         found.append(common.Bar(name, max(shares), "<=", 0.03))
     return found
 
 
+def earlier(paths: list[Path]) -> tuple[list[dict], str]:
+    """Rows of earlier runs, and what runs those were."""
+    rows, told = [], []
+    for path in paths:
+        run = json.loads(path.read_text())
+        rows += [row | {"yosys": run["tools"]["yosys"]} for row in run["rows"]]
+        told.append(f"`{run['command']}` at commit {run['commit']}")
+    return rows, "; ".join(told)
+
+
 HEADS = (
-    "weights", "activations", "design", "K", "accumulator", "product register", "flow", "area µm²",
-    "precompute", "edge", "PEs", "registers", "ns", "GMAC/s/mm²", "without precompute", "area ×",
-    "**GMAC/s/mm² ×**",
+    "array", "weights", "activations", "design", "K", "accumulator", "product register", "flow",
+    "area µm²", "precompute", "edge", "PEs", "registers", "ns", "GMAC/s/mm²", "without precompute",
+    "area ×", "**GMAC/s/mm² ×**",
 )  # fmt: skip
 
 
-def _size(options) -> str:
-    if options.lane:
-        return "one PE"
-    return f"{options.rows} rows, {options.columns} columns, blocks of {options.block} PEs"
-
-
-def markdown(rows: list[dict], judged: list[common.Bar], options) -> list[str]:
-    """Lines of the section for docs/benchmarks.md."""
-    about = common.provenance()
+def markdown(rows: list[dict], judged: list[common.Bar], runs: str) -> list[str]:
+    """Lines of the section for docs/benchmarks.md; ``runs``: commands and their commits."""
     lines = [
-        f"Measured by `{common.command('lut')}` at commit {about['commit']}: {options.library}, "
-        f"Yosys {about['tools']['yosys']}, timing by {rows[0]['timing']}; {_size(options)}, sums "
-        f"of up to {options.terms:,} products. Ratios (×) are to `mac` with the same operands.",
+        f"Measured by {runs}: {rows[0]['library']}, Yosys {rows[0]['yosys']}, timing by "
+        f"{rows[0]['timing']}. Ratios (×) are to `mac` with the same operands.",
         "",
         "| " + " | ".join(HEADS) + " |",
-        "|--:|--:|---|--:|--:|---|---|" + "--:|" * (len(HEADS) - 7),
+        "|---|--:|--:|---|--:|--:|---|---|" + "--:|" * (len(HEADS) - 8),
     ]
     for row in rows:
         parts = row["parts"]
-        cells = [
-            f"{row['config']['w']}",
-            f"int{row['config']['a']}",
-            f"`{row['config']['design']}`",
-        ]
+        of = row["config"]
+        cells = [of["array"], f"{of['w']}", f"int{of['a']}", f"`{of['design']}`"]
         cells += [f"{row['k']}", f"{row['accumulator']}", "yes" if row["partial"] else "no"]
         cells += [row["flow"], f"{row['area']:,}"]
         cells += [f"{parts.get(part, 0):,}" for part in ("precompute", "edge", "pes")]
@@ -206,6 +221,20 @@ def markdown(rows: list[dict], judged: list[common.Bar], options) -> list[str]:
         area, per_area = ("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)
         lines.append("| " + " | ".join([*cells, area, f"**{per_area}**"]) + " |")
     return [*lines, *common.verdicts(judged)]
+
+
+def measured(options) -> list[dict]:
+    from matweave.fpga.targets.asic import flow, generic, liberty
+
+    library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
+    rows = []
+    for a in options.activations:
+        for w in options.weights:
+            for design in (["mac"] * (not options.no_mac)) + options.designs:
+                if "serial" in design and w == 1:
+                    continue  # the same as with all planes at once
+                rows.append(best_of(Point(a, w, design), options, library))
+    return [row | {"yosys": flow.tool_version()} for row in rows]
 
 
 def main() -> int:
@@ -223,28 +252,24 @@ def main() -> int:
     parser.add_argument("--flows", nargs="+", default=[], help="of the others; default: all")
     parser.add_argument("--plain-flows", nargs="+", default=[], help="of the baseline")
     parser.add_argument("--points", type=int, default=0, help="clock targets beside none")
+    parser.add_argument(
+        "--from", dest="earlier", type=Path, nargs="+", help="JSON of earlier runs; measure nothing"
+    )
     parser.add_argument("--no-mac", action="store_true", help="without the baseline")
     parser.add_argument("--markdown", type=Path, help="put the table into this page")
     parser.add_argument("--section", default="", help="which of the page's marks")
     options = parser.parse_args()
-    from matweave.fpga.targets.asic import generic, liberty
-
-    library = liberty.load(options.liberty.absolute()) if options.liberty else generic.library()
-    options.library = library.name
-    rows = []
-    for a in options.activations:
-        for w in options.weights:
-            for design in (["mac"] * (not options.no_mac)) + options.designs:
-                if "serial" in design and w == 1:
-                    continue  # the same as with all planes at once
-                rows.append(best_of(Point(a, w, design), options, library))
+    if options.earlier:
+        rows, runs = earlier(options.earlier)
+    else:
+        rows, runs = measured(options), f"`{common.command('lut')}` at commit {common.commit()}"
     compared(rows)
-    judged = bars(rows, options.lane)
+    judged = bars(rows)
     if options.markdown:
         heading = f"Low-bit weights {options.section}".strip()
         name = f"lut {options.section}".strip()
         marks = (f"<!-- {name}: made by the command below -->", f"<!-- end of {name} -->")
-        common.insert(options.markdown, heading, marks, markdown(rows, judged, options))
+        common.insert(options.markdown, heading, marks, markdown(rows, judged, runs))
     return common.report("lut", rows, judged, as_json=options.json)
 
 

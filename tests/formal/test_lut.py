@@ -106,7 +106,7 @@ def label(unit):
     "unit",
     [
         pe(1),
-        pe(1, Coding.BINARY, table="half", sign=3),
+        slow(pe(1, Coding.BINARY, table="half", sign=3)),
         pe(1, table="full"),
         pe(4, serial=True),
         pe(1, k=2),
