@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from matweave.hw.network import layers as kinds
 from matweave.hw.network import store
+from matweave.hw.network.fold.evaluate import evaluate
+from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.lower import MAKERS as LOWERED
 from matweave.hw.network.lower import lower
 from matweave.hw.network.pipeline import place
@@ -34,6 +36,18 @@ def test_the_graph_is_the_golden_model(kind, seed):
     assert (raw_results(lowered, network, results) == golden.predict(network, x)).all()
     for index, column in zip(lowered.graph.outputs, results.T, strict=True):
         assert lowered.graph[index].low <= column.min() <= column.max() <= lowered.graph[index].high
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 1 << 30))
+def test_what_designs_are_made_of_is_the_golden_model(kind, seed):
+    """The sections of a network that is not folded: a layer's source may lie outside of its own."""
+    network = around(kind, seed)
+    x = networks.inputs(network, seed, 50)
+    folded = fold(network, 1)
+    results = raw_results(folded, network, evaluate(folded, x))
+    assert (results == golden.predict(network, x)).all()
 
 
 @pytest.mark.parametrize("kind", MAKERS)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .. import lower as lowering
-from ..layers import Cast, Layer
+from ..layers import Cast, Layer, Network
 from ..lower.builder import Builder, Value
 from .digits import Digits
 from .phases import PhasedCast
@@ -20,13 +20,15 @@ def sums_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class _View:
-    """What a builder sees of a network: a section's layers, and a reader of what leaves it."""
+    """What a builder sees of a network: a section's layers, and a reader of what leaves it. By
+    their names, all layers: sources may lie outside of the section."""
 
     layers: tuple[Layer, ...]
+    network: Network
     output: None = None
 
     def __getitem__(self, name):
-        return next(layer for layer in self.layers if layer.name == name)
+        return self.network[name]
 
 
 class SectionMaker:
@@ -45,7 +47,7 @@ class SectionMaker:
         leaving = self.folding.leaving({layer.name for layer in self.layers})
         readers = [Layer(f"{name} leaves", name, (1,), self._named(now, name).result)
                    for name in leaving]  # fmt: skip
-        self.build = Builder(_View((*now, *readers)), self.folding.choices)
+        self.build = Builder(_View((*now, *readers), self.folding.network), self.folding.choices)
         for layer, original in zip(now, self.layers, strict=True):
             self._lower(layer, original)
         outputs: list[int] = []
@@ -137,7 +139,7 @@ class DigitsMaker(SectionMaker):
         folding = self.folding
         inputs = folding.whole(layer.sources[0])
         digits = Digits(layer, [span for _, span in inputs], folding.reuse)
-        self.build = Builder(_View(()), folding.choices)
+        self.build = Builder(_View((), folding.network), folding.choices)
         nodes = [
             self._digit(feed, bits, signed, digits.bits)
             for (feed, _), bits, signed in zip(inputs, digits.widths, digits.signed, strict=True)
