@@ -35,7 +35,7 @@ class TableEdge(Edge):
             others = Cat(bit for place, bit in enumerate(word) if place != pe.sign)
             index = others if pe.table == "folded" else others ^ sign.replicate(len(others))
             lines += [self.valid & (index == place) for place in range(pe.places)]
-            # Entries are -T, and a set sign means -T.
+            # Entries are kept as -T, which is what a set sign stands for.
             lines.append(self.valid & ~sign)
         if pe.table != "full":
             lines.append(self.valid)
