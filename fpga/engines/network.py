@@ -47,12 +47,16 @@ class NetworkEngine(Engine):
         return []  # weights are constants: there are but additions
 
     def faster(self, words):
-        return f"give it more stages than {self._facts['latency']} (--set stages=...)"
+        return f"give it more stages than {self._stages} (--set stages=...)"
 
     def smaller(self, resource, *, dsp):
         if resource in ("FF", "BRAM"):
-            return f"give it fewer stages than {self._facts['latency']} (--set stages=...)"
+            return f"give it fewer stages than {self._stages} (--set stages=...)"
         return "prune the network or quantise it to fewer bits"
+
+    @property
+    def _stages(self) -> int:
+        return sum(each.count for each in self.config.design.stages.placed)
 
     @property
     def _facts(self) -> dict:
@@ -67,8 +71,8 @@ class NetworkEngine(Engine):
             "outputs": last.size,
             "input": str(first.result),
             "output": str(last.result),
-            "weights": self._facts["macs_per_cycle"],
-            "stages": self._facts["latency"],
+            "weights": sum(each.n_products for each in network.layers),
+            "stages": self._stages,
         }
         about = (
             "network of {layers} layers, {weights:,} weights that are not zero, {inputs} inputs "

@@ -160,6 +160,8 @@ def design(
     """
     if reason := names.refusal(network.name):
         raise ConfigError(f"project name {network.name!r}: {reason}")
+    if dsps < 0:
+        raise ConfigError(f"dsps: must be 0 or more products, not {dsps}")
     delays = timing.family(family)
     folded = in_sections(network, cycles(network, fold))
     placed = schedule(folded, delays, stages=stages, period=period)

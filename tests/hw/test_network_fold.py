@@ -13,7 +13,7 @@ from matweave.hw.network.fold.phases import PhasedCast, cast
 from matweave.hw.network.fold.sections import cycles, fold
 from matweave.hw.network.fold.times import schedule
 from matweave.hw.network.fold.tokens import ways
-from matweave.hw.network.layers import Reshape, Select
+from matweave.hw.network.layers import Cast, Dense, Input, Network, Reshape, Select
 from matweave.hw.network.lower.builder import Builder, Value
 from matweave.hw.network.timing import FAMILIES
 from matweave.sim.golden import network as golden
@@ -39,6 +39,50 @@ def test_folding_changes_no_bit(seed, reuse, heads, any_mode):
     x = networks.inputs(network, seed, 200)
     results = evaluate(folded, x) * 2.0 ** np.array(folded.exponents)
     assert (results == real(network, x)).all()
+
+
+F = Fixed
+ROUNDED = Fixed(9, 6, True, FixedRounding.RND, FixedOverflow.WRAP)
+CUT = Fixed(9, 6, True, FixedRounding.TRN, FixedOverflow.WRAP)
+
+
+def grid():
+    """A transposition that orders the tokens of a cycle otherwise in every cycle."""
+    index = np.arange(24).reshape(4, 3, 2).transpose(1, 0, 2).ravel()
+    x = Input("x", None, (12, 2), F(8, 4))
+    return Network("grid", (x, Select("s", "x", (12, 2), F(8, 4), index=index)), "s")
+
+
+def joined():
+    """A token's values from two layers, then casts of which every other one rounds."""
+    x = Input("x", None, (2, 1), F(8, 4))
+    dense = Dense(
+        "d", "x", (2, 8), F(24, 9), weight=np.array([[1, 3, -2, 1, 3, -1, 2, 1]]),
+        weight_format=F(4, 2), bias=np.ones(16, int), bias_format=F(4, 1), accum=F(30, 15),
+    )  # fmt: skip
+    index = np.concatenate([np.arange(2)[:, None], np.arange(16).reshape(2, 8) + 2], 1)
+    both = Select("s", ("x", "d"), (2, 9), F(24, 9), index=index.ravel())
+    formats = tuple(ROUNDED if place % 2 else CUT for place in range(9)) * 2
+    return Network("joined", (x, dense, both, Cast("c", "s", (2, 9), F(16, 9), formats)), "c")
+
+
+@pytest.mark.parametrize(
+    ("made", "reuse"), [*((grid, reuse) for reuse in (1, 2, 3, 4, 6, 12)), (joined, 1), (joined, 2)]
+)
+def test_layers_that_are_hard_to_fold(made, reuse):
+    network = made()
+    folded = fold(network, reuse)
+    x = networks.inputs(network, 1, 200)
+    results = evaluate(folded, x) * 2.0 ** np.array(folded.exponents)
+    assert (results == real(network, x)).all()
+
+
+def test_a_network_without_layers():
+    network = Network("none", (Input("x", None, (4, 2), F(8, 4)),), "x")
+    for each in (1, 4):
+        made = design(network, fold=each)
+        assert made.manifest["performance"]["latency"] >= 1
+        assert "module none" in made.verilog
 
 
 def test_multipliers_are_shared_by_the_tokens():
@@ -69,6 +113,9 @@ def test_stages_are_shared_out():
     placed = schedule(folded, ECP5, stages=9).placed
     assert sum(each.count for each in placed) == 9
     assert min(each.count for each in placed) >= 1
+    assert sum(each.count for each in schedule(folded, ECP5, stages=320).placed) == 320
+    with pytest.raises(ConfigError, match=r"^dsps: must be 0 or more products, not -1$"):
+        design(token_networks.tagger(1), dsps=-1)
     with pytest.raises(ConfigError, match=r"^stages: must be 5 to 320, not 3$"):
         schedule(folded, ECP5, stages=3)
 

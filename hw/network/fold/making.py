@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .. import lower as lowering
-from ..layers import Cast, Layer, Network
+from ..layers import Cast, Layer
 from ..lower.builder import Builder, Value
 from .digits import Digits
 from .phases import PhasedCast
@@ -20,15 +20,16 @@ def sums_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class _View:
-    """What a builder sees of a network: a section's layers, and a reader of what leaves it. By
-    their names, all layers: sources may lie outside of the section."""
+    """What a builder sees of a network: a section's layers, and a reader of what leaves it.
+    ``outside``: what they read of other sections, by name, of as many values as they see."""
 
     layers: tuple[Layer, ...]
-    network: Network
+    outside: dict[str, Layer]
     output: None = None
 
     def __getitem__(self, name):
-        return self.network[name]
+        inside = (layer for layer in self.layers if layer.name == name)
+        return next(inside, None) or self.outside[name]
 
 
 class SectionMaker:
@@ -47,7 +48,8 @@ class SectionMaker:
         leaving = self.folding.leaving({layer.name for layer in self.layers})
         readers = [Layer(f"{name} leaves", name, (1,), self._named(now, name).result)
                    for name in leaving]  # fmt: skip
-        self.build = Builder(_View((*now, *readers), self.folding.network), self.folding.choices)
+        outside = {name: self._outside(name) for layer in now for name in layer.sources}
+        self.build = Builder(_View((*now, *readers), outside), self.folding.choices)
         for layer, original in zip(now, self.layers, strict=True):
             self._lower(layer, original)
         outputs: list[int] = []
@@ -58,6 +60,12 @@ class SectionMaker:
                        tuple(layer.name for layer in self.layers),
                        max(1, sum(layer.depth for layer in self.layers)))  # fmt: skip
 
+    def _outside(self, name):
+        """A source's format, and its values: those of one cycle, if it comes so."""
+        layer, folding = self.folding.network[name], self.folding
+        cycles = folding.reuse if self.serial and folding.is_serial(name) else 1
+        return Layer(name, None, (layer.size // cycles,), layer.result)
+
     def _named(self, layers, name):
         return next(layer for layer in layers if layer.name == name)
 
@@ -65,9 +73,8 @@ class SectionMaker:
         """The layer as it is in one cycle."""
         if not self.serial:
             return layer
-        lanes = self.folding.lanes
         owners, sources = self.folding.owners(layer.name), self.folding.sources(layer)
-        of_phase = [sliced(layer, owners, phase * lanes, lanes, sources)
+        of_phase = [sliced(layer, owners, phase, sources)
                     for phase in range(self.folding.reuse)]  # fmt: skip
         first = of_phase[0]
         if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
@@ -139,7 +146,7 @@ class DigitsMaker(SectionMaker):
         folding = self.folding
         inputs = folding.whole(layer.sources[0])
         digits = Digits(layer, [span for _, span in inputs], folding.reuse)
-        self.build = Builder(_View((), folding.network), folding.choices)
+        self.build = Builder(_View((), {}), folding.choices)
         nodes = [
             self._digit(feed, bits, signed, digits.bits)
             for (feed, _), bits, signed in zip(inputs, digits.widths, digits.signed, strict=True)

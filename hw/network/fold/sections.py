@@ -43,14 +43,12 @@ def cycles(network: Network, wanted: int | str | None) -> int:
 def fold(network: Network, reuse: int, choices=None) -> Folded:
     """``network`` in ``reuse`` :func:`cycles` per sample; ``choices``: how to solve matrices
     (:class:`..cmvm.Options`), instead of what suits their size."""
-    tokens = network.input.shape[0] if reuse > 1 else 1
-    return _Folding(network, tokens, reuse, choices).run()
+    return _Folding(network, reuse, choices).run()
 
 
 class _Folding:
-    def __init__(self, network, tokens, reuse, choices):
-        self.network, self.tokens, self.reuse, self.choices = network, tokens, reuse, choices
-        self.lanes = tokens // reuse
+    def __init__(self, network, reuse, choices):
+        self.network, self.reuse, self.choices = network, reuse, choices
         self.ways: dict[str, Way | None] = {}
         self.levels: dict[str, int] = {}
         self.tensors: dict[str, Tensor] = {}
@@ -91,7 +89,7 @@ class _Folding:
         decided: dict[str, int] = {}
         self._try(decided)
         for layer in self.network.layers[1:]:
-            count = len(ways(layer, self.sources(layer), self.tokens))
+            count = len(ways(layer, self.sources(layer), self.reuse))
             if count > 1:
                 decided[layer.name] = max(
                     range(count), key=lambda way: self._try(decided | {layer.name: way})
@@ -101,11 +99,11 @@ class _Folding:
     def _try(self, decided) -> int:
         """Work that is serial with these decisions."""
         first = self.network.input
-        each = np.arange(first.size) * self.tokens // first.size
+        each = np.arange(first.size) * self.reuse // first.size
         self.ways = {first.name: Way(each, frozenset()) if self.reuse > 1 else None}
         work = 0
         for layer in self.network.layers[1:]:
-            found = ways(layer, self.sources(layer), self.tokens)
+            found = ways(layer, self.sources(layer), self.reuse)
             way = found[decided.get(layer.name, 0)] if found else None
             self.ways[layer.name] = way
             work += 0 if way is None else 1 + layer.n_products
@@ -155,7 +153,7 @@ class _Folding:
     def _input(self, first):
         owners = self.owners(first.name)
         to = first.result.plain()
-        size = self.lanes * first.size // self.tokens if owners is not None else first.size
+        size = first.size // self.reuse if owners is not None else first.size
         span = ((to.min, to.max, -to.fraction),) * self.reuse
         outputs = tuple(range(size))
         return Tensor(INPUT, owners, outputs, (-to.fraction,) * size, (span,) * size)
@@ -163,7 +161,7 @@ class _Folding:
     def places(self, name: str, phase: int):
         """The places, in the whole tensor, of the values that it has in a phase."""
         tensor = self.tensors[name]
-        return chosen(tensor.owners, phase * self.lanes, self.lanes)
+        return chosen(tensor.owners, phase)
 
     def whole(self, name: str) -> list[tuple[Feed, tuple[int, int, int]]]:
         """All values of a tensor, and what they can be; those of a serial one held."""

@@ -63,7 +63,7 @@ def schedule(
 
     for section in sections:
         times.append(max((ready(feed) for feed in section.feeds), default=first))
-    latency = max((ready(feed) for feed in folded.outputs), default=first)
+    latency = max(1, *(ready(feed) for feed in folded.outputs))  # also without any layer
     return Schedule(tuple(placed), tuple(times), tuple(behind), first, latency)
 
 
@@ -73,6 +73,7 @@ def _shares(depths, stages):
         return depths
     shares = [1] * len(depths)
     for _ in range(stages - len(depths)):
-        most = max(range(len(depths)), key=lambda i: depths[i] / shares[i])
+        free = [i for i in range(len(depths)) if shares[i] < MAX_STAGES]
+        most = max(free, key=lambda i: depths[i] / shares[i])
         shares[most] += 1
     return shares

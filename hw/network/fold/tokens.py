@@ -1,4 +1,5 @@
-"""Which tensors can come token by token, and layers of some tokens only.
+"""Which tensors can come token by token, and layers of one token only. Tokens that share a cycle
+are one here: also the order of their values must be the same from cycle to cycle.
 
 A tensor is *serial* if its tokens can come one after another: its layer treats all tokens alike,
 but for formats. All others are *whole*. Of a serial tensor it is known whose token each of its
@@ -37,33 +38,31 @@ def ways(layer: Layer, sources: Sequence[Owners], tokens: int) -> list[Way]:
     return [way for way in found if _alike(layer, way.owners, sources, tokens)]
 
 
-def chosen(owners: np.ndarray, first: int, count: int) -> np.ndarray:
-    """The places of the values of tokens ``first`` … ``first + count - 1``."""
-    return np.flatnonzero((owners >= first) & (owners < first + count))
+def chosen(owners: np.ndarray, token: int) -> np.ndarray:
+    """The places of a token's values."""
+    return np.flatnonzero(owners == token)
 
 
-def sliced(
-    layer: Layer, owners: np.ndarray, first: int, count: int, sources: Sequence[Owners]
-) -> Layer:
-    """``layer`` for those tokens alone: its name, weights and formats, on their values in the same
+def sliced(layer: Layer, owners: np.ndarray, token: int, sources: Sequence[Owners]) -> Layer:
+    """``layer`` for one token alone: its name, weights and formats, on their values in the same
     order."""
-    places = chosen(owners, first, count)
+    places = chosen(owners, token)
     changes: dict = {"shape": (len(places),)}
     for name in _PER_VALUE.get(type(layer), ()):
         changes[name] = _taken(getattr(layer, name), places)
     if isinstance(layer, kinds.Select):
-        changes["index"] = _local(layer, first, count, sources)[places]
+        changes["index"] = _local(layer, token, sources)[places]
     if isinstance(layer, kinds.Softmax):
         part = "inner" if _across(layer, owners, 2) else "outer"
-        changes[part] = getattr(layer, part) * count // (int(owners.max()) + 1)
+        changes[part] = getattr(layer, part) // (int(owners.max()) + 1)
     return replace(layer, **changes)
 
 
-def _local(layer, first, count, sources):
-    """The index of a Select, among the values that its sources have for some tokens; -1: none."""
+def _local(layer, token, sources):
+    """The index of a Select, among the values that its sources have for a token; -1: none."""
     parts, before = [], 0
     for owners in sources:
-        local, inside = np.full(len(owners), -1), chosen(owners, first, count)
+        local, inside = np.full(len(owners), -1), chosen(owners, token)
         local[inside] = np.arange(len(inside)) + before
         before += len(inside)
         parts.append(local)
@@ -96,7 +95,7 @@ def _alike(layer, owners, sources, tokens):
     names = (*_PER_VALUE.get(type(layer), ()), *(["index"] * isinstance(layer, kinds.Select)))
     if not names:
         return True
-    of_token = [sliced(layer, owners, token, 1, sources) for token in range(tokens)]
+    of_token = [sliced(layer, owners, token, sources) for token in range(tokens)]
     parts = [[getattr(each, name) for name in names] for each in of_token]
     return all(np.array_equal(*pair) for each in parts for pair in zip(each, parts[0], strict=True))
 
