@@ -170,6 +170,8 @@ class GemmConfig(Table):
 
     @model_validator(mode="after")
     def _parts_agree(self):
+        if refusal := self._own_refusal():
+            raise wrong(*refusal)
         width, products = self.accumulator.width, self.a.width + self.b.width
         if width != "exact" and width < products:
             raise wrong(
@@ -177,8 +179,6 @@ class GemmConfig(Table):
                 f"allowed are 'exact' and {products} to {MAX_ACCUMULATOR}",
                 "accumulator.width",
             )
-        if refusal := self._own_refusal():
-            raise wrong(*refusal)
         if (
             self.output.mode != "raw"
             and self.output.rounding is Rounding.TFLITE_DOUBLE
@@ -259,7 +259,8 @@ class LookupPe(Pe):
 
 
 class LutConfig(GemmConfig):
-    """The same with weights of few bits in B, looked up in tables of sums of A's elements."""
+    """A matrix-multiplication engine whose weights, B, have few bits: they are looked up in tables
+    of sums of A's elements."""
 
     kind: Literal["lut"] = Field(description="Which engine this is.")
     b: PackedOperandFormat = Field(description="Format of B, 2, 3, 4, 6 or 8 bits.")

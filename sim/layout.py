@@ -43,7 +43,9 @@ def pack_b(b: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None)
     blocks = _blocks(_lanes(b, rows, geometry.n, format, fill), rows, geometry.n)
     lanes = blocks.transpose(1, 0, 2, 3)
     if format.lane_width % 8:  # packed
-        bits = lanes.reshape(-1, geometry.b_lanes, 1) >> np.arange(format.width) & 1
+        bits = (
+            lanes.reshape(-1, geometry.b_lanes, 1) >> np.arange(format.width, dtype=lanes.dtype) & 1
+        )
         return np.packbits(bits.reshape(len(bits), -1).astype(bool), axis=1, bitorder="little")
     return _beats(lanes, geometry.b_lanes)
 

@@ -14,10 +14,10 @@ from .engine import Engine as Engine
 
 def kinds() -> dict[str, type[Engine]]:
     """Every kind by the ``kind`` of its configurations."""
-    from .gemm import Gemm
+    from .gemm import Gemm, Lut
     from .network import NetworkEngine
 
-    return {each.kind: each for each in (Gemm, NetworkEngine)}
+    return {each.kind: each for each in (Gemm, Lut, NetworkEngine)}
 
 
 def of(config) -> Engine:

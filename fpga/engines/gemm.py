@@ -27,6 +27,11 @@ class Gemm(Engine):
     def from_tables(tables, label):
         return configurations.from_tables(tables, label)
 
+    @property
+    def without(self) -> str:
+        """Why there are no multiplications in the array, where that is so."""
+        return f"PE {self.config.pe.kind} recodes an operand: it has no multiplication"
+
     def linked(self, clock_frequency, baud):
         from ...hw.link.linked import linked_verilog
 
@@ -35,9 +40,8 @@ class Gemm(Engine):
     def multipliers(self):
         """Those of the array and, where there is one, of the requantiser
         (hw/arith/requantize.py)."""
-        config, recoded = self.config, None
-        if config.pe.kind not in PLAIN:
-            recoded = f"PE {config.pe.kind} recodes an operand: it has no multiplication"
+        config = self.config
+        recoded = None if config.pe.kind in PLAIN else self.without
         bits = (config.a.width, config.b.width)
         found = [Multipliers("array", config.geometry.macs, bits, recoded)]
         if config.output.mode != "raw":
@@ -98,3 +102,15 @@ class Gemm(Engine):
         from ..host import GemmDevice
 
         return GemmDevice(device, self.config)
+
+
+class Lut(Gemm):
+    """The same with lookup arrays (:class:`~matweave.hw.config.LutConfig`)."""
+
+    kind = "lut"
+    configuration = configurations.LutConfig
+    without = "weights are looked up in tables: there is no multiplication"
+
+    @staticmethod
+    def reads(origin):
+        return False  # a TOML file, which Gemm loads: its kind is in it

@@ -32,6 +32,17 @@ def network(name="tagger"):
     return Network(name, (x, first, relu, last), "last")
 
 
+def test_every_kind_of_configuration_can_be_built():
+    assert set(config.ENGINES) | {"network"} == set(engines.kinds())
+    lut = config.load("tiny_lut")
+    engine = engines.of(lut)
+    assert engines.from_tables(lut.canonical()) == lut
+    assert "module tiny_lut_linked" in engine.linked(25e6, 115200)
+    found = {each.part: each.recoded for each in engine.multipliers()}
+    assert found["array"] == "weights are looked up in tables: there is no multiplication"
+    assert found.get("requantiser") is None
+
+
 @pytest.fixture
 def file(tmp_path):
     store.save(network(), tmp_path / "tagger.json")

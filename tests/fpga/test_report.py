@@ -411,7 +411,10 @@ CHANGES = {
     "path outside": (lambda d: d.update(placement="../x.json"), "is not the name of a file"),
     "no placement": (lambda d: d.update(placement="x.json"), "x.json: cannot be read: No such"),
     "a bad cell": (lambda d: d.update(placement=[{"x": 1}]), "placement"),
-    "an engine": (lambda d: d["config"].update(kind="lut"), "config: kind: 'lut' is not an engine"),
+    "an engine": (
+        lambda d: d["config"].update(kind="lux"),
+        "config: kind: 'lux' is not an engine",
+    ),
     "no array": (lambda d: d["config"].pop("array"), "config: array: is missing"),
 }
 
