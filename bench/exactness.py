@@ -96,9 +96,10 @@ def simulated(made, x: np.ndarray) -> dict[str, np.ndarray]:
     every layer as outputs."""
     from matweave.hw.network import timing
     from matweave.hw.network.design import Design
+    from matweave.hw.network.fold.plan import INPUT, Feed, Folded, Section
+    from matweave.hw.network.fold.times import schedule
     from matweave.hw.network.graph import Graph
-    from matweave.hw.network.lower import Lowered, lower
-    from matweave.hw.network.pipeline import place
+    from matweave.hw.network.lower import lower
     from matweave.sim import verilate
     from matweave.sim.network import NetworkSimulator
 
@@ -110,8 +111,14 @@ def simulated(made, x: np.ndarray) -> dict[str, np.ndarray]:
         columns[layer.name] = len(exponents), len(exponents) + layer.size
         graph.outputs += graph.include(lowered.graph)
         exponents += lowered.exponents
-    stages = place(graph, timing.family(made.family), stages=made.stages.count)
-    every = Design(network, Lowered(graph, tuple(exponents)), stages, made.family)
+    feeds = tuple(Feed(INPUT, place) for place in range(network.input.size))
+    section = Section(graph, feeds, False, tuple(columns), made.stages.count)
+    folded = Folded(
+        1, (section,), None, tuple(Feed(0, place) for place in range(len(exponents))),
+        tuple(exponents), tuple((graph[i].low, graph[i].high) for i in graph.outputs),
+    )  # fmt: skip
+    stages = schedule(folded, timing.family(made.family), stages=made.stages.count)
+    every = Design(network, folded, stages, made.family)
     to = network.input.result
     with NetworkSimulator(made.verilog, made.manifest) as simulator:
         found = {network.output: simulator.predict(x, to)}

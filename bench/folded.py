@@ -4,7 +4,7 @@
 process of its own (keras, HGQ2 and jax are needed). The RTL, folded to one particle per cycle, is
 driven natively with jets whose results are compared with the golden model's: eight particles of
 three features, half of them in the range of most, half in all of the input's range. Its
-pipelines are then placed and routed out of context by nextpnr.
+pipelines are counted by Yosys without DSP blocks, then placed and routed out of context by nextpnr.
 """
 
 import common
@@ -12,8 +12,6 @@ import numpy as np
 
 MODEL = common.ROOT.parent / "shared" / "data" / "models" / "mha_8particles.keras"
 JETS = 10_000
-LUTS, DSPS = 83_640, 156
-"""LUT4 and multipliers of an LFE5U-85F."""
 
 
 def driven(made) -> tuple[int, int]:
@@ -35,26 +33,34 @@ def driven(made) -> tuple[int, int]:
 
 def measured(fold: str, period: float, dsps: int, seed: int) -> dict:
     from matweave.fpga.targets.out_of_context import implement
+    from matweave.fpga.targets.resources import CARRY_LUTS, synthesise
     from matweave.hw.network import store
     from matweave.hw.network.design import design
     from matweave.importing import read_model
+    from matweave.sim.toolchain import ToolFailed
 
     network = store.from_tables(read_model(MODEL, "tagger"))
     fold = fold if fold == "tokens" else int(fold)
     made = design(network, fold=fold, period=period, family="ecp5", dsps=dsps)
-    usage = implement(made.core, f"{made.name}_core", dsp=dsps > 0, seed=seed)
-    different, cycles = driven(made)
     performance = made.manifest["performance"]
-    return common.row(
+    latency, interval = performance["latency"], performance["initiation_interval"]
+    different, cycles = driven(made)
+    counted = synthesise(made.core, f"{made.name}_core", "ecp5")
+    row = common.row(
         {"model": MODEL.name, "fold": fold, "period_ns": period, "dsps": dsps, "seed": seed},
-        latency=performance["latency"],
-        interval=performance["initiation_interval"],
-        luts=usage.luts, carries=usage.carries, flops=usage.flops, dsps=usage.dsps,
-        memories=usage.memories, fmax_mhz=round(usage.fmax, 1),
-        latency_ns=round(1000 * performance["latency"] / usage.fmax),
-        different=different, cycles_of_all=cycles,
-        expected_cycles=(JETS - 1) * performance["initiation_interval"] + performance["latency"],
+        latency=latency, interval=interval, different=different, cycles_of_all=cycles,
+        expected_cycles=(JETS - 1) * interval + latency, luts=counted.luts,
+        carries=counted.carries, lut4=counted.luts + CARRY_LUTS["ecp5"] * counted.carries,
+        flops=counted.flops,
     )  # fmt: skip
+    try:
+        usage = implement(made.core, f"{made.name}_core", dsp=dsps > 0, seed=seed)
+    except ToolFailed as error:
+        return row | {"placed": 0, "why": str(error)}
+    return row | {
+        "placed": 1, "placed_lut4": usage.luts, "placed_dsps": usage.dsps,
+        "fmax_mhz": round(usage.fmax, 1), "latency_ns": round(1000 * latency / usage.fmax),
+    }  # fmt: skip
 
 
 def main() -> int:
@@ -67,8 +73,7 @@ def main() -> int:
     row = measured(arguments.fold, arguments.period, arguments.dsps, arguments.seed)
     bars = [
         common.Bar("results that differ", row["different"], "<=", 0),
-        common.Bar("LUT4", row["luts"], "<=", LUTS),
-        common.Bar("DSP blocks", row["dsps"], "<=", DSPS),
+        common.Bar("placed and routed on an LFE5U-85F", row["placed"], ">=", 1),
         common.Bar("cycles of all jets", row["cycles_of_all"], "<=", row["expected_cycles"]),
     ]
     return common.report("folded", [row], bars, as_json=arguments.json)

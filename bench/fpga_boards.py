@@ -13,15 +13,13 @@ import common
 
 SIZES = [f"limits.{name}=64" for name in "mnk"]
 STREAMS = ["array.pipeline=2", "output.mode='raw'", *SIZES]
-TWO = ["array.rows=2", "array.columns=2", "array.tile_columns=1"]
 ENGINES = {
     "8x8 streams": ("gemm_matrix_8x8", STREAMS),
     "8x8 streams, ent": ("gemm_matrix_8x8", [*STREAMS, "pe.kind='ent'"]),
     "8x8 systolic": ("gemm_os_8x8_textbook", ["pe.kind='mac_edge'", *STREAMS[1:]]),
     "digits": ("digits", []),
     "digits-ent": ("digits-ent", []),
-    "2x2": ("tiny_os", TWO),
-    "2x2, ent": ("tiny_os", ["pe.kind='ent'", *TWO]),
+    "2x2": ("tiny_os", ["array.rows=2", "array.columns=2", "array.tile_columns=1"]),
     "4x1": ("tiny_os", ["array.rows=4", "array.columns=1", "array.tile_columns=1"]),
 }
 """What an engine is called in the table -> preset or demo, and overrides."""

@@ -1,5 +1,6 @@
 """What the flow, its report and its demos must know of an engine."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ class Multipliers:
     recoded: str | None = None
 
 
-class Engine:
+class Engine(ABC):
     """One kind of engine, with the configuration of one.
 
     A subclass in a file of its own has these; :func:`..engines.kinds` lists it.
@@ -41,54 +42,54 @@ class Engine:
         self.config = config
 
     @staticmethod
+    @abstractmethod
     def reads(origin: str | Path) -> bool:
         """Whether ``origin`` is the name of a file of this kind, and of no other's."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def load(origin: str | Path, overrides: Iterable[str]):
         """The configuration in ``origin``."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def from_tables(tables: Mapping, label: str):
         """The configuration whose ``canonical()`` these tables are."""
-        raise NotImplementedError
 
     def fitted(self, family: str, mhz: float):
         """The configuration as it is to be built for a device of ``family`` with a clock of
         ``mhz``: where it leaves that open, with what suits them."""
         return self.config
 
+    @abstractmethod
     def linked(self, clock_frequency: float, baud: int) -> str:
         """Verilog of the engine with its serial link: module ``NAME_linked``, ports ``clk`` (of
         ``clock_frequency`` Hz), ``rst``, ``rx``, ``tx``, ``busy``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def multipliers(self) -> Sequence[Multipliers]:
         """Those that might become DSP blocks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def faster(self, words: str) -> str:
         """What in the configuration makes an engine faster whose worst path is told by ``words``
         (of :mod:`..targets.words`)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def smaller(self, resource: str, *, dsp: bool) -> str:
         """What in the configuration makes it take less of a resource; ``dsp``: whether multipliers
         may go to LUTs instead."""
-        raise NotImplementedError
 
+    @abstractmethod
     def summary(self) -> dict[str, Any]:
         """What it is, in JSON types; the key ``about`` is a phrase for the report's head."""
-        raise NotImplementedError
 
+    @abstractmethod
     def performance(self, clock_mhz: float, fmax_mhz: float, baud: int) -> dict[str, Any]:
         """How fast it is, in JSON types: at the clock it runs at, at the one it could, and over a
         serial line. ``clock_mhz``, ``fmax_mhz``, ``baud`` and ``in_words``, a phrase, are keys of
         every kind; the page shows the others as ``report/KIND.html.j2`` says."""
-        raise NotImplementedError
 
+    @abstractmethod
     def device(self, device):
         """The engine at a :class:`..host.Device`, as the demos' host programs take it."""
-        raise NotImplementedError

@@ -32,6 +32,20 @@ from .os_grid import OsGrid
 from .skew import delayed, skewed
 
 
+def ports(pe: Pe, rows: int, columns: int, depth: int, width: int) -> dict:
+    """Of all arrays whose sums stay where they are: see :class:`OutputStationaryArray`."""
+    return {
+        "a": In(rows * depth * pe.a.width),
+        "b": In(depth * columns * pe.b.width),
+        "valid": In(1),
+        "first": In(1),
+        "last": In(1),
+        "size": In(range(rows + 1)),
+        "o": Out(columns * width),
+        "o_valid": Out(1),
+    }
+
+
 class OutputStationaryArray(wiring.Component):
     """``rows`` x ``columns`` PEs of ``depth`` products each, sums staying where they are.
 
@@ -74,18 +88,7 @@ class OutputStationaryArray(wiring.Component):
         #: Cycles from ``last`` to row 0: accumulator, hold, column skew, output register, …
         skew = tiles(columns, self.tile_columns) - 1
         self.latency = 2 + self.hold + skew + pipeline + pe.edge_latency + pe.resolve_latency
-        super().__init__(
-            {
-                "a": In(rows * depth * pe.a.width),
-                "b": In(depth * columns * pe.b.width),
-                "valid": In(1),
-                "first": In(1),
-                "last": In(1),
-                "size": In(range(rows + 1)),
-                "o": Out(columns * width),
-                "o_valid": Out(1),
-            }
-        )
+        super().__init__(ports(pe, rows, columns, depth, width))
 
     def elaborate(self, platform):
         m = Module()

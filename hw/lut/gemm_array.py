@@ -10,6 +10,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..array.edge import counted
+from ..array.output_stationary import ports
 from ..array.skew import delayed
 from ..cells import shared
 from ..formats import Format
@@ -86,18 +87,7 @@ class LookupArray(wiring.Component):
         self.table = TablePe(pe.a, weight_format(pe.b), k=depth, table="half", sign=sign)
         #: Cycles from ``last`` to row 0: those of the array, the bus's register, the products'.
         self.latency = 2 + 1 + (rows > 1) + 2
-        super().__init__(
-            {
-                "a": In(rows * depth * pe.a.width),
-                "b": In(depth * columns * pe.b.width),
-                "valid": In(1),
-                "first": In(1),
-                "last": In(1),
-                "size": In(range(rows + 1)),
-                "o": Out(columns * width),
-                "o_valid": Out(1),
-            }
-        )
+        super().__init__(ports(pe, rows, columns, depth, width))
 
     def elaborate(self, platform):
         m = Module()

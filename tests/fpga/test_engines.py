@@ -154,16 +154,28 @@ def test_what_to_change():
     assert mapping(netlist, family("ecp5"), settings, dsp=True, available=156) == []
 
 
+def reported(folder, settings):
+    """The build of the sample but for the engine, its figures, and the page."""
+    data = json.loads((SAMPLE / "build.json").read_text())
+    (folder / "build.json").write_text(json.dumps(data | {"config": settings.canonical()}))
+    (folder / "placement.json").write_bytes((SAMPLE / "placement.json").read_bytes())
+    files = report.files(report.read(folder / "build.json"))
+    return data, json.loads(files["figures.json"]), files["report.html"]
+
+
+@pytest.mark.requires_tool("jinja2")
+def test_the_report_of_a_lookup_engine(tmp_path):
+    settings = config.load("tiny_lut")
+    _, figures, page = reported(tmp_path, settings)
+    peak = figures["performance"]["peak_gmac_s"]
+    assert (figures["kind"], peak > 0) == ("lut", True)
+    assert f'data-figure="/performance/peak_gmac_s" value="{peak!r}"' in page
+
+
 @pytest.mark.requires_tool("jinja2")
 def test_its_report(tmp_path):
-    """The page and its figures, of a build that is the sample's but for the engine."""
     settings = NetworkConfig(network(), stages=4)
-    data = json.loads((SAMPLE / "build.json").read_text())
-    (tmp_path / "build.json").write_text(json.dumps(data | {"config": settings.canonical()}))
-    (tmp_path / "placement.json").write_bytes((SAMPLE / "placement.json").read_bytes())
-    files = report.files(report.read(tmp_path / "build.json"))
-    figures = json.loads(files["figures.json"])
-    page = files["report.html"]
+    data, figures, page = reported(tmp_path, settings)
     assert figures["kind"] == "network"
     assert figures["configuration_sha256"] == settings.hash
     clock = next(c for c in data["clocks"] if c["name"] == figures["engine_clock"])
