@@ -153,6 +153,11 @@ def import_(
             help="Per sample, in which its tokens take turns; tokens: one in each.",
         ),
     ] = None,
+    reuse: Annotated[
+        int | None,
+        typer.Option(metavar="CYCLES", help="Of every layer of weights, on an array of its own."),
+    ] = None,
+    pe: Annotated[str, typer.Option(help="What these arrays are made of: a PE, or lut.")] = "mac",
     as_json: Json = False,
     debug: Debug = False,
 ):
@@ -161,7 +166,19 @@ def import_(
 
     with Reporter() as progress:
         result = importing.import_model(
-            model, output, name, weights, precision, logits, stages, clock, family, fold, progress
+            model,
+            output,
+            name,
+            weights,
+            precision,
+            logits,
+            stages,
+            clock,
+            family,
+            fold,
+            reuse,
+            pe,
+            progress,
         )
     show(result, importing.text, as_json)
 

@@ -148,8 +148,7 @@ def _bitstream(made: Design, wanted: Wanted, options: dict, folder: Path) -> dic
     clock = wanted.clock
     if clock is None and options["ClockPeriod"] is not None:
         clock = 1e3 / options["ClockPeriod"]
-    fold = made.folded.reuse if made.folded.reuse > 1 else None
-    config = NetworkConfig(made.network, stages=options["Stages"], fold=fold)
+    config = NetworkConfig(made.network, stages=options["Stages"], **made.options)
     request = flow.Request(config, wanted.board.name, clock=clock, seeds=wanted.seeds)
     with Reporter() as progress:
         try:

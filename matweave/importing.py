@@ -27,6 +27,8 @@ def import_model(
     clock: float | None,
     family: str,
     fold: str | None,
+    reuse: int | None,
+    pe: str,
     progress: Callable[..., None],
 ) -> dict[str, Any]:
     """Write the network in ``path`` to ``folder``, all or nothing; what was written."""
@@ -47,7 +49,7 @@ def import_model(
     progress(f"generating {name}")
     network = store.from_tables(tables)
     made = design(
-        network, fold=_cycles(fold), stages=stages,
+        network, fold=_cycles(fold), reuse=reuse, pe=pe, stages=stages,
         period=None if clock is None else 1000 / clock, family=family,
     )  # fmt: skip
     files = {**made.files, f"{name}.network.json": store.text(network)}

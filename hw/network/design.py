@@ -2,7 +2,8 @@
 
 import functools
 import importlib.metadata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from amaranth.lib import wiring
 
@@ -14,8 +15,9 @@ from . import timing
 from .adders import width
 from .engine import NetworkEngine
 from .fold.core import Core
+from .fold.matrix import DEFAULT_PE
+from .fold.options import Reuse, cycles
 from .fold.plan import Folded
-from .fold.sections import cycles
 from .fold.sections import fold as in_sections
 from .fold.times import Schedule, schedule
 from .layers import Network
@@ -27,13 +29,15 @@ DEFAULT_FAMILY = "xcup"
 @dataclass(frozen=True)
 class Design:
     """A network, its adder graphs and where the registers are. ``family``: whose delays; ``dsps``:
-    how many products of two values may become DSP blocks."""
+    how many products of two values may become DSP blocks; ``options``: ``fold``, ``reuse`` and
+    ``pe`` that it was made with."""
 
     network: Network
     folded: Folded
     stages: Schedule
     family: str
     dsps: int = 0
+    options: Mapping = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -110,6 +114,9 @@ class Design:
                  "shape": list(each.shape), "format": str(each.result)}
                 for each in self.network.layers
             ],
+            "arrays": [
+                each.matrix.as_dict() for each in self.folded.sections if each.matrix
+            ],
             "performance": {
                 "latency": engine.latency,
                 "initiation_interval": engine.interval,
@@ -142,6 +149,8 @@ def design(
     network: Network,
     *,
     fold: int | str | None = None,
+    reuse: int | Mapping[str, int] | None = None,
+    pe: str = DEFAULT_PE,
     stages: int | None = None,
     period: float | None = None,
     family: str = DEFAULT_FAMILY,
@@ -151,18 +160,22 @@ def design(
     (ns, by the model of :mod:`.timing`); by default as many as its layers want
     (:attr:`.Layer.depth`).
 
-    ``fold``: cycles per sample, 1 by default; above, the tokens, which the input's first axis
-    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle. ``dsps``: how
-    many of the products of two values, the widest first, are left to the synthesiser's DSP blocks.
+    ``fold``: cycles per sample, 1 by default; above, the tokens, which the first of an input's
+    several axes counts, take turns (:mod:`.fold.sections`), and what takes all of them together
+    goes by digits; ``tokens``: one of them in each cycle. ``reuse``: layers that are on arrays, in
+    at most so many cycles: all that can be, or by name (:mod:`.fold.matrix`); a sample then takes
+    as many cycles as the slowest. ``pe``: what these arrays are made of. ``dsps``: how many of the
+    products of two values, the widest first, are left to the synthesiser's DSP blocks.
 
-    Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, and
-    cycles that do not divide the tokens.
+    Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, cycles
+    that do not divide the tokens, and layers that cannot be on an array.
     """
     if reason := names.refusal(network.name):
         raise ConfigError(f"project name {network.name!r}: {reason}")
     if dsps < 0:
         raise ConfigError(f"dsps: must be 0 or more products, not {dsps}")
     delays = timing.family(family)
-    folded = in_sections(network, cycles(network, fold))
+    folded = in_sections(network, cycles(network, fold), reuse=Reuse.of(reuse, pe))
     placed = schedule(folded, delays, stages=stages, period=period)
-    return Design(network, folded, placed, family, dsps)
+    options = {"fold": fold, "reuse": reuse, "pe": pe}
+    return Design(network, folded, placed, family, dsps, options)
