@@ -38,6 +38,15 @@ def layer(inputs=6, outputs=4, *, rows=1, largest=31, accum=WIDE):
     return Network("net", (x, dense), "d")
 
 
+def perceptron():
+    rng = np.random.default_rng(5)
+    x = Input("x", None, (9,), Fixed(7, 3))
+    first = networks.matrices(rng, x, "first", rows=1, outputs=16)
+    relu = Relu("relu", "first", first.shape, first.result)
+    last = networks.matrices(rng, relu, "last", rows=1, outputs=4)
+    return Network("perceptron", (x, first, relu, last), "last")
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 1 << 30), reuse=st.integers(3, 60), pe=st.sampled_from(["mac", "lut"]))
 def test_arrays_change_no_bit(seed, reuse, pe):
@@ -71,12 +80,7 @@ def test_the_rtl_of_every_pe(pe, seed):
 @pytest.mark.parametrize("options", [{"fold": 3}, {"fold": 7, "reuse": {"last": 5}}])
 def test_cycles_without_tokens(options):
     """What is not on an array goes by digits, and all values stay as long as a sample takes."""
-    rng = np.random.default_rng(5)
-    x = Input("x", None, (9,), Fixed(7, 3))
-    first = networks.matrices(rng, x, "first", rows=1, outputs=16)
-    relu = Relu("relu", "first", first.shape, first.result)
-    last = networks.matrices(rng, relu, "last", rows=1, outputs=4)
-    network = Network("digits", (x, first, relu, last), "last")
+    network = perceptron()
     made = design(network, **options)
     assert any(section.digits for section in made.folded.sections)
     x = networks.inputs(network, 6, 3000)
@@ -155,3 +159,32 @@ SATURATES = Fixed(30, 20, True, overflow=FixedOverflow.SAT)
 def test_what_cannot_be_on_an_array_is_refused(network, options, message):
     with pytest.raises(ConfigError, match=message):
         design(network, **options)
+
+
+def test_a_budget_gives_the_fewest_cycles_that_fit():
+    network = perceptron()
+    taken = design(network).manifest["estimate"]["luts"]
+    found = [design(network, luts=share * taken // 100, dsps=4) for share in (100, 60)]
+    intervals = [each.manifest["performance"]["initiation_interval"] for each in found]
+    assert intervals[0] == 1 < intervals[1]
+    assert found[1].manifest["estimate"]["luts"] <= 60 * taken // 100
+    assert found[1].manifest["estimate"]["multipliers"] <= 4
+    again = design(network, **found[1].options)
+    assert again.verilog == found[1].verilog
+    x = networks.inputs(network, 2, 200)
+    results = evaluate(found[1].folded, x) * 2.0 ** np.array(found[1].folded.exponents)
+    assert (results == real(network, x)).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"luts": 3}, "^luts: 3 with 0 DSP blocks are too few for network .*, which takes about"),
+        ({"luts": 0}, "^luts: must be a number above 0, not 0$"),
+        ({"luts": 900, "fold": 2}, "^fold: is chosen by the budget of luts; give one of them$"),
+        ({"luts": 900, "reuse": 2}, "^reuse: is chosen by the budget"),
+    ],
+)
+def test_budgets_that_are_none(options, message):
+    with pytest.raises(ConfigError, match=message):
+        design(networks.for_arrays(1), **options)
