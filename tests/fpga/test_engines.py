@@ -149,7 +149,8 @@ def test_what_to_change():
     message = str(fitting.too_large(ToolFailed("failed", output=log), netlist, plan))
     assert message == (
         "tagger does not fit ulx3s_85f: LUT: 90,000 needed, 83,640 there, 6,360 too many (88,000 "
-        "in the network, 900 in the host link); prune the network or quantise it to fewer bits"
+        "in the network, 900 in the host link); give it a budget, which folds it (--set luts=..., "
+        "with --set dsps=...), prune it, or quantise it to fewer bits"
     )
     assert mapping(netlist, family("ecp5"), settings, dsp=True, available=156) == []
 
