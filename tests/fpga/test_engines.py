@@ -77,7 +77,7 @@ def test_hosts_need_not_know_the_stages():
     ("overrides", "message"),
     [
         (["stagess=3"], "--set: stagess: is not an option of a network; allowed are stages, "
-         "period, family, fold; did you mean 'stages'?"),
+         "period, family, fold, reuse, pe, dsps, luts; did you mean 'stages'?"),
         (["stages=two"], "stages: must be a whole number, not 'two'"),
         (["period=0"], "period: must be a number of ns above 0, not 0"),
         (["period=inf"], "period: must be a number of ns above 0, not inf"),
