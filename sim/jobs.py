@@ -7,12 +7,14 @@ import numpy as np
 
 from matweave.hw.config import GemmConfig
 from matweave.hw.formats import Format
+from matweave.hw.weights import CODINGS, WeightFormat
 
 from . import layout
+from .golden import lut
 from .golden.arithmetic import checked
 from .golden.gemm import BIAS
 from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
-from .registers import Control, Mode, Register, tables
+from .registers import WEIGHTS, Control, Mode, Register, tables, zero_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,8 @@ class Job:
     zero_point: int = 0
     relu: bool = False
     requantize: bool = False
+    zeros: np.ndarray | None = None
+    b_format: WeightFormat | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -43,8 +47,9 @@ class Job:
 
         Raises :class:`ValueError` with one line where it cannot.
         """
+        _check_weights(self, config)
         a = checked("a", self.a, config.a.min, config.a.max, (None, None))
-        b = checked("b", self.b, config.b.min, config.b.max, (a.shape[1], None))
+        b = lut.weights(self.b, self.weights(config), (a.shape[1], None))
         m, n, k = len(a), b.shape[1], a.shape[1]
         for name, size in (("m", m), ("n", n), ("k", k)):
             limit = getattr(config.limits, name)
@@ -52,6 +57,8 @@ class Job:
                 raise ValueError(f"{name} is {size}; this engine takes 1 to {limit}")
         _check_mode(self, config)
         changes = {"a": a, "b": b}
+        if self.zeros is not None:
+            changes["zeros"] = lut.zero_points(self.zeros, self.weights(config), n)
         if self.c0 is not None:
             result = config.result_format
             changes["c0"] = checked("c0", self.c0, result.min, result.max, (m, n))
@@ -75,16 +82,37 @@ class Job:
         zero_point = checked("zero_point", self.zero_point, ZERO_POINT.min, ZERO_POINT.max, ())
         return {**scale, "zero_point": int(zero_point)}
 
+    def weights(self, config: GemmConfig) -> Format | WeightFormat:
+        """The format of this job's B."""
+        return config.b if self.b_format is None else self.b_format
+
+    def beats(self, config: GemmConfig) -> dict[str, int]:
+        """How many there are, by stream (``c0`` as ``c``)."""
+        return config.geometry.beats(*self.shape, config.b_beats(self.weights(config)))
+
     def pack(self, config: GemmConfig, fill: layout.Fill = None) -> dict[str, np.ndarray]:
         """Beats by stream."""
         geometry = config.geometry
         beats = {
             "a": layout.pack_a(self.a, geometry, config.a, fill),
-            "b": layout.pack_b(self.b, geometry, config.b, fill),
+            "b": self._pack_b(config, fill),
         }
         if self.c0 is not None:
             beats["c0"] = layout.pack_c0(self.c0, geometry, config.result_format, fill)
         return beats
+
+    def utilisation(self, config: GemmConfig, cycles: int) -> float:
+        """Useful multiply-accumulates over those that the array could do in ``cycles``."""
+        m, n, k = self.shape
+        peak = config.geometry.macs / config.b_beats(self.weights(config))
+        return m * n * k / (peak * cycles)
+
+    def _pack_b(self, config: GemmConfig, fill: layout.Fill) -> np.ndarray:
+        if config.kind == "lut":
+            return layout.pack_weights(
+                self.b, config.geometry, self.weights(config), config.serial, fill
+            )
+        return layout.pack_b(self.b, config.geometry, config.b, fill)
 
     def mode(self) -> Mode:
         mode = Mode(0)
@@ -93,6 +121,7 @@ class Job:
             (Mode.ADD_BIAS, self.bias is not None),
             (Mode.REQUANTIZE, self.requantize),
             (Mode.RELU, self.relu),
+            (Mode.SUBTRACT_ZEROS, self.zeros is not None),
         ):
             mode |= flag if on else Mode(0)
         return mode
@@ -103,6 +132,13 @@ class Job:
         writes = [(Register.M, m), (Register.N, n), (Register.K, k), (Register.MODE, self.mode())]
         base = tables(config.limits.n)
         columns = {}
+        if config.serial:
+            weights = self.weights(config)
+            code = weights.width + (CODINGS.index(weights.coding) << 4)
+            writes.append((WEIGHTS, code))
+        if self.zeros is not None:
+            base["zero"] = zero_table(config.limits.n)
+            columns["zero"] = self.zeros
         if self.bias is not None:
             columns["bias"] = self.bias
         if self.requantize:
@@ -130,6 +166,19 @@ def _check_mode(job: Job, config: GemmConfig) -> None:
         raise ValueError("this engine gives requantized results only: its output.mode says so")
 
 
+def _check_weights(job: Job, config: GemmConfig) -> None:
+    if job.zeros is not None and not config.subtracts_zeros:
+        raise ValueError("this engine subtracts no zero points: see zero_points")
+    if job.b_format not in (None, config.b):
+        if not config.serial:
+            raise ValueError(f"this engine's weights are {config.b}: its array.planes is parallel")
+        if job.b_format.width > config.b.width:
+            raise ValueError(
+                f"weights of {job.b_format} have {job.b_format.width} bits; this engine takes 1 "
+                f"to {config.b.width}"
+            )
+
+
 class TakesJobs:
     """Whoever has ``job(Job)`` is called as the golden model is."""
 
@@ -144,6 +193,8 @@ class TakesJobs:
         zero_point: int = 0,
         relu: bool = False,
         requantize: bool = False,
+        zeros=None,
+        b_format: WeightFormat | None = None,
     ):
         """Multiply: arguments as ``matweave.sim.golden.gemm`` has them, the result as ``job``.
 
@@ -151,6 +202,7 @@ class TakesJobs:
         """
         job = Job(
             a=a, b=b, c0=c0, bias=bias, multiplier=multiplier, shift=shift,
-            zero_point=zero_point, relu=relu, requantize=requantize,
+            zero_point=zero_point, relu=relu, requantize=requantize, zeros=zeros,
+            b_format=b_format,
         )  # fmt: skip
         return self.job(job)

@@ -14,6 +14,7 @@ import numpy as np
 
 from matweave.hw.formats import Format, lane_width
 from matweave.hw.geometry import Geometry, Stationary
+from matweave.hw.weights import WeightFormat
 
 Fill = np.random.Generator | None
 
@@ -23,8 +24,7 @@ class LayoutError(ValueError):
 
 
 def lane_dtype(format: Format) -> np.dtype:
-    """The little-endian integer that one lane of ``format`` holds, or if lanes are packed, that
-    elements are before that."""
+    """The little-endian integer that one lane of ``format`` holds."""
     return np.dtype(f"<{'i' if format.signed else 'u'}{lane_width(format.width) // 8}")
 
 
@@ -41,13 +41,26 @@ def pack_b(b: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None)
     """The beats of stream B for the matrix ``b`` (K × N)."""
     rows = 1 if geometry.stationary is Stationary.WEIGHT else geometry.k
     blocks = _blocks(_lanes(b, rows, geometry.n, format, fill), rows, geometry.n)
-    lanes = blocks.transpose(1, 0, 2, 3)
-    if format.lane_width % 8:  # packed
-        bits = (
-            lanes.reshape(-1, geometry.b_lanes, 1) >> np.arange(format.width, dtype=lanes.dtype) & 1
-        )
-        return np.packbits(bits.reshape(len(bits), -1).astype(bool), axis=1, bitorder="little")
-    return _beats(lanes, geometry.b_lanes)
+    return _beats(blocks.transpose(1, 0, 2, 3), geometry.b_lanes)
+
+
+def pack_weights(
+    b: np.ndarray, geometry: Geometry, format: WeightFormat, serial: bool, fill: Fill = None
+) -> np.ndarray:
+    """The beats of stream B for weights ``b`` (K × N) of few bits: codes without bits between
+    them; ``serial``: of every block a beat for each bit, bit 0 first."""
+    shape = [-(-size // part) * part for size, part in zip(b.shape, (geometry.k, geometry.n),
+                                                           strict=True)]  # fmt: skip
+    codes = np.zeros(shape, np.uint8)
+    if fill is not None:
+        codes = fill.integers(1 << format.width, size=shape, dtype=np.uint8)
+    codes[: b.shape[0], : b.shape[1]] = format.code(b)
+    lanes = _blocks(codes, geometry.k, geometry.n).transpose(1, 0, 2, 3)
+    lanes = lanes.reshape(-1, geometry.b_lanes)
+    bits = lanes[:, :, None] >> np.arange(format.width, dtype=np.uint8) & 1
+    if serial:
+        bits = bits.transpose(0, 2, 1).reshape(-1, geometry.b_lanes)
+    return np.packbits(bits.reshape(len(bits), -1).astype(bool), axis=1, bitorder="little")
 
 
 def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:

@@ -43,7 +43,7 @@ class GemmDevice(TakesJobs, EngineDevice):
 
     def _attempt(self, job: Job) -> Result:
         config = self.config
-        m, n, k = job.shape
+        m, n, _ = job.shape
         self.device.write(job.registers(config))
         packed = job.pack(config)
         # The operand that the engine buffers whole goes first, to save attempts.
@@ -52,11 +52,11 @@ class GemmDevice(TakesJobs, EngineDevice):
             name: (INPUTS.index(name), packed[name])
             for name in sorted(packed, key=lambda name: name != first)
         }
-        given = self.transfer(beats, config.geometry.beats(m, n, k)["c"], "C")
+        given = self.transfer(beats, job.beats(config)["c"], "C")
         c = layout.unpack_c(given, m, n, config.geometry, job.lane(config))
         counters = self.counters()
         cycles = max(1, counters["cycles"])
-        return Result(c, cycles, m * n * k / (config.geometry.macs * cycles), counters)
+        return Result(c, cycles, job.utilisation(config, cycles), counters)
 
     def counters(self) -> dict[str, int]:
         """The engine's counter registers."""

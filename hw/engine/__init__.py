@@ -23,6 +23,8 @@ def array_choice(config) -> ArrayChoice:
         return ArrayChoice.of(
             LookupArray,
             pe=Pe(config.a, config.b),
+            serial=config.serial,
+            panels=-(-config.limits.n // array.columns) if config.subtracts_zeros else 0,
             rows=array.rows,
             columns=array.columns,
             depth=array.k,
@@ -101,5 +103,7 @@ def build(config) -> GemmEngine:
             per_channel=output.mode != "raw" and output.scale == "channel",
             multiplier_stages=1 if output.mode == "raw" else output.multiplier_stages,
         ),
+        serial=config.serial,
+        zero_points=config.subtracts_zeros,
     )
     return GemmEngine(shape=shape, array=choice)

@@ -38,7 +38,8 @@ class CoreShape:
     ``geometry``: block per cycle; ``pe``: operand formats; ``max_m``, ``max_n``, ``max_k``: largest
     sizes; ``accumulator``: format of the sum of products, which saturates if ``saturate``;
     ``result``: of a raw result and of C0, which overflows as ``overflow`` says; ``output``: how
-    results leave.
+    results leave; ``serial``: B comes plane after plane, in the format that a job says;
+    ``zero_points``: a job may subtract one per column from B.
     """
 
     geometry: Geometry
@@ -51,6 +52,8 @@ class CoreShape:
     overflow: Overflow
     result: Format
     output: "OutputShape"
+    serial: bool = False
+    zero_points: bool = False
 
     @property
     def panels(self) -> int:
@@ -75,7 +78,12 @@ class CoreShape:
 
     @property
     def b_width(self) -> int:
-        return self.geometry.b_lanes * self.pe.b.lane_width
+        return self.geometry.b_lanes * (1 if self.serial else self.pe.b.lane_width)
+
+    @property
+    def zero_width(self) -> int:
+        """Bits of a zero point: 0 to ``2**W``."""
+        return self.pe.b.width + 1
 
     @property
     def c0_width(self) -> int:
@@ -115,13 +123,16 @@ def job_ports(shape: CoreShape) -> dict:
         "zero_point": In(signed(17)),
         "multiplier": In(31),
         "shift": In(6),
+        **({"b_bits": In(4), "b_coding": In(2)} if shape.serial else {}),
+        **({"subtract_zeros": In(1)} if shape.zero_points else {}),
     }
 
 
 def table_ports(shape: CoreShape) -> dict:
-    """Writes to the channel tables: one-hot ``t_en`` {bias, multiplier, shift}."""
+    """Writes to the channel tables: one-hot ``t_en`` {bias, multiplier, shift, zero}, the last
+    where there are zero points."""
     return {
-        "t_en": In(3),
+        "t_en": In(3 + shape.zero_points),
         "t_panel": In(range(max(shape.panels, 2))),
         "t_lane": In(range(max(shape.geometry.n, 2))),
         "t_data": In(32),

@@ -19,6 +19,7 @@ from amaranth.utils import exact_log2
 from ..cells import shared
 from ..cost import power_of_two
 from ..stream import BufferMemory, RowQueue
+from ..weights import WeightFormat
 from .core import (
     ArrayChoice,
     CoreShape,
@@ -27,12 +28,18 @@ from .core import (
     elements,
     mask_depth,
 )
-from .output import OutputStage
+from .output import ChannelTable, OutputStage
+from .regmap import TABLES
 from .walk import Steps, advance, expecting, finished
+
+ZERO = TABLES.index("zero")
 
 
 class OutputStationaryCore(wiring.Component):
     """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
+
+    Bit-serial weights: a beat of B is one plane of a block; planes are the innermost loop, and the
+    block of A stays for all of them. Zero points: a table beside the array, read as sums leave.
 
     Timing with streams that never stall: the block of beat *i* enters the array one cycle after
     the beat; see :mod:`matweave.sim.perf` for the whole model.
@@ -44,7 +51,7 @@ class OutputStationaryCore(wiring.Component):
         g = shape.geometry
         #: Beats of the A buffer: two panels, so that the next one loads while this one is used.
         self.a_depth = power_of_two(2 * shape.k_blocks)
-        self.b_depth = shape.panels * shape.k_blocks
+        self.b_depth = shape.panels * shape.k_blocks * (shape.pe.b.width if shape.serial else 1)
         #: Rows of the queue: two tiles and what is on its way through the array.
         self.queue_depth = power_of_two(2 * g.m + described.latency + 4)
         super().__init__(core_ports(shape))
@@ -63,15 +70,18 @@ class OutputStationaryCore(wiring.Component):
         a_buffer, a_push, a_level = self._load(
             m, "a", shape.pe.a, g.a_lanes, self.a_depth, self.m, g.m, shape.max_m, a_freed
         )
+        b_format = WeightFormat(1) if shape.serial else shape.pe.b
         b_buffer, b_push, b_level = self._load(
-            m, "b", shape.pe.b, g.b_lanes, self.b_depth, self.n, g.n, shape.max_n
+            m, "b", b_format, g.b_lanes, self.b_depth, self.n, g.n, shape.max_n
         )
 
         # Issuing.
         rows = Steps(m, "rows", self.m, g.m, shape.max_m)
-        columns = Steps(m, "columns", self.n, g.n, shape.max_n)
+        columns = Steps(m, "columns", self.n, g.n, shape.max_n, indexed=shape.zero_points)
         blocks = Steps(m, "blocks", self.k, g.k, shape.max_k, indexed=True)
-        loops = (blocks, columns, rows)
+        planes = self._planes(m, "planes", indexed=True)
+        sums = (*planes, blocks)
+        loops = (*sums, columns, rows)
         running = Signal()
         issue = Signal()
         gate = Signal()
@@ -90,11 +100,11 @@ class OutputStationaryCore(wiring.Component):
             # read with its new value.
             a_here.eq((a_level != blocks.index) | a_push),
             b_here.eq((b_level != b_head) | b_push),
-            gate.eq(~blocks.last | room),
+            gate.eq(~finished(*sums) | room),
             issue.eq(running & a_here & b_here & gate),
-            a_free.eq(issue & finished(blocks, columns)),
+            a_free.eq(issue & finished(*sums, columns)),
             a_freed.eq(Mux(a_free, blocks.index + 1, 0)),
-            self.tile.eq(issue & blocks.last),
+            self.tile.eq(issue & finished(*sums)),
             self.stall_a.eq(running & ~a_here),
             self.stall_b.eq(running & ~b_here),
         ]
@@ -104,7 +114,7 @@ class OutputStationaryCore(wiring.Component):
                 loop.restart()
         with m.Elif(issue):
             advance(m, *loops)
-            m.d.sync += b_head.eq(Mux(finished(blocks, columns), 0, b_head + 1))
+            m.d.sync += b_head.eq(Mux(finished(*sums, columns), 0, b_head + 1))
             with m.If(a_free):
                 m.d.sync += a_base.eq(a_head + 1)
             with m.If(finished(*loops)):
@@ -117,10 +127,11 @@ class OutputStationaryCore(wiring.Component):
         size = Signal.like(rows.size, name="size", reset_less=True)
         m.d.sync += [
             valid.eq(issue),
-            first.eq(blocks.index == 0),
-            last.eq(blocks.last),
+            first.eq(self._starts(blocks, planes)),
+            last.eq(finished(*sums)),
             size.eq(rows.size),
         ]
+        self._weights(m, array, planes, columns)
         a = mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks, "k_mask")
         m.d.comb += [
             array.valid.eq(valid),
@@ -133,6 +144,49 @@ class OutputStationaryCore(wiring.Component):
             queue.i_valid.eq(array.o_valid),
         ]
         return m
+
+    def _planes(self, m, name: str, **options) -> tuple[Steps, ...]:
+        """The loop over the bits of bit-serial weights, innermost."""
+        if not self.shape.serial:
+            return ()
+        return (Steps(m, name, self.b_bits, 1, self.shape.pe.b.width, **options),)
+
+    def _starts(self, blocks, planes):
+        """Whether this is the first step of a sum."""
+        first = blocks.index == 0
+        return first & (planes[0].index == 0) if planes else first
+
+    def _weights(self, m, array, planes, columns):
+        """What the array must know of weights beside their bits: which plane these are of, how
+        they are coded, and the zero points of the columns whose sums it gives."""
+        if planes:
+            (plane,) = planes
+            plane_index = Signal.like(plane.index, name="plane", reset_less=True)
+            last_plane = Signal(name="last_plane", reset_less=True)
+            m.d.sync += [plane_index.eq(plane.index), last_plane.eq(plane.last)]
+            m.d.comb += [
+                array.plane.eq(plane_index),
+                array.last_plane.eq(last_plane),
+                array.bits.eq(self.b_bits),
+                array.coding.eq(self.b_coding),
+            ]
+        if self.shape.zero_points:
+            panel = Signal.like(columns.index, name="panel", reset_less=True)
+            m.d.sync += panel.eq(columns.index)
+            m.submodules.zero_table = table = shared(
+                ChannelTable, width=self.shape.zero_width, lanes=self.shape.geometry.n,
+                panels=self.shape.panels,
+            )  # fmt: skip
+            m.d.comb += [
+                table.w_en.eq(self.t_en[ZERO]),
+                table.w_panel.eq(self.t_panel),
+                table.w_lane.eq(self.t_lane),
+                table.w_data.eq(self.t_data[: self.shape.zero_width]),
+                table.r_en.eq(1),
+                array.panel.eq(panel),
+                table.r_panel.eq(array.zero_panel),
+                array.zeros.eq(Mux(self.subtract_zeros, table.r_data, 0)),
+            ]
 
     def _room(self, m, queue, tile):
         """Whether the ``tile`` (a step of the rows) may end now: the queue has room for it beside
@@ -169,7 +223,8 @@ class OutputStationaryCore(wiring.Component):
         level = Signal(range(depth + 1), name=f"{name}_level")
         outer = Steps(m, f"{name}_load", total, step, limit)
         blocks = Steps(m, f"{name}_load_k", self.k, shape.geometry.k, shape.max_k)
-        ready = expecting(m, name, self.start, push, blocks, outer)
+        planes = self._planes(m, f"{name}_load_plane") if name == "b" else ()
+        ready = expecting(m, name, self.start, push, *planes, blocks, outer)
         tail, taken = level, level + push
         if freed is not None:
             # ``depth`` is a power of two: full is the top bit alone.

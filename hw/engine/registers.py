@@ -8,9 +8,9 @@ from ..axi_lite import DECERR, OKAY, SLVERR, AxiLiteSlave
 from ..cells import shared
 from ..geometry import Stationary
 from ..stream import axi_lite_ports
+from ..weights import CODINGS, Coding
 from . import regmap
 from .core import CoreShape, connect, job_ports, table_ports
-from .regmap import ADDRESS
 
 # Bits of ERROR, as in regmap.
 ILLEGAL_SIZE, START_WHILE_BUSY, MODE_NOT_BUILT_IN, ILLEGAL_SCALE = range(4)
@@ -25,8 +25,11 @@ class GemmRegisters(wiring.Component):
 
     def __init__(self, *, shape: CoreShape):
         self.shape = shape
-        self.address_width = regmap.address_width(shape.max_n)
-        self.tables = regmap.table_addresses(shape.max_n, per_channel=shape.output.per_channel)
+        self.address_width = regmap.address_width(shape.max_n, zero_points=shape.zero_points)
+        self.tables = regmap.table_addresses(
+            shape.max_n, per_channel=shape.output.per_channel, zero_points=shape.zero_points
+        )
+        self.registers = regmap.registers(serial=shape.serial, zero_points=shape.zero_points)
         ports = {name: Out(member.shape) for name, member in job_ports(shape).items()}
         ports |= {name: Out(member.shape) for name, member in table_ports(shape).items()}
         ports |= {"soft_reset": Out(1), "done": In(1), "tile": In(1)}
@@ -45,11 +48,19 @@ class GemmRegisters(wiring.Component):
             "M": Signal(32, name="m_register"),
             "N": Signal(32, name="n_register"),
             "K": Signal(32, name="k_register"),
-            "MODE": Signal(4, name="mode_register"),
+            "MODE": Signal(4 + self.shape.zero_points, name="mode_register"),
             "ZERO_POINT": Signal(17, name="zero_point_register"),
             "MULTIPLIER": Signal(31, name="multiplier_register"),
             "SHIFT": Signal(6, name="shift_register"),
         }
+        mode = [self.add_c0, self.add_bias, self.requantize, self.relu]
+        if self.shape.zero_points:
+            mode.append(self.subtract_zeros)
+        if self.shape.serial:
+            b = self.shape.pe.b
+            coded = b.width + (CODINGS.index(b.coding) << 4)
+            values["WEIGHTS"] = Signal(6, name="weights_register", init=coded)
+            m.d.comb += Cat(self.b_bits, self.b_coding).eq(values["WEIGHTS"])
         busy = Signal()
         control = Signal(3)
         raised = Signal(4)
@@ -58,7 +69,7 @@ class GemmRegisters(wiring.Component):
             self.m.eq(values["M"]),
             self.n.eq(values["N"]),
             self.k.eq(values["K"]),
-            Cat(self.add_c0, self.add_bias, self.requantize, self.relu).eq(values["MODE"]),
+            Cat(mode).eq(values["MODE"]),
             self.zero_point.eq(values["ZERO_POINT"]),
             self.multiplier.eq(values["MULTIPLIER"]),
             self.shift.eq(values["SHIFT"]),
@@ -81,7 +92,7 @@ class GemmRegisters(wiring.Component):
         data = Signal(32, name="table_data", reset_less=True)
         m.d.comb += self.t_data.eq(data)
         m.d.sync += [
-            self.t_en.eq(accepted),
+            self.t_en.eq(self._by_table(accepted)),
             data.eq(slave.w_data),
             index.eq(self._offset(slave.w_word)),
         ]
@@ -113,12 +124,13 @@ class GemmRegisters(wiring.Component):
         legal_mode = Signal()
         wanted = Signal()
         done = Signal()
+        mode = Mux(values["MODE"][2], output.format is not None, output.raw)
         limits = (("M", shape.max_m), ("N", shape.max_n), ("K", shape.max_k))
         m.d.comb += [
             legal_size.eq(
                 Cat((values[name] != 0) & (values[name] <= limit) for name, limit in limits).all()
             ),
-            legal_mode.eq(Mux(values["MODE"][2], output.format is not None, output.raw)),
+            legal_mode.eq(self._legal_zeros(mode)),
             self.soft_reset.eq(control[1]),
             wanted.eq(control[0] & ~control[1]),
             self.start.eq(wanted & ~busy & legal_size & legal_mode),
@@ -183,9 +195,10 @@ class GemmRegisters(wiring.Component):
             "MULTIPLIER": ~merged[31],
             "SHIFT": merged <= regmap.MAX_SHIFT,
             "ZERO_POINT": merged[16:].all() | ~merged[16:].any(),
+            "WEIGHTS": self._legal_weights(merged),
         }
         with m.Switch(self._offset(slave.w_word)):
-            for register in regmap.REGISTERS:
+            for register in self.registers:
                 with m.Case(register.address // 4):
                     if register.access == "RO":
                         m.d.comb += slave.w_response.eq(SLVERR)
@@ -213,6 +226,7 @@ class GemmRegisters(wiring.Component):
             "bias": Const(0, 1),
             "multiplier": slave.w_data[31],
             "shift": slave.w_data > regmap.MAX_SHIFT,
+            "zero": slave.w_data > 1 << self.shape.pe.b.width,
         }[name]
         with m.If(self._offset(slave.w_word) < self.shape.max_n):
             m.d.comb += [
@@ -220,6 +234,32 @@ class GemmRegisters(wiring.Component):
                 accepted.eq(~busy & slave.w_strobe.all() & ~refused),
                 slave.w_response.eq(Mux(accepted, OKAY, SLVERR)),
             ]
+
+    def _legal_zeros(self, mode):
+        """``mode``, and zero points are of asymmetric weights."""
+        if not (self.shape.zero_points and self.shape.serial):
+            return mode
+        asymmetric = self.b_coding == CODINGS.index(Coding.ASYMMETRIC)
+        return mode & (~self.subtract_zeros | asymmetric)
+
+    def _legal_weights(self, value):
+        """Whether ``value`` says a format that there is: up to the configured bits, 1 of -1 and 1,
+        2 of ternary weights."""
+        bits, coding = value[:4], value[4:]
+        wanted = {Coding.BINARY: 1, Coding.TERNARY: 2}
+        fits = [
+            (coding == number) & (bits == wanted[each] if each in wanted else bits != 0)
+            for number, each in enumerate(CODINGS)
+        ]
+        return Cat(fits).any() & (bits <= self.shape.pe.b.width)
+
+    def _by_table(self, accepted):
+        """``accepted``, of the tables that there are, as the core's enables."""
+        there = list(self.tables)
+        if there == list(regmap.TABLES[: len(there)]):
+            return accepted
+        return Cat(accepted[there.index(name)] if name in there else Const(0, 1)
+                   for name in regmap.TABLES)  # fmt: skip
 
     def _split(self, index):
         """Channel index -> panel and lane, by a multiplication where lanes is no power of two."""
@@ -234,11 +274,12 @@ class GemmRegisters(wiring.Component):
         return [self.t_panel.eq(panel), self.t_lane.eq(index - self.t_panel * lanes)]
 
     def _reads(self, m, slave, readable):
+        addresses = regmap.addresses(self.registers)
         m.d.comb += slave.r_response.eq(DECERR)
         with m.Switch(self._window(slave.r_word)):
             with m.Case(0), m.Switch(self._offset(slave.r_word)):
                 for name, value in readable.items():
-                    with m.Case(ADDRESS[name] // 4):
+                    with m.Case(addresses[name] // 4):
                         m.d.comb += [slave.r_data.eq(value), slave.r_response.eq(OKAY)]
             for base in self.tables.values():
                 with (

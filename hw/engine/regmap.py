@@ -3,7 +3,7 @@
 Pure Python; imports no Amaranth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ID = 0x4D545756
 """Value of register ID: ``MTWV`` in ASCII."""
@@ -113,8 +113,49 @@ REGISTERS = (
         (Field("STATIONARY", 0, 8, "0 output stationary, 1 weight stationary."),),
     ),
 )
-ADDRESS = {register.name: register.address for register in REGISTERS}
-TABLES = ("bias", "multiplier", "shift")
+TABLES = ("bias", "multiplier", "shift", "zero")
+
+WEIGHTS = Register(
+    "WEIGHTS",
+    0x30,
+    "RW",
+    "Format of B; after reset the configuration's.",
+    (
+        Field("BITS", 0, 4, "Of a weight, 1 to those of the configuration."),
+        Field("CODING", 4, 2, "0 asymmetric, 1 two's complement, 2 -1 and 1, 3 ternary."),
+    ),
+)
+"""Of engines with bit-serial weights."""
+
+SUBTRACT_ZEROS = Field("SUBTRACT_ZEROS", 4, 1, "Subtract the table of zero points from B.")
+"""In MODE, of engines with zero points."""
+
+
+MODE = next(register for register in REGISTERS if register.name == "MODE")
+
+
+def registers(*, serial: bool = False, zero_points: bool = False) -> tuple[Register, ...]:
+    """Those of an engine with bit-serial weights, with zero points."""
+    found = [*REGISTERS, WEIGHTS] if serial else list(REGISTERS)
+    if zero_points:
+        place = REGISTERS.index(MODE)
+        doc = "What the next job does; bits 31:5 are ignored."
+        found[place] = replace(MODE, doc=doc, fields=(*MODE.fields, SUBTRACT_ZEROS))
+    return tuple(sorted(found, key=lambda register: register.address))
+
+
+def of_manifest(content: dict) -> tuple[Register, ...]:
+    """Those of the engine that a manifest is of."""
+    there = content["registers"]
+    return registers(serial="WEIGHTS" in there["addresses"], zero_points="zero" in there["tables"])
+
+
+def addresses(registers: tuple[Register, ...]) -> dict[str, int]:
+    """Byte addresses by name."""
+    return {register.name: register.address for register in registers}
+
+
+ADDRESS = addresses(REGISTERS)
 
 
 def window(max_n: int) -> int:
@@ -122,13 +163,14 @@ def window(max_n: int) -> int:
     return max(0x100, 4 << (max_n - 1).bit_length())
 
 
-def table_addresses(max_n: int, *, per_channel: bool) -> dict[str, int]:
+def table_addresses(max_n: int, *, per_channel: bool, zero_points: bool = False) -> dict[str, int]:
     """Byte address of channel 0 of each table that exists."""
     size = window(max_n)
-    present = TABLES if per_channel else TABLES[:1]
-    return {name: size * (1 + index) for index, name in enumerate(present)}
+    there = {"multiplier": per_channel, "shift": per_channel, "zero": zero_points}
+    return {name: size * (1 + index) for index, name in enumerate(TABLES) if there.get(name, True)}
 
 
-def address_width(max_n: int) -> int:
-    """Bits of a byte address: four windows, the registers' and the tables'."""
-    return (4 * window(max_n) - 1).bit_length()
+def address_width(max_n: int, *, zero_points: bool = False) -> int:
+    """Bits of a byte address: four windows, the registers' and the tables'; eight with that of
+    zero points."""
+    return ((8 if zero_points else 4) * window(max_n) - 1).bit_length()

@@ -183,7 +183,7 @@ class Bench:
             if not status & Status.BUSY:
                 break
         assert status == Status.DONE, f"status is {status!r} after the last beat"
-        beats = self.config.geometry.beats(*job.shape)
+        beats = job.beats(self.config)
         for name in INPUTS:
             wanted = beats[name] if name in beats else beats["c"] * (job.c0 is not None)
             taken = self.channels[name].beats

@@ -87,7 +87,7 @@ def job_step(config: GemmConfig, job: Job, *, fill, pauses=None, setting=PLAIN, 
     fill.shuffle(writes)  # any order before the start
     return Step(
         inputs=job.pack(config, fill),
-        outputs={"c": config.geometry.beats(*job.shape)["c"]},
+        outputs={"c": job.beats(config)["c"]},
         operations=(*writes, start),
         options={"pauses": pauses, "start_last": True, "watchdog": WATCHDOG, "drain": 4 * whole}
         | options,

@@ -141,7 +141,7 @@ def _interface(name, kind, mode, ports: dict[str, str], parameters: dict) -> ET.
 
 def _memory_map(manifest: dict) -> ET.Element:
     registers = manifest["registers"]
-    rows = [_register(register) for register in regmap.REGISTERS]
+    rows = [_register(register) for register in regmap.of_manifest(manifest)]
     for name, address in registers["tables"].items():
         entries = manifest["limits"]["n"]
         rows.append(
