@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 import matweave
+from matweave.hw.errors import UserError
 from matweave.sim.progress import Reporter
 
 from . import data, failure, implementing
@@ -167,6 +168,46 @@ def import_(
 
 
 @app.command()
+def pack(
+    config: Config,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Weights: .gguf, .safetensors or .npy (N × K).")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where to.")],
+    tensor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which, of a file that has several.")
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="gptq|gptq-wrap|gptq-v2|awq",
+            help="Of .safetensors; gptq: zero points are stored less one, and the largest code is "
+            "one more (gptq-wrap: is 0).",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="Of .npy: as b of CONFIG.")
+    ] = None,
+    scales: Annotated[
+        Path | None, typer.Option("--scales", metavar="NPY", help="Of .npy: N × groups floats.")
+    ] = None,
+    zeros: Annotated[
+        Path | None, typer.Option("--zeros", metavar="NPY", help="Of .npy: N × groups integers.")
+    ] = None,
+    overrides: Set = None,
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Pack a quantised layer's weights as a lookup engine takes them."""
+    from . import packing
+
+    source = packing.Source(file, tensor, layout, weights, scales, zeros)
+    with Reporter() as progress:
+        result = packing.pack(config, overrides or [], source, output, progress)
+    show(result, packing.text, as_json)
+
+
+@app.command()
 def test(
     configs: Configs,
     simulator: Annotated[str, typer.Option(help="verilator or icarus.")] = "verilator",
@@ -198,8 +239,14 @@ def test(
 def run(
     config: Config,
     a: Annotated[Path, typer.Option("--a", metavar="A.npy", help="A, M × K integers.")],
-    b: Annotated[Path, typer.Option("--b", metavar="B.npy", help="B, K × N integers.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="C.npy", help="C, M × N.")],
+    b: Annotated[
+        Path | None, typer.Option("--b", metavar="B.npy", help="B, K × N integers.")
+    ] = None,
+    layer: Annotated[
+        Path | None,
+        typer.Option("--layer", metavar="DIR", help="In place of B, what `matweave pack` wrote."),
+    ] = None,
     c0: Annotated[Path | None, typer.Option("--c0", metavar="C0.npy", help="Added to A·B.")] = None,
     bias: Annotated[
         Path | None, typer.Option("--bias", metavar="BIAS.npy", help="N integers, added to rows.")
@@ -225,6 +272,15 @@ def run(
     """Multiply matrices on the engine's simulated Verilog."""
     from . import running
 
+    if (b is None) == (layer is None):
+        raise UserError("exactly one of --b and --layer is needed")
+    if layer is not None:
+        if relu or any(each is not None for each in (c0, bias, multiplier, shift, zero_point)):
+            raise UserError("--layer: nothing else is done to its results")
+        with Reporter() as progress:
+            result = running.run_layer(config, overrides or [], a, layer, check, output, progress)
+        show(result, running.text, as_json)
+        return
     files = running.Files(a, b, c0, bias, multiplier, shift)
     with Reporter() as progress:
         result = running.run(

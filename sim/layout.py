@@ -63,6 +63,26 @@ def pack_weights(
     return np.packbits(bits.reshape(len(bits), -1).astype(bool), axis=1, bitorder="little")
 
 
+def unpack_weights(
+    beats: np.ndarray, k: int, n: int, geometry: Geometry, format: WeightFormat, serial: bool
+) -> np.ndarray:
+    """The matrix B (K × N) from its beats; raises :class:`LayoutError` for a wrong number of them,
+    or codes that are none."""
+    steps = format.width if serial else 1
+    k_blocks, panels = -(-k // geometry.k), -(-n // geometry.n)
+    width = geometry.b_lanes * (1 if serial else format.width)
+    if beats.shape != (panels * k_blocks * steps, width // 8):
+        raise LayoutError(f"B has {beats.shape} beats × bytes, which {k} × {n} weights have not")
+    bits = np.unpackbits(beats, axis=1, bitorder="little")
+    if serial:
+        lanes = bits.reshape(-1, format.width, geometry.b_lanes).transpose(0, 2, 1)
+    else:
+        lanes = bits.reshape(-1, geometry.b_lanes, format.width)
+    codes = (lanes.astype(np.int64) << np.arange(format.width)).sum(axis=2)
+    blocks = codes.reshape(panels, k_blocks, geometry.k, geometry.n).transpose(1, 2, 0, 3)
+    return format.number(blocks.reshape(k_blocks * geometry.k, -1)[:k, :n])
+
+
 def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
     """The beats of stream C0 for the matrix ``c0`` (M × N); ``format`` is the raw result's."""
     lanes = _lanes(c0, 1, geometry.n, format, fill).reshape(-1, geometry.n)
