@@ -103,7 +103,9 @@ def manifest(config, engine) -> dict:
         "registers": {
             "address_width": engine.address_width,
             "addresses": regmap.addresses(
-                regmap.registers(serial=shape.serial, zero_points=shape.zero_points)
+                regmap.registers(
+                    serial=shape.serial, zero_points=shape.zero_points, keep_b=shape.keep_b
+                )
             ),
             "tables": regmap.table_addresses(
                 shape.max_n,

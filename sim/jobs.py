@@ -32,6 +32,8 @@ class Job:
     requantize: bool = False
     zeros: np.ndarray | None = None
     b_format: WeightFormat | None = None
+    keep_b: bool = False
+    """Whether the engine has B already, from the job before."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -39,8 +41,9 @@ class Job:
         return len(self.a), self.b.shape[1], self.a.shape[1]
 
     def arguments(self) -> dict:
-        """For ``golden(**job.arguments())``."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """For ``golden(**job.arguments())``, which need not know where B comes from."""
+        names = [field.name for field in dataclasses.fields(self)]
+        return {name: getattr(self, name) for name in names if name != "keep_b"}
 
     def checked(self, config: GemmConfig) -> "Job":
         """This job with integer arrays, if the engine of ``config`` can do it.
@@ -88,14 +91,15 @@ class Job:
 
     def beats(self, config: GemmConfig) -> dict[str, int]:
         """How many there are, by stream (``c0`` as ``c``)."""
-        return config.geometry.beats(*self.shape, config.b_beats(self.weights(config)))
+        beats = config.geometry.beats(*self.shape, config.b_beats(self.weights(config)))
+        return beats | {"b": 0} if self.keep_b else beats
 
     def pack(self, config: GemmConfig, fill: layout.Fill = None) -> dict[str, np.ndarray]:
         """Beats by stream."""
         geometry = config.geometry
         beats = {
             "a": layout.pack_a(self.a, geometry, config.a, fill),
-            "b": self._pack_b(config, fill),
+            **({} if self.keep_b else {"b": self._pack_b(config, fill)}),
         }
         if self.c0 is not None:
             beats["c0"] = layout.pack_c0(self.c0, geometry, config.result_format, fill)
@@ -122,6 +126,7 @@ class Job:
             (Mode.REQUANTIZE, self.requantize),
             (Mode.RELU, self.relu),
             (Mode.SUBTRACT_ZEROS, self.zeros is not None),
+            (Mode.KEEP_B, self.keep_b),
         ):
             mode |= flag if on else Mode(0)
         return mode
@@ -129,10 +134,12 @@ class Job:
     def registers(self, config: GemmConfig) -> list[tuple[int, int]]:
         """(address, data) of every write, the start last."""
         m, n, k = self.shape
-        writes = [(Register.M, m), (Register.N, n), (Register.K, k), (Register.MODE, self.mode())]
+        writes = [(Register.M, m), (Register.MODE, self.mode())]
+        if not self.keep_b:
+            writes += [(Register.N, n), (Register.K, k)]
         base = tables(config.limits.n)
         columns = {}
-        if config.serial:
+        if config.serial and not self.keep_b:
             weights = self.weights(config)
             code = weights.width + (CODINGS.index(weights.coding) << 4)
             writes.append((WEIGHTS, code))
@@ -169,6 +176,8 @@ def _check_mode(job: Job, config: GemmConfig) -> None:
 def _check_weights(job: Job, config: GemmConfig) -> None:
     if job.zeros is not None and not config.subtracts_zeros:
         raise ValueError("this engine subtracts no zero points: see zero_points")
+    if job.keep_b and config.kind != "lut":
+        raise ValueError("this engine keeps no B: only those of kind lut do")
     if job.b_format not in (None, config.b):
         if not config.serial:
             raise ValueError(f"this engine's weights are {config.b}: its array.planes is parallel")

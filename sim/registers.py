@@ -69,6 +69,7 @@ class Mode(enum.IntFlag):
     REQUANTIZE = 4
     RELU = 8
     SUBTRACT_ZEROS = 16
+    KEEP_B = 32
 
 
 class NetworkRegister(enum.IntEnum):

@@ -105,5 +105,6 @@ def build(config) -> GemmEngine:
         ),
         serial=config.serial,
         zero_points=config.subtracts_zeros,
+        keep_b=config.kind == "lut",
     )
     return GemmEngine(shape=shape, array=choice)

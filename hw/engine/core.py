@@ -39,7 +39,8 @@ class CoreShape:
     sizes; ``accumulator``: format of the sum of products, which saturates if ``saturate``;
     ``result``: of a raw result and of C0, which overflows as ``overflow`` says; ``output``: how
     results leave; ``serial``: B comes plane after plane, in the format that a job says;
-    ``zero_points``: a job may subtract one per column from B.
+    ``zero_points``: a job may subtract one per column from B; ``keep_b``: it may use the B that the
+    job before has loaded.
     """
 
     geometry: Geometry
@@ -54,6 +55,7 @@ class CoreShape:
     output: "OutputShape"
     serial: bool = False
     zero_points: bool = False
+    keep_b: bool = False
 
     @property
     def panels(self) -> int:
@@ -125,6 +127,7 @@ def job_ports(shape: CoreShape) -> dict:
         "shift": In(6),
         **({"b_bits": In(4), "b_coding": In(2)} if shape.serial else {}),
         **({"subtract_zeros": In(1)} if shape.zero_points else {}),
+        **({"keep_b": In(1)} if shape.keep_b else {}),
     }
 
 

@@ -39,7 +39,8 @@ class OutputStationaryCore(wiring.Component):
     """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
 
     Bit-serial weights: a beat of B is one plane of a block; planes are the innermost loop, and the
-    block of A stays for all of them. Zero points: a table beside the array, read as sums leave.
+    block of A stays for all of them. Zero points: a table beside the array, read as sums leave. A
+    B that is kept is there from the start, as if all of its beats had come.
 
     Timing with streams that never stall: the block of beat *i* enters the array one cycle after
     the beat; see :mod:`matweave.sim.perf` for the whole model.
@@ -224,14 +225,17 @@ class OutputStationaryCore(wiring.Component):
         outer = Steps(m, f"{name}_load", total, step, limit)
         blocks = Steps(m, f"{name}_load_k", self.k, shape.geometry.k, shape.max_k)
         planes = self._planes(m, f"{name}_load_plane") if name == "b" else ()
-        ready = expecting(m, name, self.start, push, *planes, blocks, outer)
+        kept = self.keep_b if name == "b" and shape.keep_b else None
+        fetched = {} if kept is None else {"when": ~kept}
+        ready = expecting(m, name, self.start, push, *planes, blocks, outer, **fetched)
         tail, taken = level, level + push
         if freed is not None:
             # ``depth`` is a power of two: full is the top bit alone.
             ready, taken = ready & ~level[-1], level + push - freed
             tail = Signal(range(depth), name=f"{name}_tail", reset_less=True)
             m.d.sync += tail.eq(Mux(self.start, 0, tail + push))
-        m.d.sync += level.eq(Mux(self.start, 0, taken))
+        before = 0 if kept is None else Mux(kept, level, 0)
+        m.d.sync += level.eq(Mux(self.start, before, taken))
         m.d.comb += [
             getattr(self, f"{name}_tready").eq(ready),
             push.eq(getattr(self, f"{name}_tvalid") & ready),

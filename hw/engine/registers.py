@@ -15,6 +15,9 @@ from .core import CoreShape, connect, job_ports, table_ports
 # Bits of ERROR, as in regmap.
 ILLEGAL_SIZE, START_WHILE_BUSY, MODE_NOT_BUILT_IN, ILLEGAL_SCALE = range(4)
 
+OF_B = ("N", "K", "WEIGHTS")
+"""Registers that say what is in B's buffer."""
+
 
 class GemmRegisters(wiring.Component):
     """Registers, counters and channel-table writes; see :mod:`.regmap` for the map.
@@ -29,7 +32,9 @@ class GemmRegisters(wiring.Component):
         self.tables = regmap.table_addresses(
             shape.max_n, per_channel=shape.output.per_channel, zero_points=shape.zero_points
         )
-        self.registers = regmap.registers(serial=shape.serial, zero_points=shape.zero_points)
+        options = {"zero_points": shape.zero_points, "keep_b": shape.keep_b}
+        self.registers = regmap.registers(serial=shape.serial, **options)
+        self.mode_width = regmap.mode_width(**options)
         ports = {name: Out(member.shape) for name, member in job_ports(shape).items()}
         ports |= {name: Out(member.shape) for name, member in table_ports(shape).items()}
         ports |= {"soft_reset": Out(1), "done": In(1), "tile": In(1)}
@@ -48,7 +53,7 @@ class GemmRegisters(wiring.Component):
             "M": Signal(32, name="m_register"),
             "N": Signal(32, name="n_register"),
             "K": Signal(32, name="k_register"),
-            "MODE": Signal(4 + self.shape.zero_points, name="mode_register"),
+            "MODE": Signal(self.mode_width, name="mode_register"),
             "ZERO_POINT": Signal(17, name="zero_point_register"),
             "MULTIPLIER": Signal(31, name="multiplier_register"),
             "SHIFT": Signal(6, name="shift_register"),
@@ -70,11 +75,15 @@ class GemmRegisters(wiring.Component):
             self.n.eq(values["N"]),
             self.k.eq(values["K"]),
             Cat(mode).eq(values["MODE"]),
+            *([self.keep_b.eq(values["MODE"][5])] if self.shape.keep_b else []),
             self.zero_point.eq(values["ZERO_POINT"]),
             self.multiplier.eq(values["MULTIPLIER"]),
             self.shift.eq(values["SHIFT"]),
         ]
-        done = self._control(m, control, busy, values, raised)
+        # Whether B of the job before may be used again, and what ends that.
+        kept = Signal(name="b_kept") if self.shape.keep_b else None
+        changes = Signal(name="b_changes")
+        done = self._control(m, control, busy, values, raised, kept, changes)
         errors = Signal(4)
         m.d.sync += errors.eq((errors & ~clear) | raised)
         counts = self._counters(m, busy, control[2])
@@ -83,7 +92,7 @@ class GemmRegisters(wiring.Component):
         m.d.comb += slave.w_response.eq(DECERR)
         with m.If(slave.write), m.Switch(self._window(slave.w_word)):
             with m.Case(0):
-                self._register_writes(m, slave, values, busy, control, clear, raised)
+                self._register_writes(m, slave, values, busy, control, clear, raised, changes)
             for number, (name, base) in enumerate(self.tables.items()):
                 with m.Case(base // regmap.window(self.shape.max_n)):
                     self._table_write(m, slave, name, accepted[number], busy, raised)
@@ -117,7 +126,7 @@ class GemmRegisters(wiring.Component):
         )
         return m
 
-    def _control(self, m, control, busy, values, raised):
+    def _control(self, m, control, busy, values, raised, kept, changes):
         """Start and soft reset; returns ``done``. A soft reset wins over a start beside it."""
         shape, output = self.shape, self.shape.output
         legal_size = Signal()
@@ -130,7 +139,7 @@ class GemmRegisters(wiring.Component):
             legal_size.eq(
                 Cat((values[name] != 0) & (values[name] <= limit) for name, limit in limits).all()
             ),
-            legal_mode.eq(self._legal_zeros(mode)),
+            legal_mode.eq(self._legal_mode(mode, kept)),
             self.soft_reset.eq(control[1]),
             wanted.eq(control[0] & ~control[1]),
             self.start.eq(wanted & ~busy & legal_size & legal_mode),
@@ -138,6 +147,11 @@ class GemmRegisters(wiring.Component):
             raised[START_WHILE_BUSY].eq(wanted & busy),
             raised[MODE_NOT_BUILT_IN].eq(wanted & ~busy & ~legal_mode),
         ]
+        if kept is not None:
+            with m.If(self.soft_reset | changes):
+                m.d.sync += kept.eq(0)
+            with m.Elif(self.start):
+                m.d.sync += kept.eq(1)
         # A job that ends in the cycle of a soft reset is too late to count.
         with m.If(self.soft_reset):
             m.d.sync += [busy.eq(0), done.eq(0)]
@@ -178,7 +192,7 @@ class GemmRegisters(wiring.Component):
     def _offset_bits(self) -> int:
         return (regmap.window(self.shape.max_n) - 1).bit_length() - 2
 
-    def _register_writes(self, m, slave, values, busy, control, clear, raised):
+    def _register_writes(self, m, slave, values, busy, control, clear, raised, changes):
         merged = Signal(32)
         old = Signal(32)
         m.d.comb += merged.eq(
@@ -213,6 +227,8 @@ class GemmRegisters(wiring.Component):
                         ]
                         with m.If(~busy & ~refused):
                             m.d.sync += value.eq(merged)
+                            if self.shape.keep_b and register.name in OF_B:
+                                m.d.comb += changes.eq(1)
                     else:
                         command = {"CONTROL": control, "ERROR": clear}[register.name]
                         m.d.comb += [
@@ -235,12 +251,12 @@ class GemmRegisters(wiring.Component):
                 slave.w_response.eq(Mux(accepted, OKAY, SLVERR)),
             ]
 
-    def _legal_zeros(self, mode):
-        """``mode``, and zero points are of asymmetric weights."""
-        if not (self.shape.zero_points and self.shape.serial):
-            return mode
-        asymmetric = self.b_coding == CODINGS.index(Coding.ASYMMETRIC)
-        return mode & (~self.subtract_zeros | asymmetric)
+    def _legal_mode(self, mode, kept):
+        """``mode``, zero points are of asymmetric weights, and what stays is there."""
+        if self.shape.zero_points and self.shape.serial:
+            asymmetric = self.b_coding == CODINGS.index(Coding.ASYMMETRIC)
+            mode = mode & (~self.subtract_zeros | asymmetric)
+        return mode if kept is None else mode & (~self.keep_b | kept)
 
     def _legal_weights(self, value):
         """Whether ``value`` says a format that there is: up to the configured bits, 1 of -1 and 1,

@@ -130,24 +130,41 @@ WEIGHTS = Register(
 SUBTRACT_ZEROS = Field("SUBTRACT_ZEROS", 4, 1, "Subtract the table of zero points from B.")
 """In MODE, of engines with zero points."""
 
+KEEP_B = Field(
+    "KEEP_B", 5, 1, "Use the last job's B again: N, K and WEIGHTS must not be written in between."
+)
+"""In MODE, of engines whose weights may stay."""
+
 
 MODE = next(register for register in REGISTERS if register.name == "MODE")
 
 
-def registers(*, serial: bool = False, zero_points: bool = False) -> tuple[Register, ...]:
-    """Those of an engine with bit-serial weights, with zero points."""
+def registers(
+    *, serial: bool = False, zero_points: bool = False, keep_b: bool = False
+) -> tuple[Register, ...]:
+    """Those of an engine with bit-serial weights, with zero points, whose B may stay."""
     found = [*REGISTERS, WEIGHTS] if serial else list(REGISTERS)
-    if zero_points:
-        place = REGISTERS.index(MODE)
-        doc = "What the next job does; bits 31:5 are ignored."
-        found[place] = replace(MODE, doc=doc, fields=(*MODE.fields, SUBTRACT_ZEROS))
+    more = (SUBTRACT_ZEROS,) * zero_points + (KEEP_B,) * keep_b
+    if more:
+        top = mode_width(zero_points=zero_points, keep_b=keep_b)
+        doc = f"What the next job does; bits 31:{top} are ignored."
+        found[REGISTERS.index(MODE)] = replace(MODE, doc=doc, fields=(*MODE.fields, *more))
     return tuple(sorted(found, key=lambda register: register.address))
+
+
+def mode_width(*, zero_points: bool, keep_b: bool) -> int:
+    """Bits of MODE."""
+    return 6 if keep_b else 4 + zero_points
 
 
 def of_manifest(content: dict) -> tuple[Register, ...]:
     """Those of the engine that a manifest is of."""
     there = content["registers"]
-    return registers(serial="WEIGHTS" in there["addresses"], zero_points="zero" in there["tables"])
+    return registers(
+        serial="WEIGHTS" in there["addresses"],
+        zero_points="zero" in there["tables"],
+        keep_b=content["kind"] == "lut",
+    )
 
 
 def addresses(registers: tuple[Register, ...]) -> dict[str, int]:

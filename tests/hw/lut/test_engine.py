@@ -1,5 +1,6 @@
 """Lookup engines, compiled, against the golden GEMM, with predicted cycles."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -126,3 +127,35 @@ def test_utilisation_of_the_preset():
     engine = config.load("lut_m2n64k4", ["limits.m=64", "limits.n=512", "limits.k=1024"])
     assert perf.utilisation(engine, 16, 512, 1024) > 0.95
     assert perf.utilisation(engine, 1, 512, 1024) > 0.47  # of two tables one is used
+
+
+@pytest.mark.requires_tool("verilator")
+def test_weights_that_stay(seed):
+    """Jobs that use the B of the one before: as fast, and refused where it cannot be what is
+    wanted."""
+    engine = config.load("tiny_lut_serial")
+    golden, rng = gemm.for_config(engine), np.random.default_rng(seed)
+    with Engine(engine) as dut:
+        keep = [driver.write(Register.MODE, Mode.KEEP_B), driver.write(Register.CONTROL, 1)]
+        dut.access([*(driver.write(Register[name], 1) for name in "MNK"), *keep])  # there is none
+        assert dut.read(Register.ERROR) == Error.MODE_NOT_BUILT_IN
+        dut.write(Register.ERROR, 15)
+        for each in cases(engine, seed, 12):
+            job = each.job
+            dut.job(job)
+            for m in (1, 3, 2):
+                a = values(engine.a, "random", (m, job.shape[2]), rng)
+                again = dataclasses.replace(job, a=a, c0=None, keep_b=True)
+                result = dut.job(again)
+                np.testing.assert_array_equal(result.c, golden(**again.arguments()))
+                assert result.cycles == perf.predict(engine, *again.shape, job.b_format)
+        for register, value in ((Register.N, 1), (Register.K, 1), (WEIGHTS, 4)):
+            dut.job(job)
+            dut.write(register, value)
+            dut.access(keep)
+            assert dut.read(Register.ERROR) == Error.MODE_NOT_BUILT_IN, register
+            dut.write(Register.ERROR, 15)
+        dut.job(job)
+        dut.reset()
+        dut.access(keep)
+        assert dut.read(Register.ERROR) == Error.MODE_NOT_BUILT_IN
