@@ -118,14 +118,16 @@ class PackedLayer:
         """B of a job (K × N)."""
         return self.weights[part.n0 : part.n1, part.k0 : part.k1].T
 
-    def job(self, config: GemmConfig, a: np.ndarray, part: Part) -> Job:
-        """The job of ``part`` for rows ``a`` (M × K, in the layer's order)."""
+    def job(self, config: GemmConfig, a: np.ndarray, part: Part, keep: bool = False) -> Job:
+        """The job of ``part`` for rows ``a`` (M × K, in the layer's order); ``keep``: its weights
+        are in the engine."""
         zeros = None if self.zeros is None else self.zeros[part.n0 : part.n1, part.g]
         return Job(
             a=a[:, part.k0 : part.k1],
             b=self.b(part),
             zeros=zeros,
             b_format=self.format if config.serial else None,
+            keep_b=keep,
         )
 
     def multiply(
@@ -135,8 +137,8 @@ class PackedLayer:
         run: Callable[[Job], np.ndarray],
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> "Scaled":
-        """The product of ``a`` (M × K) and the layer. ``run``: C of a job of the engine of
-        ``config``; ``progress``: jobs done, of how many."""
+        """The product of ``a`` (M × K) and the layer, each weight loaded once. ``run``: C of a job
+        of the engine of ``config``; ``progress``: jobs done, of how many."""
         if refusal := self.refusal(config):
             raise ValueError(refusal)
         n, k = self.shape
@@ -145,12 +147,12 @@ class PackedLayer:
         sums = np.zeros((len(a), n, self.groups), np.int64)
         starts = range(0, len(a), config.limits.m)
         parts = list(self.parts(config))
-        for block, m0 in enumerate(starts):
-            rows = slice(m0, m0 + config.limits.m)
-            for number, part in enumerate(parts):
-                c = run(self.job(config, ordered[rows], part))
+        for number, part in enumerate(parts):
+            for block, m0 in enumerate(starts):
+                rows = slice(m0, m0 + config.limits.m)
+                c = run(self.job(config, ordered[rows], part, keep=block > 0))
                 sums[rows, part.n0 : part.n1, part.g] += c
-                progress(block * len(parts) + number + 1, len(starts) * len(parts))
+                progress(number * len(starts) + block + 1, len(starts) * len(parts))
         activations = ordered.reshape(len(a), self.groups, self.group).sum(axis=2)
         return Scaled.of(self, sums, activations)
 

@@ -1,5 +1,7 @@
 """Whole matrices on a GEMM engine at the other end of a serial line."""
 
+import dataclasses
+
 from matweave.hw.config import GemmConfig
 from matweave.hw.geometry import Stationary
 from matweave.sim import layout
@@ -39,7 +41,10 @@ class GemmDevice(TakesJobs, EngineDevice):
         for the line. Raises :class:`ValueError` where the job does not fit the engine.
         """
         job = job.checked(self.config)
-        return self.restarting(lambda: self._attempt(job))
+        # After a reset the engine has lost the B that was to stay.
+        whole = dataclasses.replace(job, keep_b=False)
+        attempts = iter([job if self._idle else whole])
+        return self.restarting(lambda: self._attempt(next(attempts, whole)))
 
     def _attempt(self, job: Job) -> Result:
         config = self.config
