@@ -32,6 +32,7 @@ TABLES = {
     "bias": "Signed 32 bits, added to channel n.",
     "multiplier": "0 to 2^31 - 1, of channel n.",
     "shift": "0 to 62, of channel n.",
+    "zero": "Zero point of column n of B.",
 }
 
 
