@@ -154,6 +154,18 @@ def import_(
             help="Per sample, in which its tokens take turns; tokens: one in each.",
         ),
     ] = None,
+    reuse: Annotated[
+        int | None,
+        typer.Option(metavar="CYCLES", help="Of every layer of weights, on an array of its own."),
+    ] = None,
+    pe: Annotated[str, typer.Option(help="What these arrays are made of: a PE, or lut.")] = "mac",
+    dsps: Annotated[
+        int, typer.Option(min=0, help="Products of two values that may become DSP blocks.")
+    ] = 0,
+    luts: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fold it into about so many LUTs, and --dsps multipliers."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ):
@@ -162,8 +174,11 @@ def import_(
 
     with Reporter() as progress:
         result = importing.import_model(
-            model, output, name, weights, precision, logits, stages, clock, family, fold, progress
-        )
+            model, output, name, weights, precision, logits,
+            {"stages": stages, "clock": clock, "family": family, "fold": fold, "reuse": reuse,
+             "pe": pe, "dsps": dsps, "luts": luts},
+            progress,
+        )  # fmt: skip
     show(result, importing.text, as_json)
 
 

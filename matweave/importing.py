@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,15 @@ def import_model(
     weights: Path | None,
     precision: str | None,
     logits: bool,
-    stages: int | None,
-    clock: float | None,
-    family: str,
-    fold: str | None,
+    options: Mapping[str, Any],
     progress: Callable[..., None],
 ) -> dict[str, Any]:
-    """Write the network in ``path`` to ``folder``, all or nothing; what was written."""
+    """Write the network in ``path`` to ``folder``, all or nothing; what was written. ``options``:
+    those of :func:`~matweave.hw.network.design.design`, with a ``clock`` in MHz for the period."""
     from matweave.hw.network import timing
 
+    options = dict(options)
+    clock, family = options.pop("clock"), options["family"]
     timing.family(family)
     if clock is not None and not 0 < clock < math.inf:
         raise ConfigError(f"clock: must be above 0 MHz and finite, not {clock:g}")
@@ -44,9 +44,10 @@ def import_model(
     progress(f"generating {name}")
     network = store.from_tables(tables)
     made = design(
-        network, fold=_cycles(fold), stages=stages,
-        period=None if clock is None else 1000 / clock, family=family,
-    )  # fmt: skip
+        network,
+        **options | {"fold": _cycles(options["fold"])},
+        period=None if clock is None else 1000 / clock,
+    )
     files = {**made.files, f"{name}.network.json": store.text(network)}
     output.write_folder(folder, files)
     performance, estimate = made.manifest["performance"], made.manifest["estimate"]
@@ -61,6 +62,8 @@ def import_model(
         "period_ns": estimate["period_ns"],
         "adders": estimate["adders"],
         "register_bits": estimate["register_bits"],
+        "luts": estimate["luts"],
+        "multipliers": estimate["multipliers"],
         "warnings": warnings,
     }
 
@@ -94,6 +97,10 @@ def _child(request: dict) -> dict:
     return answer
 
 
+def _multipliers(count: int) -> str:
+    return f"{count} multipliers, " if count else ""
+
+
 def _every(cycles: int) -> str:
     return "per cycle" if cycles == 1 else f"every {cycles} cycles"
 
@@ -106,7 +113,8 @@ def _cycles(fold: str | None) -> int | str | None:
 def text(result: dict[str, Any]) -> str:
     width = max(map(len, result["files"]))
     lines = [
-        f"{result['name']}: {result['adders']} adders, {result['latency']} cycles, one sample "
+        f"{result['name']}: {result['adders']} adders, {_multipliers(result['multipliers'])}about "
+        f"{result['luts']} LUT4; {result['latency']} cycles, one sample "
         f"{_every(result['initiation_interval'])}; about {result['period_ns']:g} ns a stage on "
         f"{result['family']}"
     ]

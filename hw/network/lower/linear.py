@@ -8,7 +8,7 @@ one by one, shared among each other, and added up in hls4ml's order.
 from ...fixed import FixedOverflow, FixedRounding
 from ..layers import Cast, Dense, Relu, Reshape, Select
 from .builder import Builder, Value, fits
-from .sums import CHOICES, trailing
+from .sums import CHOICES, shifted, trailing
 
 
 def dense(build: Builder, layer: Dense, x: list[Value]) -> list[Value]:
@@ -80,14 +80,14 @@ def _sums(build, layer, rows, bias, outputs) -> list[Value]:
         for place, (each, (raw, exponent)) in enumerate(
             zip(row, bias[at * outputs : (at + 1) * outputs], strict=True), at * outputs
         ):
-            constant = _aligned(raw, exponent - lowest)
+            constant = shifted(raw, exponent - lowest)
             weights = []
             for value, w, e in each:
                 node = build.graph[value.node]
                 if node.low == node.high:
-                    constant += node.low * _aligned(w, e - lowest)
+                    constant += node.low * shifted(w, e - lowest)
                 else:
-                    weights.append((value, _aligned(w, e - lowest)))
+                    weights.append((value, shifted(w, e - lowest)))
             pending = half(build, layer, place, weights, constant, lowest) if weights else None
             if pending is not None:
                 constant += 1 << (pending - 1 - lowest)
@@ -166,8 +166,3 @@ def _product(build, value, weight):
     if node.low == node.high:
         return [], node.low * weight
     return [(value.node, weight)], 0
-
-
-def _aligned(value: int, shift: int) -> int:
-    """``value * 2**shift``, which is an integer."""
-    return value << shift if shift >= 0 else value >> -shift
