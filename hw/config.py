@@ -4,6 +4,7 @@
 keys. Sizes are bounded, so a configuration that loads can be built.
 """
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -53,6 +54,9 @@ MAX_LIMIT = 65_536
 MIN_ACCUMULATOR, MAX_ACCUMULATOR = 2, 48
 """Bounds in bits of an accumulator whose width is given."""
 
+
+MAX_GROUPS = 256
+"""Most groups of a job."""
 
 Limit = integer(1, MAX_LIMIT)
 
@@ -239,6 +243,11 @@ class GemmConfig(Table):
         """Whether a job may subtract zero points from B."""
         return False
 
+    @property
+    def max_groups(self) -> int:
+        """Most groups of K in a job."""
+        return 1
+
     def b_beats(self, b: Format | WeightFormat) -> int:
         """Beats of B per block, where its elements are of format ``b``."""
         return b.width if self.serial else 1
@@ -256,11 +265,15 @@ class GemmConfig(Table):
 
     @property
     def cost(self) -> cost.Cost:
-        limits = (self.limits.m, self.limits.n, self.limits.k)
+        # Groups are as much memory as so many blocks along K.
+        k = -(-self.limits.k // self.geometry.k) * self.geometry.k * self.max_groups
+        limits = (self.limits.m, self.limits.n, k if self.max_groups > 1 else self.limits.k)
         model = getattr(self.array, "cost_model", cost.gemm)
-        return model(
+        found = model(
             self.geometry, self.a, self.b, self.accumulator_format, self.result_format, limits
         )
+        zeros = self.subtracts_zeros * self.max_groups * self.limits.n * (self.b.width + 1)
+        return dataclasses.replace(found, buffer_bits=found.buffer_bits + zeros)
 
     def __reduce__(self):
         # Classes of PEs are made when this module is read, and have no place to pickle them by.
@@ -297,6 +310,11 @@ class LutConfig(GemmConfig):
         "none",
         description="`channel`: a job may subtract one number per column from B (MODE, table "
         "zero).",
+    )
+    groups: integer(1, MAX_GROUPS) = Field(
+        1,
+        description="Most groups along K of a job, each of at most limits.k and with sums, and "
+        "zero points, of its own.",
     )
     array: Lookup = Field(description="The tables and the lanes that look up in them.")
     pe: LookupPe = Field(LookupPe(), description="What each of them is made of.")
@@ -336,6 +354,10 @@ class LutConfig(GemmConfig):
     @property
     def subtracts_zeros(self):
         return self.zero_points != "none"
+
+    @property
+    def max_groups(self):
+        return self.groups
 
     @property
     def pe_facts(self):

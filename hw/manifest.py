@@ -86,7 +86,12 @@ def manifest(config, engine) -> dict:
             "output": None if shape.output.format is None else str(shape.output.format),
         },
         "accumulation_block": g.k,
-        "limits": {"m": shape.max_m, "n": shape.max_n, "k": shape.max_k},
+        "limits": {
+            "m": shape.max_m,
+            "n": shape.max_n,
+            "k": shape.max_k,
+            **({"groups": shape.groups} if shape.groups > 1 else {}),
+        },
         "performance": {
             "macs_per_cycle": config.macs_per_cycle,
             **_by_bits(config),
@@ -104,13 +109,16 @@ def manifest(config, engine) -> dict:
             "address_width": engine.address_width,
             "addresses": regmap.addresses(
                 regmap.registers(
-                    serial=shape.serial, zero_points=shape.zero_points, keep_b=shape.keep_b
+                    serial=shape.serial,
+                    zero_points=shape.zero_points,
+                    keep_b=shape.keep_b,
+                    groups=shape.groups,
                 )
             ),
             "tables": regmap.table_addresses(
                 shape.max_n,
                 per_channel=shape.output.per_channel,
-                zero_points=shape.zero_points,
+                zeros=shape.zeros,
             ),
         },
     }
@@ -172,6 +180,10 @@ def register_markdown(content: dict) -> str:
         "shift": "0 to 62, of channel n",
         "zero": "zero point of column n of B, 0 to 2^W of W-bit weights",
     }
+    if content["limits"].get("groups", 1) > 1:
+        lanes = content["geometry"]["n"]
+        stride = -(-content["limits"]["n"] // lanes) * lanes
+        docs["zero"] += f"; of group g it is zero[n + {stride} g]"
     for name, address in content["registers"]["tables"].items():
         lines.append(
             f"| 0x{address:X} + 4n | {name}[n] | WO | {docs[name]}; n < {content['limits']['n']}; "

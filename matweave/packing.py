@@ -61,13 +61,15 @@ def pack(
         raise UserError(refusal)
     progress(f"packing {tensor}")
     beats, parts, at = [], [], 0
+    nothing = np.zeros((1, layer.shape[1]), np.int64)
     for part in layer.parts(settings):
-        packed = layout.pack_weights(
-            layer.b(part), settings.geometry, layer.format, settings.serial
-        )
+        packed = layer.job(settings, np.zeros((1, layer.shape[1]), np.int64), part).pack(settings)[
+            "b"
+        ]
         beats.append(packed)
         place = {"beat": at, "beats": len(packed)}
-        parts.append({"n": [part.n0, part.n1], "k": [part.k0, part.k1], "group": part.g} | place)
+        about = {"n": [part.n0, part.n1], "k": [part.k0, part.k1], "groups": [part.g0, part.g1]}
+        parts.append(about | place)
         at += len(packed)
     n, k = layer.shape
     files = {WEIGHTS: np.concatenate(beats).tobytes()}
@@ -211,8 +213,10 @@ def _loaded(folder: Path, about: dict, settings: config.GemmConfig) -> PackedLay
         raise ValueError(f"{WEIGHTS} has {len(data)} bytes")
     weights = np.zeros((n, k), np.int64)
     for job in about["jobs"]:
-        (n0, n1), (k0, k1) = job["n"], job["k"]
+        (n0, n1), (k0, k1), (g0, g1) = job["n"], job["k"], job["groups"]
         part = beats[job["beat"] : job["beat"] + job["beats"]]
-        b = layout.unpack_weights(part, k1 - k0, n1 - n0, geometry, format, serial)
-        weights[n0:n1, k0:k1] = b.T
+        each = layout.ungrouped(part, g1 - g0, -(-(n1 - n0) // geometry.n))
+        length = (k1 - k0) // (g1 - g0)
+        b = [layout.unpack_weights(x, length, n1 - n0, geometry, format, serial) for x in each]
+        weights[n0:n1, k0:k1] = np.concatenate(b).T
     return PackedLayer(format=format, weights=weights, group=group, **arrays)

@@ -47,9 +47,11 @@ def case(config: GemmConfig, seed: int, index: int, largest: int | None = None) 
     a_class = VALUES[index % len(VALUES) if index < 9 else rng.integers(len(VALUES))]
     b_class = VALUES[(index + index // 9) % len(VALUES)]
     m, n, k = shape(config, shape_class, rng, largest)
-    a = values(config.a, a_class, (m, k), rng)
-    weights = _weights(config, n, rng)
-    b = values(weights.get("b_format", config.b), b_class, (k, n), rng)
+    groups = int(rng.integers(1, config.max_groups + 1)) if config.max_groups > 1 else 1
+    of_groups = (groups,) if groups > 1 else ()
+    a = values(config.a, a_class, (m, groups * k), rng)
+    weights = _weights(config, (*of_groups, n), rng)
+    b = values(weights.get("b_format", config.b), b_class, (groups * k, n), rng)
     requantize = config.output.mode != "raw" and (
         config.output.mode == "requantized" or bool(rng.integers(2))
     )
@@ -58,10 +60,11 @@ def case(config: GemmConfig, seed: int, index: int, largest: int | None = None) 
     job = Job(
         a=a,
         b=b,
-        c0=_addend(result, (m, n), rng),
+        c0=_addend(result, (m, *of_groups, n), rng),
         bias=_addend(BIAS, (n,), rng),
         relu=bool(rng.integers(2)),
         requantize=requantize,
+        groups=groups,
         **weights,
         **(_scale(config, n, k, rng) if requantize else {}),
     )
@@ -96,7 +99,7 @@ def shape(
     return tuple(int(min(max(size, 1), bound)) for size, bound in zip(sizes, bounds, strict=True))
 
 
-def _weights(config: GemmConfig, n: int, rng: np.random.Generator) -> dict:
+def _weights(config: GemmConfig, size: tuple, rng: np.random.Generator) -> dict:
     """Zero points and a format of B, of engines whose jobs may say them."""
     found = {}
     if config.serial:
@@ -105,8 +108,8 @@ def _weights(config: GemmConfig, n: int, rng: np.random.Generator) -> dict:
     of = found.get("b_format", config.b)
     if config.subtracts_zeros and of.coding is Coding.ASYMMETRIC and rng.integers(4):
         most = 1 << of.width
-        ends = rng.choice([0, most // 2, most - 1, most], n)
-        found["zeros"] = ends if rng.integers(2) else rng.integers(0, most, n, endpoint=True)
+        ends = rng.choice([0, most // 2, most - 1, most], size)
+        found["zeros"] = ends if rng.integers(2) else rng.integers(0, most, size, endpoint=True)
     return found
 
 

@@ -14,7 +14,7 @@ from .golden import lut
 from .golden.arithmetic import checked
 from .golden.gemm import BIAS
 from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
-from .registers import WEIGHTS, Control, Mode, Register, tables, zero_table
+from .registers import GROUPS, WEIGHTS, Control, Mode, Register, tables, zero_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +34,14 @@ class Job:
     b_format: WeightFormat | None = None
     keep_b: bool = False
     """Whether the engine has B already, from the job before."""
+    groups: int = 1
+    """Of so many the elements along K are; with several, C and C0 are M × groups × N and zeros
+    groups × N."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """M, N, K."""
-        return len(self.a), self.b.shape[1], self.a.shape[1]
+        """M, N, K (of a group)."""
+        return len(self.a), self.b.shape[1], self.a.shape[1] // self.groups
 
     def arguments(self) -> dict:
         """For ``golden(**job.arguments())``, which need not know where B comes from."""
@@ -53,7 +56,8 @@ class Job:
         _check_weights(self, config)
         a = checked("a", self.a, config.a.min, config.a.max, (None, None))
         b = lut.weights(self.b, self.weights(config), (a.shape[1], None))
-        m, n, k = len(a), b.shape[1], a.shape[1]
+        m, n, k = len(a), b.shape[1], a.shape[1] // self.groups
+        of_groups = (self.groups,) if self.groups > 1 else ()
         for name, size in (("m", m), ("n", n), ("k", k)):
             limit = getattr(config.limits, name)
             if not 1 <= size <= limit:
@@ -61,10 +65,10 @@ class Job:
         _check_mode(self, config)
         changes = {"a": a, "b": b}
         if self.zeros is not None:
-            changes["zeros"] = lut.zero_points(self.zeros, self.weights(config), n)
+            changes["zeros"] = lut.zero_points(self.zeros, self.weights(config), (*of_groups, n))
         if self.c0 is not None:
             result = config.result_format
-            changes["c0"] = checked("c0", self.c0, result.min, result.max, (m, n))
+            changes["c0"] = checked("c0", self.c0, result.min, result.max, (m, *of_groups, n))
         if self.bias is not None:
             changes["bias"] = checked("bias", self.bias, BIAS.min, BIAS.max, (n,))
         if self.requantize:
@@ -91,32 +95,46 @@ class Job:
 
     def beats(self, config: GemmConfig) -> dict[str, int]:
         """How many there are, by stream (``c0`` as ``c``)."""
-        beats = config.geometry.beats(*self.shape, config.b_beats(self.weights(config)))
+        of_b = config.b_beats(self.weights(config))
+        beats = config.geometry.beats(*self.shape, of_b, self.groups)
         return beats | {"b": 0} if self.keep_b else beats
 
     def pack(self, config: GemmConfig, fill: layout.Fill = None) -> dict[str, np.ndarray]:
         """Beats by stream."""
-        geometry = config.geometry
-        beats = {
-            "a": layout.pack_a(self.a, geometry, config.a, fill),
-            **({} if self.keep_b else {"b": self._pack_b(config, fill)}),
-        }
+        geometry, (m, n, _) = config.geometry, self.shape
+        parts = np.split(self.a, self.groups, axis=1)
+        a = [layout.pack_a(part, geometry, config.a, fill) for part in parts]
+        beats = {"a": layout.grouped(a, -(-m // geometry.m)) if self.groups > 1 else a[0]}
+        if not self.keep_b:
+            parts = np.split(self.b, self.groups)
+            b = [self._pack_b(config, part, fill) for part in parts]
+            beats["b"] = layout.grouped(b, -(-n // geometry.n)) if self.groups > 1 else b[0]
         if self.c0 is not None:
-            beats["c0"] = layout.pack_c0(self.c0, geometry, config.result_format, fill)
+            c0 = layout.spread(self.c0, geometry) if self.groups > 1 else self.c0
+            beats["c0"] = layout.pack_c0(c0, geometry, config.result_format, fill)
         return beats
+
+    def unpack(self, config: GemmConfig, beats: np.ndarray) -> np.ndarray:
+        """C from its beats. Raises :class:`.layout.LayoutError` where they cannot be it."""
+        geometry, (m, n, _) = config.geometry, self.shape
+        if self.groups == 1:
+            return layout.unpack_c(beats, m, n, geometry, self.lane(config))
+        columns = -(-n // geometry.n) * geometry.n * self.groups
+        c = layout.unpack_c(beats, m, columns, geometry, self.lane(config))
+        return layout.gathered(c, self.groups, n, geometry)
 
     def utilisation(self, config: GemmConfig, cycles: int) -> float:
         """Useful multiply-accumulates over those that the array could do in ``cycles``."""
         m, n, k = self.shape
         peak = config.geometry.macs / config.b_beats(self.weights(config))
-        return m * n * k / (peak * cycles)
+        return m * n * k * self.groups / (peak * cycles)
 
-    def _pack_b(self, config: GemmConfig, fill: layout.Fill) -> np.ndarray:
+    def _pack_b(self, config: GemmConfig, b: np.ndarray, fill: layout.Fill) -> np.ndarray:
         if config.kind == "lut":
             return layout.pack_weights(
-                self.b, config.geometry, self.weights(config), config.serial, fill
+                b, config.geometry, self.weights(config), config.serial, fill
             )
-        return layout.pack_b(self.b, config.geometry, config.b, fill)
+        return layout.pack_b(b, config.geometry, config.b, fill)
 
     def mode(self) -> Mode:
         mode = Mode(0)
@@ -137,6 +155,7 @@ class Job:
         writes = [(Register.M, m), (Register.MODE, self.mode())]
         if not self.keep_b:
             writes += [(Register.N, n), (Register.K, k)]
+            writes += [(GROUPS, self.groups)] * (config.max_groups > 1)
         base = tables(config.limits.n)
         columns = {}
         if config.serial and not self.keep_b:
@@ -144,8 +163,14 @@ class Job:
             code = weights.width + (CODINGS.index(weights.coding) << 4)
             writes.append((WEIGHTS, code))
         if self.zeros is not None:
-            base["zero"] = zero_table(config.limits.n)
-            columns["zero"] = self.zeros
+            panels = -(-config.limits.n // config.geometry.n)
+            stride = panels * config.geometry.n
+            base["zero"] = zero_table(config.limits.n, stride * config.max_groups)
+            writes += [
+                (base["zero"] + 4 * (stride * group + i), value)
+                for group, zeros in enumerate(np.atleast_2d(self.zeros))
+                for i, value in enumerate(zeros)
+            ]
         if self.bias is not None:
             columns["bias"] = self.bias
         if self.requantize:
@@ -176,6 +201,10 @@ def _check_mode(job: Job, config: GemmConfig) -> None:
 def _check_weights(job: Job, config: GemmConfig) -> None:
     if job.zeros is not None and not config.subtracts_zeros:
         raise ValueError("this engine subtracts no zero points: see zero_points")
+    if not 1 <= job.groups <= config.max_groups:
+        raise ValueError(f"groups is {job.groups}; this engine takes 1 to {config.max_groups}")
+    if np.ndim(job.a) == 2 and np.shape(job.a)[1] % job.groups:
+        raise ValueError(f"{job.groups} groups do not divide K, which is {np.shape(job.a)[1]}")
     if job.keep_b and config.kind != "lut":
         raise ValueError("this engine keeps no B: only those of kind lut do")
     if job.b_format not in (None, config.b):
@@ -204,6 +233,7 @@ class TakesJobs:
         requantize: bool = False,
         zeros=None,
         b_format: WeightFormat | None = None,
+        groups: int = 1,
     ):
         """Multiply: arguments as ``matweave.sim.golden.gemm`` has them, the result as ``job``.
 
@@ -212,6 +242,6 @@ class TakesJobs:
         job = Job(
             a=a, b=b, c0=c0, bias=bias, multiplier=multiplier, shift=shift,
             zero_point=zero_point, relu=relu, requantize=requantize, zeros=zeros,
-            b_format=b_format,
+            b_format=b_format, groups=groups,
         )  # fmt: skip
         return self.job(job)

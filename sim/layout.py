@@ -83,6 +83,41 @@ def unpack_weights(
     return format.number(blocks.reshape(k_blocks * geometry.k, -1)[:k, :n])
 
 
+def grouped(beats: list[np.ndarray], outer: int) -> np.ndarray:
+    """The beats of one operand from those of its groups, which are in ``outer`` panels: of every
+    panel all groups."""
+    each = [part.reshape(outer, -1, part.shape[1]) for part in beats]
+    return np.concatenate(each, axis=1).reshape(-1, beats[0].shape[1])
+
+
+def ungrouped(beats: np.ndarray, groups: int, outer: int) -> list[np.ndarray]:
+    """The inverse of :func:`grouped`."""
+    if len(beats) % (groups * outer):
+        raise LayoutError(f"{len(beats)} beats are not those of {groups} groups")
+    each = beats.reshape(outer, groups, -1, beats.shape[1])
+    return [each[:, group].reshape(-1, beats.shape[1]) for group in range(groups)]
+
+
+def spread(c: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """C or C0 of several groups (M × groups × N) as one matrix, whose columns are lanes of
+    a panel's groups, panel after panel: its beats are those of the job."""
+    m, groups, n = c.shape
+    panels = -(-n // geometry.n)
+    whole = np.zeros((m, groups, panels * geometry.n), c.dtype)
+    whole[:, :, :n] = c
+    return whole.reshape(m, groups, panels, geometry.n).swapaxes(1, 2).reshape(m, -1)
+
+
+def gathered(c: np.ndarray, groups: int, n: int, geometry: Geometry) -> np.ndarray:
+    """M × groups × N from what :func:`spread` makes of it; padding must be zero."""
+    panels = -(-n // geometry.n)
+    whole = c.reshape(len(c), panels, groups, geometry.n).swapaxes(1, 2)
+    whole = whole.reshape(len(c), groups, -1)
+    if whole[:, :, n:].any():
+        raise LayoutError(f"padding of C is not zero behind column {n} of a group")
+    return np.ascontiguousarray(whole[:, :, :n])
+
+
 def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
     """The beats of stream C0 for the matrix ``c0`` (M × N); ``format`` is the raw result's."""
     lanes = _lanes(c0, 1, geometry.n, format, fill).reshape(-1, geometry.n)

@@ -106,7 +106,6 @@ class Engine(TakesJobs, StreamDriver):
         config = self.config
         job = job.checked(config)
         beats = job.pack(config, fill)
-        m, n, _ = job.shape
         expected = job.beats(config)["c"]
         outcome = self.run(
             beats,
@@ -127,7 +126,7 @@ class Engine(TakesJobs, StreamDriver):
                 raise EngineError(
                     f"{outcome.taken[stream]} of {len(packed)} beats of {stream} were taken"
                 )
-        c = layout.unpack_c(outcome.outputs["c"], m, n, config.geometry, job.lane(config))
+        c = job.unpack(config, outcome.outputs["c"])
         cycles = outcome.last_out - (outcome.first_in or 0) + 1
         utilisation = job.utilisation(config, cycles)
         return Result(c, cycles, utilisation, self.counters())

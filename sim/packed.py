@@ -23,13 +23,15 @@ from .jobs import Job
 
 @dataclass(frozen=True)
 class Part:
-    """One job: columns ``n0`` to ``n1`` of the result, elements ``k0`` to ``k1`` of group ``g``."""
+    """One job: columns ``n0`` to ``n1`` of the result, elements ``k0`` to ``k1``, which are of the
+    groups ``g0`` to ``g1``: all of them, or a part of one."""
 
     n0: int
     n1: int
     k0: int
     k1: int
-    g: int
+    g0: int
+    g1: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +107,19 @@ class PackedLayer:
         return None
 
     def parts(self, config: GemmConfig) -> Iterator[Part]:
-        """The jobs of one block of rows: every group by itself, cut to the engine's limits."""
+        """The jobs of one block of rows: as many groups as the engine takes at once, or where it
+        takes less than one, parts of each."""
         n, _ = self.shape
         limits = config.limits
+        most = config.max_groups if self.group <= limits.k else 1
+        length = most * min(self.group, limits.k)
         for n0 in range(0, n, limits.n):
-            for g in range(self.groups):
-                end = (g + 1) * self.group
-                for k0 in range(g * self.group, end, limits.k):
-                    yield Part(n0, min(n0 + limits.n, n), k0, min(k0 + limits.k, end), g)
+            n1 = min(n0 + limits.n, n)
+            for g0 in range(0, self.groups, most):
+                g1 = min(g0 + most, self.groups)
+                end = g1 * self.group
+                for k0 in range(g0 * self.group, end, length):
+                    yield Part(n0, n1, k0, min(k0 + length, end), g0, g1)
 
     def b(self, part: Part) -> np.ndarray:
         """B of a job (K × N)."""
@@ -121,13 +128,17 @@ class PackedLayer:
     def job(self, config: GemmConfig, a: np.ndarray, part: Part, keep: bool = False) -> Job:
         """The job of ``part`` for rows ``a`` (M × K, in the layer's order); ``keep``: its weights
         are in the engine."""
-        zeros = None if self.zeros is None else self.zeros[part.n0 : part.n1, part.g]
+        groups, zeros = part.g1 - part.g0, None
+        if self.zeros is not None:
+            zeros = self.zeros[part.n0 : part.n1, part.g0 : part.g1].T
+            zeros = zeros if groups > 1 else zeros[0]
         return Job(
             a=a[:, part.k0 : part.k1],
             b=self.b(part),
             zeros=zeros,
             b_format=self.format if config.serial else None,
             keep_b=keep,
+            groups=groups,
         )
 
     def multiply(
@@ -151,7 +162,8 @@ class PackedLayer:
             for block, m0 in enumerate(starts):
                 rows = slice(m0, m0 + config.limits.m)
                 c = run(self.job(config, ordered[rows], part, keep=block > 0))
-                sums[rows, part.n0 : part.n1, part.g] += c
+                c = c if part.g1 - part.g0 > 1 else c[:, None]
+                sums[rows, part.n0 : part.n1, part.g0 : part.g1] += c.swapaxes(1, 2)
                 progress(number * len(starts) + block + 1, len(starts) * len(parts))
         activations = ordered.reshape(len(a), self.groups, self.group).sum(axis=2)
         return Scaled.of(self, sums, activations)

@@ -347,9 +347,8 @@ class Driver:
         for name, source in self.sources.items():
             if source.taken != len(source.beats):
                 raise EngineError(f"{source.taken} of {len(source.beats)} beats of {name} taken")
-        m, n, _ = job.shape
         config = self.config
-        c = layout.unpack_c(self.sink.array(), m, n, config.geometry, job.lane(config))
+        c = job.unpack(config, self.sink.array())
         cycles = self.last_out - self.first_in + 1
         return Result(c, cycles, job.utilisation(config, cycles), await self.counters())
 

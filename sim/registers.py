@@ -35,6 +35,8 @@ class Register(enum.IntEnum):
 
 WEIGHTS = 0x30
 """Of engines with bit-serial weights; the others have no register there."""
+GROUPS = 0x34
+"""Of engines whose jobs may have several groups."""
 
 ID_VALUE = 0x4D545756
 VERSION_VALUE = 1
@@ -102,6 +104,7 @@ def tables(max_n: int) -> dict[str, int]:
     return {"bias": step, "multiplier": 2 * step, "shift": 3 * step}
 
 
-def zero_table(max_n: int) -> int:
-    """Byte address of the table of zero points, of engines that have it: behind the others."""
-    return 4 * tables(max_n)["bias"]
+def zero_table(max_n: int, entries: int = 0) -> int:
+    """Byte address of the table of zero points, of engines that have it: behind the others, at a
+    multiple of its size. ``entries``: if more than one per channel."""
+    return max(4 * tables(max_n)["bias"], 4 << (max(entries, 1) - 1).bit_length())

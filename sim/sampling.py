@@ -87,6 +87,7 @@ def _lookup(index: int, one, between) -> dict:
         "a": f"int{between(2, 16)}",
         "b": one(*weights.NAMES),
         "zero_points": one("none", "channel"),
+        "groups": one(1, between(2, 4)),
         "limits": {size: between(1, 24) for size in "mnk"},
         "array": {
             "kind": "lookup",

@@ -4,7 +4,6 @@ import dataclasses
 
 from matweave.hw.config import GemmConfig
 from matweave.hw.geometry import Stationary
-from matweave.sim import layout
 from matweave.sim.jobs import Job, TakesJobs
 from matweave.sim.native import Result, stream_bytes
 from matweave.sim.registers import COUNTERS, Register
@@ -48,7 +47,6 @@ class GemmDevice(TakesJobs, EngineDevice):
 
     def _attempt(self, job: Job) -> Result:
         config = self.config
-        m, n, _ = job.shape
         self.device.write(job.registers(config))
         packed = job.pack(config)
         # The operand that the engine buffers whole goes first, to save attempts.
@@ -58,7 +56,7 @@ class GemmDevice(TakesJobs, EngineDevice):
             for name in sorted(packed, key=lambda name: name != first)
         }
         given = self.transfer(beats, job.beats(config)["c"], "C")
-        c = layout.unpack_c(given, m, n, config.geometry, job.lane(config))
+        c = job.unpack(config, given)
         counters = self.counters()
         cycles = max(1, counters["cycles"])
         return Result(c, cycles, job.utilisation(config, cycles), counters)

@@ -24,7 +24,7 @@ def array_choice(config) -> ArrayChoice:
             LookupArray,
             pe=Pe(config.a, config.b),
             serial=config.serial,
-            panels=-(-config.limits.n // array.columns) if config.subtracts_zeros else 0,
+            panels=config.groups * -(-config.limits.n // array.columns) * config.subtracts_zeros,
             rows=array.rows,
             columns=array.columns,
             depth=array.k,
@@ -106,5 +106,6 @@ def build(config) -> GemmEngine:
         serial=config.serial,
         zero_points=config.subtracts_zeros,
         keep_b=config.kind == "lut",
+        groups=config.max_groups,
     )
     return GemmEngine(shape=shape, array=choice)

@@ -46,7 +46,7 @@ class GemmEngine(wiring.Component):
     def __init__(self, *, shape: CoreShape, array: ArrayChoice):
         self.shape, self.array = shape, array
         self.core_class = CORES[array.cls]
-        self.address_width = regmap.address_width(shape.max_n, zero_points=shape.zero_points)
+        self.address_width = regmap.address_width(shape.max_n, zeros=shape.zeros)
         super().__init__(
             {
                 **axi_lite_ports("s_axil", self.address_width),

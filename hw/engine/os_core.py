@@ -6,10 +6,11 @@
                                             +-> array -> row queue -> output stage -> C
     B -> buffer (all column panels) --------+
 
-Loops, outermost first: row panels of A, column panels of B, blocks along K. Operands are used in
-the cycle after they arrive or whenever they are needed again, so that computation starts with the
-first beats and each element crosses the port once. Nothing in the array ever waits: the last block
-of a tile is issued only when the row queue has room for the tile.
+Loops, outermost first: row panels of A, column panels of B, groups along K if a job may have
+several (each with sums of its own), blocks along K, planes of bit-serial weights. Operands are used
+in the cycle after they arrive or whenever they are needed again, so that computation starts with
+the first beats and each element crosses the port once. Nothing in the array ever waits: the last
+block of a tile is issued only when the row queue has room for the tile.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -26,6 +27,7 @@ from .core import (
     connect_output,
     core_ports,
     elements,
+    group_loops,
     mask_depth,
 )
 from .output import ChannelTable, OutputStage
@@ -51,8 +53,9 @@ class OutputStationaryCore(wiring.Component):
         described = array.describe()
         g = shape.geometry
         #: Beats of the A buffer: two panels, so that the next one loads while this one is used.
-        self.a_depth = power_of_two(2 * shape.k_blocks)
-        self.b_depth = shape.panels * shape.k_blocks * (shape.pe.b.width if shape.serial else 1)
+        blocks = shape.k_blocks * shape.groups
+        self.a_depth = power_of_two(2 * blocks)
+        self.b_depth = shape.panels * blocks * (shape.pe.b.width if shape.serial else 1)
         #: Rows of the queue: two tiles and what is on its way through the array.
         self.queue_depth = power_of_two(2 * g.m + described.latency + 4)
         super().__init__(core_ports(shape))
@@ -81,8 +84,10 @@ class OutputStationaryCore(wiring.Component):
         columns = Steps(m, "columns", self.n, g.n, shape.max_n, indexed=shape.zero_points)
         blocks = Steps(m, "blocks", self.k, g.k, shape.max_k, indexed=True)
         planes = self._planes(m, "planes", indexed=True)
+        groups = group_loops(m, self, "groups", indexed=shape.zero_points)
         sums = (*planes, blocks)
-        loops = (*sums, columns, rows)
+        panel = (*sums, *groups)
+        loops = (*panel, columns, rows)
         running = Signal()
         issue = Signal()
         gate = Signal()
@@ -93,18 +98,19 @@ class OutputStationaryCore(wiring.Component):
         b_here = Signal()
         a_free = Signal()
         room = self._room(m, queue, rows)
+        a_place = self._place(m, issue, blocks, planes, groups)
         m.d.comb += [
-            a_head.eq(a_base + blocks.index),
+            a_head.eq(a_base + a_place),
             a_buffer.r_addr.eq(a_head),
             b_buffer.r_addr.eq(b_head),
             # Never more were used than are there, and a beat that arrives in this very cycle is
             # read with its new value.
-            a_here.eq((a_level != blocks.index) | a_push),
+            a_here.eq((a_level != a_place) | a_push),
             b_here.eq((b_level != b_head) | b_push),
             gate.eq(~finished(*sums) | room),
             issue.eq(running & a_here & b_here & gate),
-            a_free.eq(issue & finished(*sums, columns)),
-            a_freed.eq(Mux(a_free, blocks.index + 1, 0)),
+            a_free.eq(issue & finished(*panel, columns)),
+            a_freed.eq(Mux(a_free, a_place + 1, 0)),
             self.tile.eq(issue & finished(*sums)),
             self.stall_a.eq(running & ~a_here),
             self.stall_b.eq(running & ~b_here),
@@ -115,7 +121,7 @@ class OutputStationaryCore(wiring.Component):
                 loop.restart()
         with m.Elif(issue):
             advance(m, *loops)
-            m.d.sync += b_head.eq(Mux(finished(*sums, columns), 0, b_head + 1))
+            m.d.sync += b_head.eq(Mux(finished(*panel, columns), 0, b_head + 1))
             with m.If(a_free):
                 m.d.sync += a_base.eq(a_head + 1)
             with m.If(finished(*loops)):
@@ -132,7 +138,7 @@ class OutputStationaryCore(wiring.Component):
             last.eq(finished(*sums)),
             size.eq(rows.size),
         ]
-        self._weights(m, array, planes, columns)
+        self._weights(m, array, planes, groups, columns)
         a = mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks, "k_mask")
         m.d.comb += [
             array.valid.eq(valid),
@@ -157,7 +163,19 @@ class OutputStationaryCore(wiring.Component):
         first = blocks.index == 0
         return first & (planes[0].index == 0) if planes else first
 
-    def _weights(self, m, array, planes, columns):
+    def _place(self, m, issue, blocks, planes, groups):
+        """Which beat of A's row panel is in use: the block's, or with groups that of all."""
+        if not groups:
+            return blocks.index
+        place = Signal(range(self.shape.k_blocks * self.shape.groups), name="a_place")
+        moves = issue & finished(*planes) if planes else issue
+        with m.If(self.start):
+            m.d.sync += place.eq(0)
+        with m.Elif(moves):
+            m.d.sync += place.eq(Mux(finished(blocks, *groups), 0, place + 1))
+        return place
+
+    def _weights(self, m, array, planes, groups, columns):
         """What the array must know of weights beside their bits: which plane these are of, how
         they are coded, and the zero points of the columns whose sums it gives."""
         if planes:
@@ -172,11 +190,14 @@ class OutputStationaryCore(wiring.Component):
                 array.coding.eq(self.b_coding),
             ]
         if self.shape.zero_points:
-            panel = Signal.like(columns.index, name="panel", reset_less=True)
-            m.d.sync += panel.eq(columns.index)
+            panel = Signal.like(array.panel, name="panel", reset_less=True)
+            index = columns.index
+            if groups:
+                index = index + groups[0].index * self.shape.panels
+            m.d.sync += panel.eq(index)
             m.submodules.zero_table = table = shared(
                 ChannelTable, width=self.shape.zero_width, lanes=self.shape.geometry.n,
-                panels=self.shape.panels,
+                panels=self.shape.panels * self.shape.groups,
             )  # fmt: skip
             m.d.comb += [
                 table.w_en.eq(self.t_en[ZERO]),
@@ -227,7 +248,8 @@ class OutputStationaryCore(wiring.Component):
         planes = self._planes(m, f"{name}_load_plane") if name == "b" else ()
         kept = self.keep_b if name == "b" and shape.keep_b else None
         fetched = {} if kept is None else {"when": ~kept}
-        ready = expecting(m, name, self.start, push, *planes, blocks, outer, **fetched)
+        groups = group_loops(m, self, f"{name}_load_group")
+        ready = expecting(m, name, self.start, push, *planes, blocks, *groups, outer, **fetched)
         tail, taken = level, level + push
         if freed is not None:
             # ``depth`` is a power of two: full is the top bit alone.

@@ -15,7 +15,7 @@ from .core import CoreShape, connect, job_ports, table_ports
 # Bits of ERROR, as in regmap.
 ILLEGAL_SIZE, START_WHILE_BUSY, MODE_NOT_BUILT_IN, ILLEGAL_SCALE = range(4)
 
-OF_B = ("N", "K", "WEIGHTS")
+OF_B = ("N", "K", "WEIGHTS", "GROUPS")
 """Registers that say what is in B's buffer."""
 
 
@@ -28,12 +28,12 @@ class GemmRegisters(wiring.Component):
 
     def __init__(self, *, shape: CoreShape):
         self.shape = shape
-        self.address_width = regmap.address_width(shape.max_n, zero_points=shape.zero_points)
+        self.address_width = regmap.address_width(shape.max_n, zeros=shape.zeros)
         self.tables = regmap.table_addresses(
-            shape.max_n, per_channel=shape.output.per_channel, zero_points=shape.zero_points
+            shape.max_n, per_channel=shape.output.per_channel, zeros=shape.zeros
         )
         options = {"zero_points": shape.zero_points, "keep_b": shape.keep_b}
-        self.registers = regmap.registers(serial=shape.serial, **options)
+        self.registers = regmap.registers(serial=shape.serial, groups=shape.groups, **options)
         self.mode_width = regmap.mode_width(**options)
         ports = {name: Out(member.shape) for name, member in job_ports(shape).items()}
         ports |= {name: Out(member.shape) for name, member in table_ports(shape).items()}
@@ -58,6 +58,9 @@ class GemmRegisters(wiring.Component):
             "MULTIPLIER": Signal(31, name="multiplier_register"),
             "SHIFT": Signal(6, name="shift_register"),
         }
+        if self.shape.groups > 1:
+            values["GROUPS"] = Signal(32, name="groups_register", init=1)
+            m.d.comb += self.groups.eq(values["GROUPS"])
         mode = [self.add_c0, self.add_bias, self.requantize, self.relu]
         if self.shape.zero_points:
             mode.append(self.subtract_zeros)
@@ -93,17 +96,18 @@ class GemmRegisters(wiring.Component):
         with m.If(slave.write), m.Switch(self._window(slave.w_word)):
             with m.Case(0):
                 self._register_writes(m, slave, values, busy, control, clear, raised, changes)
-            for number, (name, base) in enumerate(self.tables.items()):
-                with m.Case(base // regmap.window(self.shape.max_n)):
+            for number, name in enumerate(self.tables):
+                with m.Case(*self._windows(name)):
                     self._table_write(m, slave, name, accepted[number], busy, raised)
         # Table writes go through a register, which hides the division by lanes.
-        index = Signal(range(max(self.shape.max_n, 2)), name="table_index", reset_less=True)
+        entries = max(self.shape.max_n, self.shape.zeros, 2)
+        index = Signal(range(entries), name="table_index", reset_less=True)
         data = Signal(32, name="table_data", reset_less=True)
         m.d.comb += self.t_data.eq(data)
         m.d.sync += [
             self.t_en.eq(self._by_table(accepted)),
             data.eq(slave.w_data),
-            index.eq(self._offset(slave.w_word)),
+            index.eq(self._index(slave.w_word)),
         ]
         m.d.comb += self._split(index)
         self._reads(
@@ -134,7 +138,8 @@ class GemmRegisters(wiring.Component):
         wanted = Signal()
         done = Signal()
         mode = Mux(values["MODE"][2], output.format is not None, output.raw)
-        limits = (("M", shape.max_m), ("N", shape.max_n), ("K", shape.max_k))
+        limits = [("M", shape.max_m), ("N", shape.max_n), ("K", shape.max_k)]
+        limits += [("GROUPS", shape.groups)] * (shape.groups > 1)
         m.d.comb += [
             legal_size.eq(
                 Cat((values[name] != 0) & (values[name] <= limit) for name, limit in limits).all()
@@ -188,6 +193,24 @@ class GemmRegisters(wiring.Component):
 
     def _offset(self, word):
         return word[: self._offset_bits()]
+
+    def _windows(self, name: str) -> range:
+        """Which windows a table has: that of zero points as many as are before it."""
+        first = self.tables[name] // regmap.window(self.shape.max_n)
+        return range(first, 2 * first if name == "zero" else first + 1)
+
+    def _inside(self, name: str, word):
+        """Whether a word address in a table's windows is one of its words."""
+        if name == "zero":
+            return self._index(word) < self.shape.zeros
+        return self._offset(word) < self.shape.max_n
+
+    def _index(self, word):
+        """A word's place in its table: in that of zero points in all of its windows."""
+        if not self.shape.zeros:
+            return self._offset(word)
+        bits = (self.tables["zero"] - 1).bit_length() - 2
+        return Mux(word[bits:].any(), word[:bits], self._offset(word))
 
     def _offset_bits(self) -> int:
         return (regmap.window(self.shape.max_n) - 1).bit_length() - 2
@@ -244,7 +267,7 @@ class GemmRegisters(wiring.Component):
             "shift": slave.w_data > regmap.MAX_SHIFT,
             "zero": slave.w_data > 1 << self.shape.pe.b.width,
         }[name]
-        with m.If(self._offset(slave.w_word) < self.shape.max_n):
+        with m.If(self._inside(name, slave.w_word)):
             m.d.comb += [
                 raised[ILLEGAL_SCALE].eq(refused),
                 accepted.eq(~busy & slave.w_strobe.all() & ~refused),
@@ -297,9 +320,6 @@ class GemmRegisters(wiring.Component):
                 for name, value in readable.items():
                     with m.Case(addresses[name] // 4):
                         m.d.comb += [slave.r_data.eq(value), slave.r_response.eq(OKAY)]
-            for base in self.tables.values():
-                with (
-                    m.Case(base // regmap.window(self.shape.max_n)),
-                    m.If(self._offset(slave.r_word) < self.shape.max_n),
-                ):
+            for name in self.tables:
+                with m.Case(*self._windows(name)), m.If(self._inside(name, slave.r_word)):
                     m.d.comb += slave.r_response.eq(OKAY)

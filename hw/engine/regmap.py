@@ -127,6 +127,14 @@ WEIGHTS = Register(
 )
 """Of engines with bit-serial weights."""
 
+GROUPS = Register(
+    "GROUPS",
+    0x34,
+    "RW",
+    "Groups of K elements, 1 to those of the configuration; 1 after reset.",
+)
+"""Of engines whose jobs may have several."""
+
 SUBTRACT_ZEROS = Field("SUBTRACT_ZEROS", 4, 1, "Subtract the table of zero points from B.")
 """In MODE, of engines with zero points."""
 
@@ -140,10 +148,15 @@ MODE = next(register for register in REGISTERS if register.name == "MODE")
 
 
 def registers(
-    *, serial: bool = False, zero_points: bool = False, keep_b: bool = False
+    *,
+    serial: bool = False,
+    zero_points: bool = False,
+    keep_b: bool = False,
+    groups: int = 1,
 ) -> tuple[Register, ...]:
-    """Those of an engine with bit-serial weights, with zero points, whose B may stay."""
-    found = [*REGISTERS, WEIGHTS] if serial else list(REGISTERS)
+    """Those of an engine with bit-serial weights, with zero points, whose B may stay, whose jobs
+    may have several groups."""
+    found = [*REGISTERS, *[WEIGHTS] * serial, *[GROUPS] * (groups > 1)]
     more = (SUBTRACT_ZEROS,) * zero_points + (KEEP_B,) * keep_b
     if more:
         top = mode_width(zero_points=zero_points, keep_b=keep_b)
@@ -164,6 +177,7 @@ def of_manifest(content: dict) -> tuple[Register, ...]:
         serial="WEIGHTS" in there["addresses"],
         zero_points="zero" in there["tables"],
         keep_b=content["kind"] == "lut",
+        groups=content["limits"].get("groups", 1),
     )
 
 
@@ -180,14 +194,21 @@ def window(max_n: int) -> int:
     return max(0x100, 4 << (max_n - 1).bit_length())
 
 
-def table_addresses(max_n: int, *, per_channel: bool, zero_points: bool = False) -> dict[str, int]:
-    """Byte address of channel 0 of each table that exists."""
+def zero_window(max_n: int, zeros: int) -> int:
+    """Bytes of the table of ``zeros`` zero points: at least what are before it."""
+    return max(4 * window(max_n), window(zeros))
+
+
+def table_addresses(max_n: int, *, per_channel: bool, zeros: int = 0) -> dict[str, int]:
+    """Byte address of channel 0 of each table that exists; ``zeros``: how many zero points."""
     size = window(max_n)
-    there = {"multiplier": per_channel, "shift": per_channel, "zero": zero_points}
-    return {name: size * (1 + index) for index, name in enumerate(TABLES) if there.get(name, True)}
+    there = TABLES[:3] if per_channel else TABLES[:1]
+    found = {name: size * (1 + index) for index, name in enumerate(there)}
+    return found | ({"zero": zero_window(max_n, zeros)} if zeros else {})
 
 
-def address_width(max_n: int, *, zero_points: bool = False) -> int:
-    """Bits of a byte address: four windows, the registers' and the tables'; eight with that of
-    zero points."""
-    return ((8 if zero_points else 4) * window(max_n) - 1).bit_length()
+def address_width(max_n: int, *, zeros: int = 0) -> int:
+    """Bits of a byte address: four windows, the registers' and the tables'; with zero points what
+    is before their table, and as much and more for that."""
+    size = 2 * zero_window(max_n, zeros) if zeros else 4 * window(max_n)
+    return (size - 1).bit_length()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import driver, layout
+from .. import driver
 from ..cases import case
 from ..golden.gemm import for_config
 from ..native import Engine
@@ -47,10 +47,7 @@ def streams(context: Context) -> Measured:
                     if len(failures) > 10:
                         break
                 else:
-                    m, n, _ = job.shape
-                    c = layout.unpack_c(
-                        outcome.outputs["c"], m, n, config.geometry, job.lane(config)
-                    )
+                    c = job.unpack(config, outcome.outputs["c"])
                     if not np.array_equal(c, golden(**job.arguments())):
                         failures.append(f"{config.name}: job {index}: wrong result")
                     stalls += sum(outcome.stalls.values())
@@ -86,7 +83,9 @@ def _interrupt(engine: Engine, job, pauses, rng, *, soft: bool) -> bool:
     operands taken, results still to come."""
     programming = 3 * len(job.registers(engine.config))
     stop = programming + int(
-        rng.integers(1, predict_job(engine.config, job.a, job.shape[1], job.b_format) + 1)
+        rng.integers(
+            1, predict_job(engine.config, job.a, job.shape[1], job.b_format, job.groups) + 1
+        )
     )
     if soft:
         outcome = _run(engine, job, pauses, rng, stop_at=stop)

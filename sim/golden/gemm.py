@@ -49,7 +49,7 @@ def gemm(
     m, n = a.shape[0], b.shape[1]
     most = magnitude(b_format)
     if zeros is not None:
-        b = b - lut.zero_points(zeros, b_format, n)
+        b = b - lut.zero_points(zeros, b_format, (n,))
         most = 1 << b_format.width
     largest = a.shape[1] * magnitude(a_format) * most
     terms, bound = [], largest if accumulator is None else magnitude(accumulator)
@@ -103,9 +103,10 @@ def for_config(config) -> Callable[..., np.ndarray]:
     """The golden model of a ``hw.config.GemmConfig``: C of one job.
 
     The callable takes ``(a, b, c0=None, bias=None, multiplier=None, shift=None, zero_point=0,
-    relu=False, requantize=False, zeros=None, b_format=None)``; ``b_format``: of a job that says it
-    itself. Where the configuration asks for an exact accumulator none of
-    the widths that the hardware derived from that is used here.
+    relu=False, requantize=False, zeros=None, b_format=None, groups=1)``; ``b_format``: of a job
+    that says it itself; with several ``groups`` along K, c0 and C are M × groups × N and zeros
+    groups × N. Where the configuration asks for an exact accumulator none of the widths that the
+    hardware derived from that is used here.
     """
     exact = config.accumulator.width == "exact"
     accumulator = None if exact else config.accumulator_format
@@ -123,7 +124,18 @@ def for_config(config) -> Callable[..., np.ndarray]:
         requantize=False,
         zeros=None,
         b_format=None,
+        groups=1,
     ):
+        if groups > 1:
+            parts = np.split(np.asarray(a), groups, axis=1), np.split(np.asarray(b), groups)
+            each = [
+                golden(
+                    *operands, None if c0 is None else c0[:, g], bias, multiplier, shift,
+                    zero_point, relu, requantize, None if zeros is None else zeros[g], b_format,
+                )
+                for g, operands in enumerate(zip(*parts, strict=True))
+            ]  # fmt: skip
+            return np.stack(each, axis=1)
         scale = None
         if requantize:
             if multiplier is None or shift is None:

@@ -85,12 +85,12 @@ def weights(b, format: Format | WeightFormat, shape: tuple) -> np.ndarray:
     return b
 
 
-def zero_points(zeros, format: WeightFormat, n: int) -> np.ndarray:
-    """``zeros`` of the ``n`` columns of asymmetric weights, 0 to ``2**W``: one more than a code,
+def zero_points(zeros, format: WeightFormat, shape: tuple) -> np.ndarray:
+    """``zeros`` of the columns of asymmetric weights, 0 to ``2**W``: one more than a code,
     as files have them that store one less."""
     if getattr(format, "coding", None) is not Coding.ASYMMETRIC:
         raise ValueError(f"weights of {format} have no zero points")
-    return checked("zeros", zeros, 0, 1 << format.width, (n,))
+    return checked("zeros", zeros, 0, 1 << format.width, shape)
 
 
 def extremes(config) -> tuple[int, int]:

@@ -17,16 +17,21 @@ REQUANTIZER = 2
 
 
 def predict(
-    config: GemmConfig, m: int, n: int, k: int, b_format: WeightFormat | None = None
+    config: GemmConfig,
+    m: int,
+    n: int,
+    k: int,
+    b_format: WeightFormat | None = None,
+    groups: int = 1,
 ) -> int:
     """Cycles of an ``m`` × ``n`` × ``k`` job, where they do not depend on its data. ``b_format``:
-    of a job that says it itself, else the configuration's."""
+    of a job that says it itself, else the configuration's; ``groups``: each of ``k`` elements."""
     if config.array.kind == "digit_serial":
         raise ValueError("cycles of a digit_serial array depend on A: predict_serial(config, a, n)")
     stationary = config.geometry.stationary
     if stationary is Stationary.OUTPUT:
         steps = config.b_beats(config.b if b_format is None else b_format)
-        issued = _output_stationary(config, m, n, k, steps)
+        issued = _output_stationary(config, m, n, k, steps, groups)
     else:
         issued = _weight_stationary(config, m, n, k)
     return issued + BUFFER + array_latency(config) + output_latency(config) + 1
@@ -75,7 +80,7 @@ def _tiles(size: int, tile: int) -> int:
     return -(-size // tile)
 
 
-def _output_stationary(config: GemmConfig, m: int, n: int, k: int, steps: int) -> int:
+def _output_stationary(config: GemmConfig, m: int, n: int, k: int, steps: int, groups: int) -> int:
     """Cycle in which the last row of the last tile was as good as issued.
 
     A block is issued in the cycle in which its beats arrive, or whenever they are used again;
@@ -83,7 +88,7 @@ def _output_stationary(config: GemmConfig, m: int, n: int, k: int, steps: int) -
     the array has rows, because that is how fast it gives them.
     """
     g = config.geometry
-    blocks, tiles = _tiles(k, g.k) * steps, _tiles(m, g.m) * _tiles(n, g.n)
+    blocks, tiles = _tiles(k, g.k) * steps, _tiles(m, g.m) * _tiles(n, g.n) * groups
     rows = m - (_tiles(m, g.m) - 1) * g.m  # of the last tile
     return blocks - 1 + (tiles - 1) * max(blocks, g.m) + rows - 1
 

@@ -117,6 +117,7 @@ def test_the_driver_of_a_lookup_engine(packed):
     body = f"""
     {name}_set_weights(0, 2, 3);
     {name}_set_zero(0, 5, 16);
+    {name}_set_groups(0, 3);
     {name}_start(0, 4, 5, 6, {name.upper()}_MODE_SUBTRACT_ZEROS);
     {name}_start(0, 7, 5, 6, {name.upper()}_MODE_KEEP_B);
     printf("%u 0\\n", (unsigned){name}_beats_b(9, 5, 3));"""
@@ -124,7 +125,7 @@ def test_the_driver_of_a_lookup_engine(packed):
     clear, start = (at["ERROR"], 2**32 - 1), (at["CONTROL"], 1)
     sizes = [(at["N"], 5), (at["K"], 6)]
     assert written == [
-        (at["WEIGHTS"], 2 + (3 << 4)), (registers["tables"]["zero"] + 20, 16),
+        (at["WEIGHTS"], 2 + (3 << 4)), (registers["tables"]["zero"] + 20, 16), (at["GROUPS"], 3),
         clear, (at["M"], 4), *sizes, (at["MODE"], 16), start,
         clear, (at["M"], 7), (at["MODE"], 32), start,
         (3 * 2 * 3, 0),

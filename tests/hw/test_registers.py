@@ -37,16 +37,18 @@ async def refused(driver, address, data, response, strobe=0xF):
 def test_map_is_the_documented_one():
     documented = {register.name: int(register) for register in Register}
     assert regmap.addresses(regmap.registers(zero_points=True)) == documented
-    more = documented | {"WEIGHTS": registers.WEIGHTS}
-    assert regmap.addresses(regmap.registers(serial=True)) == more
+    more = documented | {"WEIGHTS": registers.WEIGHTS, "GROUPS": registers.GROUPS}
+    assert regmap.addresses(regmap.registers(serial=True, groups=2)) == more
     assert (regmap.ID, regmap.VERSION) == (registers.ID_VALUE, registers.VERSION_VALUE)
     for max_n in range(1, 2000):
         tables = regmap.table_addresses(max_n, per_channel=True)
         assert tables == registers.tables(max_n)
         assert max(tables.values()) + 4 * max_n <= 1 << regmap.address_width(max_n)
-        more = regmap.table_addresses(max_n, per_channel=False, zero_points=True)
-        assert more == {"bias": tables["bias"], "zero": registers.zero_table(max_n)}
-        assert more["zero"] + 4 * max_n <= 1 << regmap.address_width(max_n, zero_points=True)
+        for zeros in (max_n, 7 * max_n):
+            more = regmap.table_addresses(max_n, per_channel=False, zeros=zeros)
+            assert more == {"bias": tables["bias"], "zero": registers.zero_table(max_n, zeros)}
+            assert more["zero"] >= tables["shift"] + 4 * max_n
+            assert more["zero"] + 4 * zeros <= 1 << regmap.address_width(max_n, zeros=zeros)
     access = {register.name: register.access for register in regmap.REGISTERS}
     assert {name for name, kind in access.items() if kind == "RO"} == set(registers.READ_ONLY)
     assert {name for name, kind in access.items() if kind == "RW"} == set(registers.READ_WRITE)

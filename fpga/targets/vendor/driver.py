@@ -115,12 +115,28 @@ static inline void {name}_set_zero(uintptr_t base, uint32_t n, uint32_t zero)
 }}
 """
 
+GROUPS = """
+/* Groups of k elements in a job, 1 to {P}_LIMIT_GROUPS: each stream has as many times the beats. */
+static inline void {name}_set_groups(uintptr_t base, uint32_t groups)
+{{
+    {name}_write(base, {P}_GROUPS, groups);
+}}
+"""
+
 SIZES = """\
     {name}_write(base, {P}_N, n);
     {name}_write(base, {P}_K, k);
 """
 
-KEPT_SIZES = """\
+KEPT_GROUPS = """
+/* Groups of k elements in a job, 1 to {P}_LIMIT_GROUPS: each stream has as many times the beats. */
+static inline void {name}_set_groups(uintptr_t base, uint32_t groups)
+{{
+    {name}_write(base, {P}_GROUPS, groups);
+}}
+"""
+
+SIZES = """\
     if (!(mode & {P}_MODE_KEEP_B)) {{
         {name}_write(base, {P}_N, n);
         {name}_write(base, {P}_K, k);
@@ -219,6 +235,7 @@ def c_driver(manifest: dict) -> str:
         "by_bits": " * bits" if serial else "",
     }
     parts += [WEIGHTS] * serial + [ZEROS] * ("zero" in tables)
+    parts += [GROUPS] * ("groups" in manifest["limits"])
     if manifest["formats"]["output"] is not None:
         per_channel = "multiplier" in tables
         parts += [PER_CHANNEL if per_channel else PER_TENSOR, ZERO_POINT]

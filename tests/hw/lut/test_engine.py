@@ -13,7 +13,16 @@ from matweave.sim.cases import VALUES, cases, formats_up_to, values
 from matweave.sim.golden import gemm
 from matweave.sim.jobs import Job
 from matweave.sim.native import Engine
-from matweave.sim.registers import WEIGHTS, Control, Error, Mode, Register, Response, zero_table
+from matweave.sim.registers import (
+    GROUPS,
+    WEIGHTS,
+    Control,
+    Error,
+    Mode,
+    Register,
+    Response,
+    zero_table,
+)
 
 ZEROS = "zero_points='channel'"
 
@@ -47,22 +56,23 @@ def test_compiled(overrides, seed):
         for job in [*extremes(engine, rng), *(case.job for case in cases(engine, seed, 100))]:
             result = dut.job(job)
             np.testing.assert_array_equal(result.c, golden(**job.arguments()))
-            assert result.cycles == perf.predict(engine, *job.shape, job.b_format)
+            assert result.cycles == perf.predict(engine, *job.shape, job.b_format, job.groups)
 
 
 def extremes(engine, rng):
     """The largest job with every class of operands, format of B and both ends of zero points."""
-    m, n, k = engine.limits.m, engine.limits.n, engine.limits.k
+    m, n, groups = engine.limits.m, engine.limits.n, engine.max_groups
+    k, of = groups * engine.limits.k, (groups, n) if groups > 1 else (n,)
     for format in formats_up_to(engine.b.width) if engine.serial else [engine.b]:
         zeros = [None]
         if engine.subtracts_zeros and format.coding is Coding.ASYMMETRIC:
-            zeros += [np.zeros(n, int), np.full(n, 1 << format.width)]
+            zeros += [np.zeros(of, int), np.full(of, 1 << format.width)]
         for a in ("lowest", "highest", "alternating") if engine.serial else VALUES:
             for b in ("lowest", "highest", "random"):
                 for each in zeros:
                     yield Job(
                         values(engine.a, a, (m, k), rng), values(format, b, (k, n), rng),
-                        zeros=each, b_format=format if engine.serial else None,
+                        zeros=each, b_format=format if engine.serial else None, groups=groups,
                     ).checked(engine)  # fmt: skip
 
 
@@ -85,10 +95,20 @@ def test_formats_and_zero_points_that_there_are_not():
                 found = answers(WEIGHTS, bits + 16 * number)
                 assert found == (Response.OKAY if fits else Response.SLVERR), (bits, coding)
         assert dut.read(Register.ERROR) == Error.ILLEGAL_SHIFT
-        table = zero_table(engine.limits.n)
+        entries = 16 * 3  # of three groups
+        table = zero_table(engine.limits.n, entries)
         assert answers(table, 16) == Response.OKAY
         assert answers(table, 17) == answers(table, 1 << 31) == Response.SLVERR
-        assert answers(table + 4 * engine.limits.n, 0) == Response.DECERR
+        assert answers(table + 4 * (entries - 1), 16) == Response.OKAY
+        assert answers(table + 4 * entries, 0) == Response.DECERR
+        for groups in (0, 4, 1 << 16):
+            assert answers(GROUPS, groups) == Response.OKAY
+            dut.access([*(driver.write(Register[name], 1) for name in "MNK"),
+                        driver.write(Register.CONTROL, Control.START)])  # fmt: skip
+            assert dut.read(Register.ERROR) & Error.ILLEGAL_SIZE
+            dut.write(Register.ERROR, Error.ILLEGAL_SIZE)
+        dut.write(GROUPS, 1)
+        assert dut.read(Register.ERROR) == Error.ILLEGAL_SHIFT
         dut.write(Register.ERROR, 15)
         for name in "MNK":
             dut.write(Register[name], 1)
@@ -104,6 +124,9 @@ def test_formats_and_zero_points_that_there_are_not():
         ("tiny_lut", {"zeros": [0]}, "this engine subtracts no zero points"),
         ("tiny_lut", {"b_format": WeightFormat(1)}, "this engine's weights are int2"),
         ("tiny_lut_serial", {"b_format": WeightFormat(6)}, "6 bits; this engine takes 1 to 4"),
+        ("tiny_lut_serial", {"groups": 4}, "groups is 4; this engine takes 1 to 3"),
+        ("tiny_lut_serial", {"groups": 2}, "2 groups do not divide K, which is 1"),
+        ("tiny_lut", {"groups": 2}, "groups is 2; this engine takes 1 to 1"),
         ("tiny_lut_serial", {"zeros": [17]}, "zeros must be 0 to 16, not 17"),
         ("tiny_lut_serial", {"zeros": [0], "b_format": WeightFormat(4, Coding.SYMMETRIC)},
          "weights of int4 have no zero points"),
@@ -144,12 +167,12 @@ def test_weights_that_stay(seed):
             job = each.job
             dut.job(job)
             for m in (1, 3, 2):
-                a = values(engine.a, "random", (m, job.shape[2]), rng)
+                a = values(engine.a, "random", (m, job.shape[2] * job.groups), rng)
                 again = dataclasses.replace(job, a=a, c0=None, keep_b=True)
                 result = dut.job(again)
                 np.testing.assert_array_equal(result.c, golden(**again.arguments()))
-                assert result.cycles == perf.predict(engine, *again.shape, job.b_format)
-        for register, value in ((Register.N, 1), (Register.K, 1), (WEIGHTS, 4)):
+                assert result.cycles == perf.predict(engine, *again.shape, job.b_format, job.groups)
+        for register, value in ((Register.N, 1), (Register.K, 1), (WEIGHTS, 4), (GROUPS, 1)):
             dut.job(job)
             dut.write(register, value)
             dut.access(keep)
