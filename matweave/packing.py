@@ -63,9 +63,7 @@ def pack(
     beats, parts, at = [], [], 0
     nothing = np.zeros((1, layer.shape[1]), np.int64)
     for part in layer.parts(settings):
-        packed = layer.job(settings, np.zeros((1, layer.shape[1]), np.int64), part).pack(settings)[
-            "b"
-        ]
+        packed = layer.job(settings, nothing, part).pack(settings)["b"]
         beats.append(packed)
         place = {"beat": at, "beats": len(packed)}
         about = {"n": [part.n0, part.n1], "k": [part.k0, part.k1], "groups": [part.g0, part.g1]}

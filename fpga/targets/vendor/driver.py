@@ -128,15 +128,7 @@ SIZES = """\
     {name}_write(base, {P}_K, k);
 """
 
-KEPT_GROUPS = """
-/* Groups of k elements in a job, 1 to {P}_LIMIT_GROUPS: each stream has as many times the beats. */
-static inline void {name}_set_groups(uintptr_t base, uint32_t groups)
-{{
-    {name}_write(base, {P}_GROUPS, groups);
-}}
-"""
-
-SIZES = """\
+KEPT_SIZES = """\
     if (!(mode & {P}_MODE_KEEP_B)) {{
         {name}_write(base, {P}_N, n);
         {name}_write(base, {P}_K, k);
