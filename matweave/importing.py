@@ -3,8 +3,6 @@
 import json
 import math
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ from typing import Any
 from matweave.hw import names, output
 from matweave.hw.errors import ConfigError, UserError, plain
 
-TIMEOUT = 900
-"""Seconds that reading a model may take in all."""
+from . import child
 
 
 def import_model(
@@ -94,27 +91,7 @@ def read_file(
 
 
 def _child(request: dict) -> dict:
-    # -P: nothing is imported from the working directory, which may be a download's.
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "matweave.model_file"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-        start_new_session=True,
-    )  # fmt: skip
-    from matweave.sim import toolchain
-
-    try:
-        out, err = process.communicate(json.dumps(request), timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{plain(request['path'])}: was not read in {TIMEOUT} s") from None
-    finally:
-        toolchain.kill(process)
-    if process.returncode:
-        last = (err.strip().splitlines() or ["no message"])[-1]
-        raise UserError(
-            f"{plain(request['path'])}: reading it ended with status {process.returncode}: "
-            f"{plain(last)[:300]}"
-        )
-    answer = json.loads(out)
+    answer = json.loads(child.ask("matweave.model_file", request).decode(errors="replace"))
     if "error" in answer:
         raise UserError(answer["error"])
     return answer

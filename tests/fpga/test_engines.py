@@ -41,6 +41,9 @@ def test_every_kind_of_configuration_can_be_built():
     found = {each.part: each.recoded for each in engine.multipliers()}
     assert found["array"] == "weights are looked up in tables: there is no multiplication"
     assert found.get("requantiser") is None
+    (zeros,) = (each for each in engines.of(config.load("tiny_lut_serial")).multipliers()
+                if each.part == "zero points")  # fmt: skip
+    assert (zeros.count, zeros.bits, zeros.recoded) == (4, (5, 13), None)
 
 
 @pytest.fixture
