@@ -65,9 +65,8 @@ class Case:
 
     def network(self):
         from matweave.hw.network.reading import read
-        from matweave.model_file import load_graph
 
-        graph = load_graph(self.path, **self.options)
+        graph = readings.graph(self.path, self.options)
         graph.config.config["Softmax"] = self.softmax
         return read(graph)
 

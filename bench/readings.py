@@ -13,6 +13,23 @@ EVERY = "every layer"
 """Of the network that has all values as outputs, its last layer."""
 
 
+def graph(path: Path, options: dict, **others):
+    """hls4ml's ModelGraph (:func:`matweave.model_file.load_graph`), with the same names each time:
+    Keras counts the layers that it names itself."""
+    from matweave.model_file import load_graph
+
+    _forget(path)
+    return load_graph(path, **options, **others)
+
+
+def _forget(path):
+    if path.suffix == ".keras":
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+        import keras
+
+        keras.utils.clear_session()
+
+
 def golden(network, x: np.ndarray) -> dict[str, np.ndarray]:
     """The golden model's."""
     from matweave.sim.golden import network as model
@@ -23,12 +40,10 @@ def golden(network, x: np.ndarray) -> dict[str, np.ndarray]:
 
 def emulated(path: Path, options: dict, x: np.ndarray, folder: str) -> dict[str, np.ndarray]:
     """hls4ml's C++ emulation's (its Vitis backend); a Reshape is no code there."""
-    from matweave.model_file import load_graph
-
-    graph = load_graph(path, **options, backend="Vitis", folder=folder)
-    for node in graph.get_layers():
+    model = graph(path, options, backend="Vitis", folder=folder)
+    for node in model.get_layers():
         node.set_attr("trace", True)
-    _, values = graph.trace(x)
+    _, values = model.trace(x)
     return {name: found.reshape(len(x), -1) for name, found in values.items()}
 
 
@@ -78,7 +93,7 @@ def of_model(path: Path, network, x: np.ndarray) -> dict[str, np.ndarray]:
     them only what the next quantiser reads."""
     if path.suffix != ".keras":
         return {}
-    os.environ.setdefault("KERAS_BACKEND", "jax")
+    _forget(path)
     import hgq  # registers its layers  # noqa: F401
     import keras
 
