@@ -15,7 +15,7 @@ from matweave.zoo.jets.data import CLASSES, Jets
 from matweave.zoo.taggers import Inputs
 
 NAMES = ["jet_deepsets", "jet_interaction", "jet_mlp", "jet_transformer"]
-WITH_NETWORK = ["jet_mlp"]
+WITH_NETWORK = ["jet_mlp", "jet_transformer"]
 
 
 def stored_scores(tagger):
