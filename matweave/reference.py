@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from matweave.hw import array_tables, catalog, config, cost, source
+from matweave.hw import array_tables, catalog, config, cost, gemm_config, source
 from matweave.hw.formats import MAX_WIDTH, MIN_WIDTH
 
 _HEAD = """\
@@ -50,13 +50,13 @@ def markdown() -> str:
     parts = [
         _HEAD.format(kib=source.MAX_BYTES // 1024),
         _section("Top level", config.GemmConfig),
-        _section("`[limits]`", config.Limits),
+        _section("`[limits]`", gemm_config.Limits),
         "## `[array]`\n\n`kind` chooses one of these.\n",
         *(_section(f'`kind = "{kind}"`', array, 3) for kind, array in config.ARRAYS.items()),
         "## `[pe]`\n\n`kind` chooses one of these; without it, `mac`.\n",
         *(_section(f'`kind = "{kind}"`', pe, 3) for kind, pe in config.PES.items()),
-        _section("`[accumulator]`", config.Accumulator),
-        _section("`[output]`", config.Output),
+        _section("`[accumulator]`", gemm_config.Accumulator),
+        _section("`[output]`", gemm_config.Output),
         _section('`kind = "lut"`', config.LutConfig),
         _section("Its `[array]`", array_tables.Lookup, 3),
         _TAIL.format(
