@@ -7,7 +7,7 @@ from pydantic import Field
 from . import catalog
 from .array_tables import Lookup
 from .fields import SignedOperandFormat, WeightOperandFormat, integer, literal
-from .gemm_config import GemmConfig, Pe
+from .gemm_config import Accumulator, GemmConfig, Pe
 from .weights import Coding, WeightRange
 
 MAX_GROUPS = 256
@@ -18,6 +18,14 @@ class LookupPe(Pe):
     """A table of activation sums in which weights are looked up."""
 
     kind: literal("a PE of this engine", "table") = Field("table", description="There is no other.")
+
+
+class ExactAccumulator(Accumulator):
+    """The running sum of products, which is exact."""
+
+    width: literal("a width of this engine's sums", "exact") = Field(
+        "exact", description="As many bits as limits.k products can need."
+    )
 
 
 class LutConfig(GemmConfig):
@@ -41,6 +49,7 @@ class LutConfig(GemmConfig):
         "zero points, of its own.",
     )
     array: Lookup = Field(description="The tables and the lanes that look up in them.")
+    accumulator: ExactAccumulator = ExactAccumulator()
     pe: LookupPe = Field(LookupPe(), description="What each of them is made of.")
 
     def _own_refusal(self):
@@ -58,8 +67,6 @@ class LutConfig(GemmConfig):
                 f"'uint{self.b.width}'",
                 "zero_points",
             )
-        if self.accumulator.width != "exact":
-            return "sums of a lookup array are exact; allowed is 'exact'", "accumulator.width"
         return None
 
     @property
