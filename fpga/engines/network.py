@@ -62,7 +62,12 @@ class NetworkEngine(Engine):
     def smaller(self, resource, *, dsp):
         if resource in ("FF", "BRAM"):
             return f"give it fewer stages than {self._stages} (--set stages=...)"
-        return "prune the network or quantise it to fewer bits"
+        if resource == "DSP":
+            return "give its layers more cycles (--set reuse=...), or another PE (--set pe=ent)"
+        return (
+            "give it a budget, which folds it (--set luts=..., with --set dsps=...), prune it, or "
+            "quantise it to fewer bits"
+        )
 
     @property
     def _stages(self) -> int:

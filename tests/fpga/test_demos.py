@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from matweave.fpga.demos.digits import host
 from matweave.fpga.demos.digits.inference import engine
 from matweave.fpga.demos.digits.sample import packed
 from matweave.fpga.demos.jet_tagging import host as jets
+from matweave.fpga.demos.jet_tagging.sample import contents
 from matweave.fpga.targets.vendor import VENDORS
 from matweave.hw import config
 from matweave.hw.errors import UserError
@@ -40,12 +42,19 @@ def silent(*_):
     pass
 
 
-ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-tagging": 5, "lut-gemv": 64 + 10}
+ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-attention": 5, "jet-tagging": 5,
+            "lut-gemv": 64 + 10}  # fmt: skip
 """Results of the engine per sample."""
 
 
 @BOARD
-@pytest.mark.parametrize("name", demos.demos())
+@pytest.mark.parametrize(
+    "name",
+    [  # a transformer takes the C++ compiler minutes
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "jet-attention"))
+        for name in demos.demos()
+    ],
+)
 def test_a_demo_on_a_simulated_board(name, capsys):
     arguments = ("--board", SMALL, "--baud", 3_000_000, "--samples", 4, "--json")
     assert matweave("demo", name, "--simulate", *arguments) == 0
@@ -186,16 +195,17 @@ def test_the_jets_are_scored_as_the_golden_model_scores_them():
     assert jets.run(Computed(fault=1), samples=10)["wrong"] == 10
 
 
-def test_the_jets_are_those_that_ship():
-    from matweave.fpga.demos.jet_tagging import sample
-
-    made = sample.contents()
-    with np.load(jets.SAMPLE) as stored:
+@pytest.mark.parametrize("name", ["jet-tagging", "jet-attention"])
+def test_the_jets_are_those_that_ship(name):
+    folder = demos.load(name).package
+    script = importlib.import_module(f"{folder}.sample")
+    made, path = contents(script.TAGGER, script.JETS), demos.load(name).folder / "sample.npz"
+    with np.load(path) as stored:
         assert made.keys() == stored.keys()
         assert all((made[name] == stored[name]).all() for name in made)
         assert set(np.unique(stored["labels"])) == {0, 1, 2, 3, 4}
         again = packed({name: stored[name] for name in stored.files})
-    assert again == jets.SAMPLE.read_bytes()
+    assert again == path.read_bytes()
 
 
 @pytest.mark.requires_tool("sklearn")
@@ -240,7 +250,8 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits", "--simulate", "--program", "."], "--program is for real boards"),
         (
             ["digts", "--simulate"],
-            "digts: is not a demo; allowed are digits, digits-ent, jet-tagging, lut-gemv; did you",
+            "digts: is not a demo; allowed are digits, digits-ent, jet-attention, "
+            "jet-tagging, lut-gemv; did you",
         ),
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
         (["digits", "--simulate", "--samples", "0"], "--samples 0: allowed are 1 and more"),

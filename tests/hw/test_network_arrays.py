@@ -150,7 +150,7 @@ SATURATES = Fixed(30, 20, True, overflow=FixedOverflow.SAT)
         (layer(), {"reuse": 4, "pe": "opt2"}, "^pe: 'opt2' is none"),
         (layer(rows=5), {"reuse": {"d": 4}}, "^layer d: 5 rows of 6 inputs are too many for 4"),
         (layer(largest=1000), {"reuse": {"d": 8}, "pe": "lut"},
-         "^layer d: its weights take 11 bits with a common point, and an array of lut at most 8"),
+         "^layer d: its weights take 11 bits, and an array of lut at most 8"),
         (layer(), {"reuse": {"x": 4}}, "^reuse: x is no layer"),
         (token_networks.tagger(1), {"fold": 4, "reuse": {"dense2": 4}}, "^layer dense2: comes to"),
         (token_networks.tagger(1), {"reuse": {"relu3": 4}}, "^layer relu3: has no weights"),

@@ -10,11 +10,11 @@ from matweave.hw.fixed import Fixed, FixedOverflow, FixedRounding
 from matweave.hw.network.design import design
 from matweave.hw.network.fold.evaluate import evaluate
 from matweave.hw.network.fold.options import cycles
-from matweave.hw.network.fold.phases import PhasedCast, cast
+from matweave.hw.network.fold.phases import cast
 from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.fold.times import schedule
 from matweave.hw.network.fold.tokens import ways
-from matweave.hw.network.layers import Cast, Dense, Input, Network, Reshape, Select
+from matweave.hw.network.layers import Cast, Dense, Input, Network, PhasedCast, Reshape, Select
 from matweave.hw.network.lower.builder import Builder, Value
 from matweave.hw.network.timing import FAMILIES
 from matweave.sim.golden import network as golden

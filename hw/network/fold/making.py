@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 
 from .. import lower as lowering
 from ..graph import Graph
-from ..layers import Cast, Layer
+from ..layers import Cast, Layer, PhasedCast
 from ..lower.builder import Builder, Value
 from .digits import Digits
 from .matrix import Matrix
-from .phases import PhasedCast
 from .phases import cast as phased_cast
 from .plan import Feed, Section, Tensor
 from .tokens import sliced
@@ -51,7 +50,7 @@ class SectionMaker:
         readers = [Layer(f"{name} leaves", name, (1,), self._named(now, name).result)
                    for name in leaving]  # fmt: skip
         outside = {name: self._outside(name) for layer in now for name in layer.sources}
-        self.build = Builder(_View((*now, *readers), outside), self.folding.choices)
+        self.build = Builder(_View((*now, *readers), outside), self.folding.choices, self._phase)
         for layer, original in zip(now, self.layers, strict=True):
             self._lower(layer, original)
         outputs: list[int] = []

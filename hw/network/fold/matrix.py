@@ -52,7 +52,30 @@ def checked_pe(name) -> str:
     return name
 
 
-def refusal(layer: Layer, source: Layer) -> str | None:
+def integers(layer: Dense) -> tuple[np.ndarray, list[int]]:
+    """The weights, (matrices, inputs, outputs), without the zeros that a column has at its end, and
+    how many these are, of every output of every matrix."""
+    matrices, taken = layer.matrices.copy(), []
+    for matrix in matrices:
+        for column in matrix.T:
+            zeros = min((trailing(int(w)) for w in column if w), default=0)
+            column >>= zeros
+            taken.append(zeros)
+    return matrices, taken
+
+
+def weight_bits(weights: np.ndarray, pe: str) -> int:
+    """Bits that weights take in an array of ``pe``."""
+    bits = max(MIN_WIDTH, width(int(weights.min()), int(weights.max())))
+    return next((each for each in WIDTHS if each >= bits), bits) if pe == LOOKUP else bits
+
+
+def most_bits(pe: str) -> int:
+    """Of a weight."""
+    return max(WIDTHS) if pe == LOOKUP else MAX_WIDTH
+
+
+def refusal(layer: Layer, source: Layer, pe: str) -> str | None:
     """Why a layer cannot be on an array, and what to change; ``None``: it can."""
     if not isinstance(layer, Dense):
         return "has no weights for an array; reuse is of Dense, convolutions and EinsumDense"
@@ -60,6 +83,12 @@ def refusal(layer: Layer, source: Layer) -> str | None:
         return (
             f"its accumulator {layer.accum} rounds products or saturates; give it a type that "
             "holds its sums (accum_t, or precision auto), or Strategy Latency"
+        )
+    bits = weight_bits(integers(layer)[0], pe)
+    if bits > most_bits(pe):
+        return (
+            f"its weights take {bits} bits, and an array of {pe} at most {most_bits(pe)}; quantise "
+            "them coarser, use another PE, or Strategy Latency"
         )
     return None
 
@@ -125,32 +154,21 @@ class Matrix:
         moving = [exponent for low, high, exponent in spans if low or high]
         self.base = min(moving, default=0)
         self.shifts = [max(exponent - self.base, 0) for _, _, exponent in spans]
-        matrices = self.layer.matrices
-        self.exponents, self.weights = [], np.zeros(matrices.shape, np.int64)
-        for number, matrix in enumerate(matrices):
-            for column, weights in enumerate(matrix.T):
-                zeros = min((trailing(int(w)) for w in weights if w), default=0)
-                self.weights[number, :, column] = weights >> zeros
-                self.exponents.append(self.base - fraction + zeros)
+        self.weights, zeros = integers(self.layer)
+        self.exponents = [self.base - fraction + each for each in zeros]
 
     def _operands(self, lookup):
         ends = [(low << s, high << s) for (low, high, _), s in
                 zip(self.spans, self.shifts, strict=True)]  # fmt: skip
         low, high = min(each for each, _ in ends), max(each for _, each in ends)
         a = Format(max(MIN_WIDTH, width(min(low, -1) if lookup else low, high)), lookup or low < 0)
-        least, most = int(self.weights.min()), int(self.weights.max())
-        bits, signed = max(MIN_WIDTH, width(least, most)), least < 0
-        if lookup:
-            bits = next((each for each in WIDTHS if each >= bits), bits)
-        most = max(WIDTHS) if lookup else MAX_WIDTH
-        for what, wide, allowed in (("inputs", a.width, MAX_WIDTH), ("weights", bits, most)):
-            if wide > allowed:
-                raise ConfigError(
-                    f"layer {plain(self.layer.name)}: its {what} take {wide} bits with a common "
-                    f"point, and an array of {self.pe} at most {allowed}; quantise them coarser, "
-                    "or use Strategy Latency"
-                )
-        return a, Format(bits, signed)
+        if a.width > MAX_WIDTH:
+            raise ConfigError(
+                f"layer {plain(self.layer.name)}: its inputs take {a.width} bits with a common "
+                f"point, and an array at most {MAX_WIDTH}; quantise them coarser, or use Strategy "
+                "Latency"
+            )
+        return a, Format(weight_bits(self.weights, self.pe), bool(self.weights.min() < 0))
 
     @property
     def steps(self) -> int:

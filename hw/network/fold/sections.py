@@ -75,7 +75,7 @@ class _Folding:
                 "comes token by token, each in one cycle; let it be unrolled, or do not fold the "
                 "tokens"
             )
-        return matrix.refusal(layer, self.network[layer.sources[0]])
+        return matrix.refusal(layer, self.network[layer.sources[0]], self.reuse.pe)
 
     # Which tensors are serial.
 
