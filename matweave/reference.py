@@ -11,8 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from matweave.hw import array_tables, catalog, config, cost, source
-from matweave.hw.formats import MAX_WIDTH, MIN_WIDTH
+from matweave.hw import array_tables, catalog, config, cost, gemm_config, source
 
 _HEAD = """\
 # Configuration
@@ -50,13 +49,13 @@ def markdown() -> str:
     parts = [
         _HEAD.format(kib=source.MAX_BYTES // 1024),
         _section("Top level", config.GemmConfig),
-        _section("`[limits]`", config.Limits),
+        _section("`[limits]`", gemm_config.Limits),
         "## `[array]`\n\n`kind` chooses one of these.\n",
         *(_section(f'`kind = "{kind}"`', array, 3) for kind, array in config.ARRAYS.items()),
         "## `[pe]`\n\n`kind` chooses one of these; without it, `mac`.\n",
         *(_section(f'`kind = "{kind}"`', pe, 3) for kind, pe in config.PES.items()),
-        _section("`[accumulator]`", config.Accumulator),
-        _section("`[output]`", config.Output),
+        _section("`[accumulator]`", gemm_config.Accumulator),
+        _section("`[output]`", gemm_config.Output),
         _section('`kind = "lut"`', config.LutConfig),
         _section("Its `[array]`", array_tables.Lookup, 3),
         _TAIL.format(
@@ -101,12 +100,27 @@ def _allowed(name: str, field: FieldInfo) -> str:
         return "a table, below"
     if name == "name":
         return "letters, digits, `_`; at most 63, a letter first; no HDL keyword, not `clk`, `rst`"
-    words = [arg for arg in get_args(annotation) if isinstance(arg, str)]
+    words = [arg for arg in get_args(annotation) if isinstance(arg, str | int)]
     if words:
         return ", ".join(f"`{word}`" for word in words)
     if name == "width":
         return f"`exact`, {config.MIN_ACCUMULATOR} to {config.MAX_ACCUMULATOR}"
-    return f"`int{MIN_WIDTH}` to `int{MAX_WIDTH}`, `uint{MIN_WIDTH}` to `uint{MAX_WIDTH}`"
+    schemas = (getattr(each, "json_schema", None) for each in field.metadata)
+    return _formats(next(schema["enum"] for schema in schemas if schema))
+
+
+def _formats(names: list[str]) -> str:
+    """Names of formats, those of all widths from one to another as such."""
+    found, kinds = [], {}
+    for name in names:
+        kinds.setdefault(name.rstrip("0123456789"), []).append(name)
+    for prefix, of_kind in kinds.items():
+        widths = [int(name.removeprefix(prefix) or 0) for name in of_kind]
+        if len(widths) > 1 and widths == list(range(widths[0], widths[-1] + 1)):
+            found.append(f"`{of_kind[0]}` to `{of_kind[-1]}`")
+        else:
+            found += [f"`{name}`" for name in of_kind]
+    return ", ".join(found)
 
 
 def _bounds(field: FieldInfo) -> str:

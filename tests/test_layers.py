@@ -19,8 +19,8 @@ FILES = [
 ]
 
 WITHOUT_AMARANTH_OR_NUMPY = [
-    "catalog", "config", "cost", "errors", "explain", "fields", "fixed", "formats", "geometry",
-    "names", "output", "source", "weights",
+    "catalog", "config", "cost", "errors", "explain", "fields", "fixed", "formats", "gemm_config",
+    "geometry", "lut_config", "names", "output", "source", "weights",
 ]  # fmt: skip
 
 

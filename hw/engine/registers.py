@@ -11,6 +11,7 @@ from ..stream import axi_lite_ports
 from ..weights import CODINGS, Coding
 from . import regmap
 from .core import CoreShape, connect, job_ports, table_ports
+from .table_map import TableMap
 
 # Bits of ERROR, as in regmap.
 ILLEGAL_SIZE, START_WHILE_BUSY, MODE_NOT_BUILT_IN, ILLEGAL_SCALE = range(4)
@@ -28,10 +29,8 @@ class GemmRegisters(wiring.Component):
 
     def __init__(self, *, shape: CoreShape):
         self.shape = shape
-        self.address_width = regmap.address_width(shape.max_n, zeros=shape.zeros)
-        self.tables = regmap.table_addresses(
-            shape.max_n, per_channel=shape.output.per_channel, zeros=shape.zeros
-        )
+        self.map = TableMap(shape)
+        self.address_width, self.tables = self.map.address_width, self.map.tables
         options = {"zero_points": shape.zero_points, "keep_b": shape.keep_b}
         self.registers = regmap.registers(serial=shape.serial, groups=shape.groups, **options)
         self.mode_width = regmap.mode_width(**options)
@@ -93,23 +92,22 @@ class GemmRegisters(wiring.Component):
 
         accepted = Signal(len(self.tables))
         m.d.comb += slave.w_response.eq(DECERR)
-        with m.If(slave.write), m.Switch(self._window(slave.w_word)):
+        with m.If(slave.write), m.Switch(self.map.window(slave.w_word)):
             with m.Case(0):
                 self._register_writes(m, slave, values, busy, control, clear, raised, changes)
             for number, name in enumerate(self.tables):
-                with m.Case(*self._windows(name)):
+                with m.Case(*self.map.windows(name)):
                     self._table_write(m, slave, name, accepted[number], busy, raised)
         # Table writes go through a register, which hides the division by lanes.
-        entries = max(self.shape.max_n, self.shape.zeros, 2)
-        index = Signal(range(entries), name="table_index", reset_less=True)
+        index = Signal(range(self.map.entries), name="table_index", reset_less=True)
         data = Signal(32, name="table_data", reset_less=True)
         m.d.comb += self.t_data.eq(data)
         m.d.sync += [
-            self.t_en.eq(self._by_table(accepted)),
+            self.t_en.eq(self.map.enables(accepted)),
             data.eq(slave.w_data),
-            index.eq(self._index(slave.w_word)),
+            index.eq(self.map.index(slave.w_word)),
         ]
-        m.d.comb += self._split(index)
+        m.d.comb += self.map.split(index, self.t_panel, self.t_lane)
         self._reads(
             m,
             slave,
@@ -187,34 +185,6 @@ class GemmRegisters(wiring.Component):
                 m.d.sync += count.eq(count + 1)
         return counts
 
-    def _window(self, word):
-        """Which window of the address space a word address is in; 0 has the registers."""
-        return word[self._offset_bits() :]
-
-    def _offset(self, word):
-        return word[: self._offset_bits()]
-
-    def _windows(self, name: str) -> range:
-        """Which windows a table has: that of zero points as many as are before it."""
-        first = self.tables[name] // regmap.window(self.shape.max_n)
-        return range(first, 2 * first if name == "zero" else first + 1)
-
-    def _inside(self, name: str, word):
-        """Whether a word address in a table's windows is one of its words."""
-        if name == "zero":
-            return self._index(word) < self.shape.zeros
-        return self._offset(word) < self.shape.max_n
-
-    def _index(self, word):
-        """A word's place in its table: in that of zero points in all of its windows."""
-        if not self.shape.zeros:
-            return self._offset(word)
-        bits = (self.tables["zero"] - 1).bit_length() - 2
-        return Mux(word[bits:].any(), word[:bits], self._offset(word))
-
-    def _offset_bits(self) -> int:
-        return (regmap.window(self.shape.max_n) - 1).bit_length() - 2
-
     def _register_writes(self, m, slave, values, busy, control, clear, raised, changes):
         merged = Signal(32)
         old = Signal(32)
@@ -234,7 +204,7 @@ class GemmRegisters(wiring.Component):
             "ZERO_POINT": merged[16:].all() | ~merged[16:].any(),
             "WEIGHTS": self._legal_weights(merged),
         }
-        with m.Switch(self._offset(slave.w_word)):
+        with m.Switch(self.map.offset(slave.w_word)):
             for register in self.registers:
                 with m.Case(register.address // 4):
                     if register.access == "RO":
@@ -267,7 +237,7 @@ class GemmRegisters(wiring.Component):
             "shift": slave.w_data > regmap.MAX_SHIFT,
             "zero": slave.w_data > 1 << self.shape.pe.b.width,
         }[name]
-        with m.If(self._inside(name, slave.w_word)):
+        with m.If(self.map.inside(name, slave.w_word)):
             m.d.comb += [
                 raised[ILLEGAL_SCALE].eq(refused),
                 accepted.eq(~busy & slave.w_strobe.all() & ~refused),
@@ -292,34 +262,14 @@ class GemmRegisters(wiring.Component):
         ]
         return Cat(fits).any() & (bits <= self.shape.pe.b.width)
 
-    def _by_table(self, accepted):
-        """``accepted``, of the tables that there are, as the core's enables."""
-        there = list(self.tables)
-        if there == list(regmap.TABLES[: len(there)]):
-            return accepted
-        return Cat(accepted[there.index(name)] if name in there else Const(0, 1)
-                   for name in regmap.TABLES)  # fmt: skip
-
-    def _split(self, index):
-        """Channel index -> panel and lane, by a multiplication where lanes is no power of two."""
-        lanes = self.shape.geometry.n
-        if lanes & (lanes - 1) == 0:
-            bits = lanes.bit_length() - 1
-            return [self.t_panel.eq(index >> bits), self.t_lane.eq(index[:bits] if bits else 0)]
-        # floor(i / lanes) = i * ceil(2**s / lanes) >> s for all i < 2**(s - bits of lanes).
-        scale = len(index) + lanes.bit_length()
-        factor = -(-(1 << scale) // lanes)
-        panel = (index * factor) >> scale
-        return [self.t_panel.eq(panel), self.t_lane.eq(index - self.t_panel * lanes)]
-
     def _reads(self, m, slave, readable):
         addresses = regmap.addresses(self.registers)
         m.d.comb += slave.r_response.eq(DECERR)
-        with m.Switch(self._window(slave.r_word)):
-            with m.Case(0), m.Switch(self._offset(slave.r_word)):
+        with m.Switch(self.map.window(slave.r_word)):
+            with m.Case(0), m.Switch(self.map.offset(slave.r_word)):
                 for name, value in readable.items():
                     with m.Case(addresses[name] // 4):
                         m.d.comb += [slave.r_data.eq(value), slave.r_response.eq(OKAY)]
             for name in self.tables:
-                with m.Case(*self._windows(name)), m.If(self._inside(name, slave.r_word)):
+                with m.Case(*self.map.windows(name)), m.If(self.map.inside(name, slave.r_word)):
                     m.d.comb += slave.r_response.eq(OKAY)

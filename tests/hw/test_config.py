@@ -316,7 +316,10 @@ def test_an_accumulator_holds_at_least_one_product():
         ("zero_points=channel", "zero_points: weights of int3 have no zero points; allowed is 'no"),
         ("array.planes=both", "array.planes: 'both' is not an order of planes; allowed are paral"),
         ("a=uint8", "a: uint8 is not signed; allowed are int2 to int16"),
-        ("accumulator.width=30", "accumulator.width: sums of a lookup array are exact; allowed is"),
+        (
+            "accumulator.width=30",
+            "accumulator.width: 30 is not a width of this engine's sums; allowed are exact",
+        ),
         ("array.sign=4", "array.sign: 4 is no element of 4; allowed are 0 to 3"),
         ("array.k=7", "array.k: 7 is out of range; allowed are 2 to 6"),
         ("array.columns=1", "array.columns: a beat of B, 4 weights of 3 bits, must be whole bytes"),
@@ -345,6 +348,8 @@ def test_the_schema_is_one_and_refuses_what_the_loader_refuses():
     for key, value in [("a", "uint8"), ("b", "int5"), ("b", "uint16"), ("b", "int1")]:
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(lut | {key: value}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(lut | {"accumulator": {"width": 30}}, schema)
     for value in ("binary", "ternary", "uint1", "int8"):
         jsonschema.validate(lut | {"b": value}, schema)
     with pytest.raises(jsonschema.ValidationError):

@@ -370,9 +370,13 @@ def test_manifest_says_what_was_configured(preset):
     assert manifest["configuration_sha256"] == loaded.hash
     assert manifest["formats"]["a"] == str(loaded.a)
     assert manifest["formats"]["accumulator"] == str(loaded.accumulator_format)
-    assert manifest["limits"] == {name: getattr(loaded.limits, name) for name in "mnk"}
+    groups = {"groups": loaded.max_groups} if loaded.max_groups > 1 else {}
+    limits = {name: getattr(loaded.limits, name) for name in "mnk"}
+    assert manifest["limits"] == limits | groups
     assert manifest["geometry"]["stationary"] == g.stationary.value
-    assert manifest["performance"]["macs_per_cycle"] == g.macs == g.m * g.n * g.k
+    assert g.macs == g.m * g.n * g.k
+    steps = loaded.b.width if loaded.serial else 1
+    assert manifest["performance"]["macs_per_cycle"] == g.macs / steps
     interval = None if loaded.array.kind == "digit_serial" else 1  # the data's own
     assert manifest["performance"]["initiation_interval"] == interval
     assert (g.m == 1) or g.stationary is Stationary.OUTPUT
@@ -383,7 +387,7 @@ def test_manifest_says_what_was_configured(preset):
 
 
 @pytest.mark.requires_tool("g++")
-@pytest.mark.parametrize("preset", ["tiny_os", "gemm_mixed_4x12", "gemm_ws_8x8"])
+@pytest.mark.parametrize("preset", ["tiny_os", "gemm_mixed_4x12", "gemm_ws_8x8", "tiny_lut_serial"])
 def test_c_header_compiles(preset, tmp_path):
     """As C and as C++, twice included, without warnings, with the addresses of the manifest."""
     files, manifest = generated(preset).files, generated(preset).manifest

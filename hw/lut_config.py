@@ -1,0 +1,95 @@
+"""What a configuration says about a lookup engine: the tables of ``kind = "lut"``."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from . import catalog
+from .array_tables import Lookup
+from .fields import SignedOperandFormat, WeightOperandFormat, integer, literal
+from .gemm_config import Accumulator, GemmConfig, Pe
+from .weights import Coding, WeightRange
+
+MAX_GROUPS = 256
+"""Most groups of a job."""
+
+
+class LookupPe(Pe):
+    """A table of activation sums in which weights are looked up."""
+
+    kind: literal("a PE of this engine", "table") = Field("table", description="There is no other.")
+
+
+class ExactAccumulator(Accumulator):
+    """The running sum of products, which is exact."""
+
+    width: literal("a width of this engine's sums", "exact") = Field(
+        "exact", description="As many bits as limits.k products can need."
+    )
+
+
+class LutConfig(GemmConfig):
+    """A matrix-multiplication engine whose weights, B, have few bits: they are looked up in tables
+    of sums of A's elements."""
+
+    kind: Literal["lut"] = Field(description="Which engine this is.")
+    a: SignedOperandFormat = Field(description="Format of A.")
+    b: WeightOperandFormat = Field(
+        description="Format of B; `binary`: -1 and 1, `ternary`: -1, 0 and 1. With array.planes = "
+        "'serial' the widest, and what WEIGHTS says after reset."
+    )
+    zero_points: literal("what zero points are for", "none", "channel") = Field(
+        "none",
+        description="`channel`: a job may subtract one number per column from B (MODE, table "
+        "zero).",
+    )
+    groups: integer(1, MAX_GROUPS) = Field(
+        1,
+        description="Most groups along K of a job, each of at most limits.k and with sums, and "
+        "zero points, of its own.",
+    )
+    array: Lookup = Field(description="The tables and the lanes that look up in them.")
+    accumulator: ExactAccumulator = ExactAccumulator()
+    pe: LookupPe = Field(LookupPe(), description="What each of them is made of.")
+
+    def _own_refusal(self):
+        bits = 1 if self.serial else self.b.width
+        beat = self.geometry.b_lanes * bits
+        if beat % 8:
+            return (
+                f"a beat of B, {self.geometry.b_lanes} weights of {bits} bits, must be "
+                f"whole bytes and has {beat} bits; make array.columns a multiple of 8",
+                "array.columns",
+            )
+        if self.zero_points != "none" and self.b.coding is not Coding.ASYMMETRIC:
+            return (
+                f"weights of {self.b} have no zero points; allowed is 'none', or b = "
+                f"'uint{self.b.width}'",
+                "zero_points",
+            )
+        return None
+
+    @property
+    def b_range(self):
+        """With zero points, 0 to ``2**W``, they are subtracted; serial ones have any coding."""
+        low, high = self.b.min, self.b.max
+        codes = 1 << self.b.width
+        if self.serial:
+            low, high = -max(codes // 2, 1), codes - 1
+        return WeightRange(-codes if self.subtracts_zeros else low, high)
+
+    @property
+    def serial(self):
+        return self.array.planes == "serial"
+
+    @property
+    def subtracts_zeros(self):
+        return self.zero_points != "none"
+
+    @property
+    def max_groups(self):
+        return self.groups
+
+    @property
+    def pe_facts(self):
+        return catalog.PeFacts("table", "Table lookup", (LookupPe.__doc__ or "").strip())
