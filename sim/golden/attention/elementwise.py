@@ -1,4 +1,4 @@
-"""What else an encoder or a decoder needs: rotary position embedding by table, residual addition."""
+"""What else a layer needs: rotary position embedding by table, and residual addition."""
 
 import math
 

@@ -57,11 +57,11 @@ def exponential(t, table: np.ndarray, fraction: int, *, lane=0, lanes: int = 1) 
 
 
 def reciprocal(total, width: int, precision: int) -> tuple[np.ndarray, np.ndarray]:
-    """r and k with ``1 / total`` = r / 2**(precision + k - 1), r rounded down to precision + 1 bits.
+    """r and k with ``1 / total`` = r / 2**(precision + k - 1), r rounded down.
 
     ``total`` positive, of at most ``width`` bits; k is its bits. r is more than half of
-    2**precision. Leading zeros are counted first, so that its relative error is below
-    2**(1 - precision) whatever the total (I-ViT's has none left for a large one).
+    2**precision, and has precision + 1 bits. Leading zeros are counted first, so that its relative
+    error is below 2**(1 - precision) whatever the total (I-ViT's has none left for a large one).
     """
     k = bits(total)
     total = np.asarray(total).astype(object)

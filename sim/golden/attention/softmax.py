@@ -20,16 +20,16 @@ def _rows(q, counts):
 
 
 def base2(
-    u, *, fraction: int = 6, exponential: int = 16, width: int = 15, lanes: int = 64, counts=None
+    u, *, fraction: int = 6, exponential: int = 16, width: int = 15, lanes: int = 16, counts=None
 ):
     """By a table of 2**-x: ``u`` in base 2 with ``fraction`` bits; p worth 2**-``width``.
 
-    Exponentials, and p, are rounded at places that differ by lane (:func:`.integers.exponential`),
-    without which long rows do not sum up to 1. The reciprocal is normalised. Rows of up to
-    ``2**30`` logits.
+    Exponentials are rounded at places that differ by lane (:func:`.integers.exponential`), p at
+    places that differ by beat of so many ``lanes``: without that long rows do not sum up to 1. The
+    reciprocal is normalised. Rows of up to ``2**30`` logits.
     """
     u, counts = _rows(u, counts)
-    lane = np.arange(u.shape[-1]) % lanes
+    beat, lane = np.divmod(np.arange(u.shape[-1]), lanes)
     table = integers.powers(fraction, exponential)
     e = integers.exponential(
         np.minimum(-u, 1 << 30).astype(np.int64), table, fraction, lane=lane, lanes=lanes
@@ -38,7 +38,7 @@ def base2(
     total = np.maximum(e.sum(axis=-1, keepdims=True), 1)
     r, k = integers.reciprocal(total, exponential + 30, width + 2)
     shift = (k + 1).astype(object)  # (width + 2) + k − 1, less width
-    offset = ((2 * lane.astype(object) + 1) << shift) // (2 * lanes)
+    offset = ((2 * (beat % lanes).astype(object) + 1) << shift) // (2 * lanes)
     p = (e.astype(object) * r + offset) >> shift
     return np.where(counts, np.minimum(p, (1 << width) - 1), 0).astype(np.int64)
 
