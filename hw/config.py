@@ -5,8 +5,6 @@ keys. Sizes are bounded, so a configuration that loads can be built.
 """
 
 import functools
-import hashlib
-import json
 import operator
 import os
 from collections.abc import Iterable, Mapping
@@ -24,10 +22,11 @@ from pydantic_core import PydanticCustomError
 
 from . import catalog, cost, source, weights
 from .array_tables import ARRAYS, Lookup, Table
+from .attention.config import AttentionConfig
+from .engine_table import EngineTable
 from .errors import ConfigError, described, nearest, shown
 from .explain import explain
 from .fields import (
-    Name,
     OperandFormat,
     PackedOperandFormat,
     choice,
@@ -151,11 +150,10 @@ class Output(Table):
     )
 
 
-class GemmConfig(Table):
+class GemmConfig(EngineTable):
     """A matrix-multiplication engine: C = requantise(A · B + C₀ + bias)."""
 
     kind: Literal["gemm"] = Field(description="Which engine this is.")
-    name: Name = Field(description="Of the Verilog module and of the files.")
     a: OperandFormat = Field(description="Format of A.")
     b: OperandFormat = Field(description="Format of B.")
     limits: Limits = Field(description="The largest sizes of a job.")
@@ -237,20 +235,6 @@ class GemmConfig(Table):
             self.geometry, self.a, self.b, self.accumulator_format, self.result_format, limits
         )
 
-    def __reduce__(self):
-        # Classes of PEs are made when this module is read, and have no place to pickle them by.
-        return from_tables, (self.canonical(),)
-
-    def canonical(self) -> dict:
-        """Every key with its value, defaults included, as JSON types."""
-        return self.model_dump(mode="json")
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the canonical JSON: the same for every spelling of the same engine."""
-        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
 
 class LookupPe(Pe):
     """A table of activation sums in which weights are looked up."""
@@ -290,11 +274,15 @@ class LutConfig(GemmConfig):
         return catalog.PeFacts("table", "Table lookup", (LookupPe.__doc__ or "").strip())
 
 
-ENGINES: dict[str, type[GemmConfig]] = {"gemm": GemmConfig, "lut": LutConfig}
+ENGINES: dict[str, type[EngineTable]] = {
+    "gemm": GemmConfig,
+    "lut": LutConfig,
+    "attention": AttentionConfig,
+}
 """Configurations by their top-level ``kind``."""
 
 
-def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> GemmConfig:
+def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> EngineTable:
     """The configuration in a TOML file, or of a preset, after ``key.path=value`` overrides.
 
     Raises :class:`ConfigError` for whatever is wrong with it.
@@ -303,7 +291,7 @@ def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> GemmConfig
     return from_tables(source.override(tables, overrides), label)
 
 
-def from_tables(tables: Mapping, label: str = "configuration") -> GemmConfig:
+def from_tables(tables: Mapping, label: str = "configuration") -> EngineTable:
     """The configuration that plain ``tables`` describe; ``label`` is what messages call them."""
     kind = tables.get("kind")
     if not isinstance(kind, str) or kind not in ENGINES:

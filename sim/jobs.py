@@ -10,7 +10,7 @@ from matweave.hw.formats import Format
 
 from . import layout
 from .golden.arithmetic import checked
-from .golden.gemm import BIAS
+from .golden.gemm import BIAS, for_config
 from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
 from .registers import Control, Mode, Register, tables
 
@@ -116,6 +116,25 @@ class Job:
             writes += [(base[name] + 4 * i, value) for i, value in enumerate(values)]
         writes.append((Register.CONTROL, Control.START))
         return [(int(address), int(data) & 0xFFFF_FFFF) for address, data in writes]
+
+    @property
+    def work(self) -> int:
+        """Useful multiply-accumulates."""
+        m, n, k = self.shape
+        return m * n * k
+
+    def given(self, config: GemmConfig) -> dict[str, int]:
+        """Beats by output stream."""
+        return {"c": config.geometry.beats(*self.shape)["c"]}
+
+    def unpack(self, config: GemmConfig, beats: dict[str, np.ndarray]) -> np.ndarray:
+        """C from the beats of the output streams."""
+        m, n, _ = self.shape
+        return layout.unpack_c(beats["c"], m, n, config.geometry, self.lane(config))
+
+    def expected(self, config: GemmConfig) -> np.ndarray:
+        """C, as the golden model says."""
+        return for_config(config)(**self.arguments())
 
     def lane(self, config: GemmConfig) -> Format:
         """What a lane of C holds."""

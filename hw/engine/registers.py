@@ -8,8 +8,8 @@ from ..axi_lite import DECERR, OKAY, SLVERR, AxiLiteSlave
 from ..cells import shared
 from ..geometry import Stationary
 from ..stream import axi_lite_ports
-from . import regmap
-from .core import CoreShape, connect, job_ports, table_ports
+from . import bank, regmap
+from .core import CoreShape, job_ports, table_ports
 from .regmap import ADDRESS
 
 # Bits of ERROR, as in regmap.
@@ -36,10 +36,7 @@ class GemmRegisters(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.slave = slave = shared(AxiLiteSlave, address_width=self.address_width)
-        lite = axi_lite_ports("s_axil", self.address_width)
-        inputs = [name for name, member in lite.items() if member.flow == wiring.In]
-        connect(m, slave, self, inputs)
-        connect(m, self, slave, [name for name in lite if name not in inputs])
+        bank.connect_slave(m, self, slave, self.address_width)
 
         values = {
             "M": Signal(32, name="m_register"),
@@ -126,35 +123,20 @@ class GemmRegisters(wiring.Component):
             raised[START_WHILE_BUSY].eq(wanted & busy),
             raised[MODE_NOT_BUILT_IN].eq(wanted & ~busy & ~legal_mode),
         ]
-        # A job that ends in the cycle of a soft reset is too late to count.
-        with m.If(self.soft_reset):
-            m.d.sync += [busy.eq(0), done.eq(0)]
-        with m.Elif(self.start):
-            m.d.sync += [busy.eq(1), done.eq(0)]
-        with m.Elif(self.done):
-            m.d.sync += [busy.eq(0), done.eq(1)]
+        bank.track(m, self.soft_reset, self.start, self.done, busy, done)
         return done
 
     def _counters(self, m, busy, clear):
-        """Counters of a job's events, by register name: modulo ``2**32``, and no wider than the
-        largest job can need. A core has no events outside of a job."""
+        most = 2**32 - 1
         events = {
-            "CYCLES": busy,
-            "STALL_A": self.stall_a,
-            "STALL_B": self.stall_b,
-            "STALL_C0": self.stall_c0,
-            "STALL_C": self.stall_c,
-            "TILES": self.tile,
+            "CYCLES": (busy, most),
+            "STALL_A": (self.stall_a, most),
+            "STALL_B": (self.stall_b, most),
+            "STALL_C0": (self.stall_c0, most),
+            "STALL_C": (self.stall_c, most),
+            "TILES": (self.tile, self.shape.tiles),
         }
-        counts = {}
-        for name, event in events.items():
-            most = self.shape.tiles if name == "TILES" else 2**32 - 1
-            counts[name] = count = Signal(range(most + 1), name=name.lower())
-            with m.If(self.start | clear):
-                m.d.sync += count.eq(0)
-            with m.Elif(event):
-                m.d.sync += count.eq(count + 1)
-        return counts
+        return bank.counters(m, events, self.start | clear)
 
     def _window(self, word):
         """Which window of the address space a word address is in; 0 has the registers."""
@@ -167,45 +149,22 @@ class GemmRegisters(wiring.Component):
         return (regmap.window(self.shape.max_n) - 1).bit_length() - 2
 
     def _register_writes(self, m, slave, values, busy, control, clear, raised):
-        merged = Signal(32)
-        old = Signal(32)
-        m.d.comb += merged.eq(
-            Cat(
-                Mux(
-                    slave.w_strobe[byte],
-                    slave.w_data.word_select(byte, 8),
-                    old.word_select(byte, 8),
-                )
-                for byte in range(4)
-            )
-        )
         legal = {
-            "MULTIPLIER": ~merged[31],
-            "SHIFT": merged <= regmap.MAX_SHIFT,
-            "ZERO_POINT": merged[16:].all() | ~merged[16:].any(),
+            "MULTIPLIER": lambda word: ~word[31],
+            "SHIFT": lambda word: word <= regmap.MAX_SHIFT,
+            "ZERO_POINT": bank.fits(17, signed=True),
         }
-        with m.Switch(self._offset(slave.w_word)):
-            for register in regmap.REGISTERS:
-                with m.Case(register.address // 4):
-                    if register.access == "RO":
-                        m.d.comb += slave.w_response.eq(SLVERR)
-                    elif register.access == "RW":
-                        value = values[register.name]
-                        signed = register.name == "ZERO_POINT"
-                        refused = ~legal.get(register.name, Const(1))
-                        m.d.comb += [
-                            old.eq(value.as_signed() if signed else value),
-                            raised[ILLEGAL_SCALE].eq(refused),
-                            slave.w_response.eq(Mux(busy | refused, SLVERR, OKAY)),
-                        ]
-                        with m.If(~busy & ~refused):
-                            m.d.sync += value.eq(merged)
-                    else:
-                        command = {"CONTROL": control, "ERROR": clear}[register.name]
-                        m.d.comb += [
-                            command.eq(Mux(slave.w_strobe[0], slave.w_data[:4], 0)),
-                            slave.w_response.eq(OKAY),
-                        ]
+        bank.register_writes(
+            m,
+            slave,
+            self._offset(slave.w_word),
+            regmap.REGISTERS,
+            values,
+            legal,
+            busy,
+            {"CONTROL": control, "ERROR": clear},
+            raised[ILLEGAL_SCALE],
+        )
 
     def _table_write(self, m, slave, name: str, accepted, busy, raised):
         """A whole word into a channel table; ``accepted`` goes high if it is taken."""
@@ -236,10 +195,8 @@ class GemmRegisters(wiring.Component):
     def _reads(self, m, slave, readable):
         m.d.comb += slave.r_response.eq(DECERR)
         with m.Switch(self._window(slave.r_word)):
-            with m.Case(0), m.Switch(self._offset(slave.r_word)):
-                for name, value in readable.items():
-                    with m.Case(ADDRESS[name] // 4):
-                        m.d.comb += [slave.r_data.eq(value), slave.r_response.eq(OKAY)]
+            with m.Case(0):
+                bank.register_reads(m, slave, self._offset(slave.r_word), ADDRESS, readable)
             for base in self.tables.values():
                 with (
                     m.Case(base // regmap.window(self.shape.max_n)),

@@ -1,0 +1,50 @@
+"""What the simulators must know of each kind of engine: its streams, counters and jobs.
+
+A job of any kind has ``checked(config)``, ``pack(config, fill)`` (beats by input stream),
+``registers(config)`` (writes, the start last), ``given(config)`` (beats by output stream),
+``unpack(config, beats)`` (its result), ``expected(config)`` (the golden model's), and ``work``
+(useful multiply-accumulates).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .attention import jobs as attention
+from .registers import COUNTERS, AttentionRegister, Register
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``ports``: prefix by stream, of inputs and of outputs. ``stream_bytes``: bytes per beat by
+    prefix, of both, for a configuration. ``counters``: addresses by name. ``macs``: peak
+    multiply-accumulates per cycle. ``case(config, seed, index, largest)``: a job."""
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    stream_bytes: Callable
+    counters: Mapping[str, int]
+    macs: Callable
+    case: Callable
+
+
+def of(config) -> Kind:
+    """The kind of the engine of ``config``."""
+    if config.kind == "attention":
+        return Kind(
+            inputs={name: f"s_axis_{name}" for name in ("q", "k", "v")},
+            outputs={"o": "m_axis_o"},
+            stream_bytes=attention.stream_bytes,
+            counters={name: AttentionRegister[name] for name in attention.COUNTERS},
+            macs=lambda config: config.macs,
+            case=attention.case,
+        )
+    from . import cases, native
+
+    return Kind(
+        inputs={name: f"s_axis_{name}" for name in ("a", "b", "c0")},
+        outputs={"c": "m_axis_c"},
+        stream_bytes=native.stream_bytes,
+        counters={name: Register[name] for name in COUNTERS},
+        macs=lambda config: config.geometry.macs,
+        case=cases.case,
+    )
