@@ -7,7 +7,6 @@ from amaranth.lib.wiring import In, Out
 from ..arith.divider import ReciprocalDivider
 from ..arith.requantize import Requantizer, latency
 from ..cells import shared
-from ..cost import power_of_two
 from ..stream import RowQueue, source_ports
 from .scores import delayed
 from .shape import Shape
@@ -67,7 +66,9 @@ class Normaliser(wiring.Component):
         lanes = self._requantisers(m, for_lanes, multiplier, shift)
 
         after = latency(multiplier_stages=1)
-        m.submodules.queue = queue = shared(RowQueue, width=shape.o_width + 1, depth=self.depth)
+        m.submodules.queue = queue = shared(
+            RowQueue, width=shape.o_width + 1, depth=self.shape.output_depth
+        )
         m.d.comb += [
             self.release.eq(emit & (beats == shape.release)),
             queue.i_valid.eq(delayed(m, emit, after, "emitted", reset=True)),
@@ -83,11 +84,6 @@ class Normaliser(wiring.Component):
             queue.o_ready.eq(self.o_tready),
         ]
         return m
-
-    @property
-    def depth(self) -> int:
-        """Beats in the queue of results: two queries'."""
-        return power_of_two(2 * self.shape.output_beats)
 
     def _multiplier(self, m, total, counted):
         """r times the multiplier, and the shift that goes with it; two ranks of registers."""
@@ -122,13 +118,13 @@ class Normaliser(wiring.Component):
         """Whether elements leave, whether they are the last, and how many beats have left."""
         shape = self.shape
         beats = Signal(range(max(shape.output_beats, 2)))
-        reserved = Signal(range(self.depth + 1))
+        reserved = Signal(range(self.shape.output_depth + 1))
         popped = self.o_tvalid & self.o_tready
         emit = Signal()
         last = Signal()
         room = Signal()
         m.d.comb += [
-            room.eq(reserved <= self.depth - shape.output_beats),
+            room.eq(reserved <= self.shape.output_depth - shape.output_beats),
             emit.eq(waiting & ((beats != 0) | room)),
             last.eq(beats == shape.output_beats - 1),
         ]

@@ -123,6 +123,11 @@ class Shape:
         return self.dimension // self.output_lanes
 
     @property
+    def output_depth(self) -> int:
+        """Beats in the queue of results: two queries'."""
+        return power_of_two(2 * self.output_beats)
+
+    @property
     def score_latency(self) -> int:
         """Cycles from a beat of K taken to its logits and their maximum in a register."""
         return 1 + levels(self.dimension) + 3 + 1
