@@ -17,7 +17,8 @@ from .registers import COUNTERS, AttentionRegister, Register
 class Kind:
     """``ports``: prefix by stream, of inputs and of outputs. ``stream_bytes``: bytes per beat by
     prefix, of both, for a configuration. ``counters``: addresses by name. ``macs``: peak
-    multiply-accumulates per cycle. ``case(config, seed, index, largest)``: a job."""
+    multiply-accumulates per cycle. ``case(config, seed, index, largest)``: a job. ``benches``:
+    modules of :mod:`.benches` that make up a regression."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -25,6 +26,7 @@ class Kind:
     counters: Mapping[str, int]
     macs: Callable
     case: Callable
+    benches: tuple[str, ...]
 
 
 def of(config) -> Kind:
@@ -37,6 +39,7 @@ def of(config) -> Kind:
             counters={name: AttentionRegister[name] for name in attention.COUNTERS},
             macs=lambda config: config.macs,
             case=attention.case,
+            benches=("jobs", "attention_registers", "faults"),
         )
     from . import cases, native
 
@@ -47,4 +50,5 @@ def of(config) -> Kind:
         counters={name: Register[name] for name in COUNTERS},
         macs=lambda config: config.geometry.macs,
         case=cases.case,
+        benches=("jobs", "registers", "faults"),
     )

@@ -12,9 +12,6 @@ from . import regmap
 from .shape import MAX_SHIFT, Shape
 from .streaming import STALLS, parameter_ports
 
-# Bits of ERROR, as in regmap; bit 2 is what only GEMM engines refuse.
-ILLEGAL_SIZE, START_WHILE_BUSY, _, ILLEGAL_SCALE = range(4)
-
 
 class AttentionRegisters(wiring.Component):
     """Registers and counters; see :mod:`.regmap` for the map.
@@ -44,19 +41,28 @@ class AttentionRegisters(wiring.Component):
             name: Signal(width, name=f"{name.lower()}_register")
             for name, width in regmap.widths(shape).items()
         }
-        busy, done = Signal(), Signal()
-        control, raised, clear, errors = Signal(3), Signal(4), Signal(4), Signal(4)
+        busy = Signal()
+        done = Signal()
+        control = Signal(3)
+        illegal_size = Signal()
+        start_while_busy = Signal()
+        illegal_scale = Signal()
+        clear = Signal(4)
+        errors = Signal(4)
         self._parameters(m, values)
-        wanted, legal = Signal(), Signal()
+        wanted = Signal()
+        legal = Signal()
         m.d.comb += [
             legal.eq(self._legal(m, values)),
             self.soft_reset.eq(control[1]),
             wanted.eq(control[0] & ~control[1]),
             self.start.eq(wanted & ~busy & legal),
-            raised[ILLEGAL_SIZE].eq(wanted & ~busy & ~legal),
-            raised[START_WHILE_BUSY].eq(wanted & busy),
+            illegal_size.eq(wanted & ~busy & ~legal),
+            start_while_busy.eq(wanted & busy),
         ]
         bank.track(m, self.soft_reset, self.start, self.done, busy, done)
+        # Bit 2 is what only GEMM engines refuse.
+        raised = Cat(illegal_size, start_while_busy, Const(0, 1), illegal_scale)
         m.d.sync += errors.eq((errors & ~clear) | raised)
         most = 2**32 - 1
         events = {f"STALL_{name.upper()}": getattr(self, f"stall_{name}") for name in STALLS}
@@ -81,7 +87,7 @@ class AttentionRegisters(wiring.Component):
                 fits,
                 busy,
                 {"CONTROL": control, "ERROR": clear},
-                raised[ILLEGAL_SCALE],
+                illegal_scale,
             )
         constants = {
             "ID": regmap.ID,

@@ -3,7 +3,6 @@
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from ..cases import case
 from ..jobs import Job
 from ..registers import (
     ID_VALUE,
@@ -24,7 +23,7 @@ LIMIT = 10_000_000
 
 def plain_job(bench: Bench, index: int = 8) -> Job:
     """A job of some size."""
-    return case(bench.config, bench.plan.seed + 9, index, bench.plan.largest).job
+    return bench.case(bench.plan.seed + 9, index).job
 
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ns")

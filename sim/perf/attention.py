@@ -29,7 +29,7 @@ def predict(config: AttentionConfig, queries: Iterable[tuple[int, int]]) -> int:
     ends = _block_ends(beats, shape.block_beats)
     take, leave, issue = [], [], []
     ended = None
-    for index, (_, first, last, _) in enumerate(beats):
+    for index, (_, _, last, _) in enumerate(beats):
         # Beats of the block are taken before its first can leave.
         while len(take) <= ends[index]:
             take.append(_taken(shape, beats, take, leave))

@@ -48,7 +48,7 @@ def test_both_simulators(name, seed, tmp_path):
 def test_a_run_without_reset_fails(tmp_path):
     """Registers without initial values are unknown until reset: nothing works without."""
     report = regression.run(
-        engine("tiny_os"), "icarus", cases=1, work_dir=tmp_path, reset=False, benches=["gemm"]
+        engine("tiny_os"), "icarus", cases=1, work_dir=tmp_path, reset=False, benches=["jobs"]
     )
     assert not report.passed
     assert not any(test.passed for test in report.tests if test.name != "gemm.hard_reset")
@@ -57,7 +57,7 @@ def test_a_run_without_reset_fails(tmp_path):
 def test_with_initial_values_that_run_passes(tmp_path):
     """Why they are stripped: initial values hide that nothing was reset."""
     report = regression.run(
-        engine("tiny_os"), "verilator", cases=1, work_dir=tmp_path, reset=False, benches=["gemm"]
+        engine("tiny_os"), "verilator", cases=1, work_dir=tmp_path, reset=False, benches=["jobs"]
     )
     assert report.passed, report.tests
 
