@@ -210,6 +210,11 @@ class GemmConfig(EngineTable):
         return self.array.geometry
 
     @property
+    def macs(self) -> int:
+        """Multiply-accumulates per cycle."""
+        return self.geometry.macs
+
+    @property
     def pe_facts(self) -> catalog.PeFacts:
         """What is known of the PE."""
         return catalog.pes()[self.pe.kind]
@@ -289,6 +294,28 @@ def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> EngineTabl
     """
     label, tables = source.read(origin)
     return from_tables(source.override(tables, overrides), label)
+
+
+def load_gemm(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> GemmConfig:
+    """The same for what takes GEMM engines alone, of any array; another kind is an error."""
+    settings = load(origin, overrides)
+    return of_gemm(settings, settings.name)
+
+
+def of_gemm(settings: EngineTable, label: str) -> GemmConfig:
+    """``settings``, if it is a GEMM engine's; else :class:`ConfigError`."""
+    if not isinstance(settings, GemmConfig):
+        kinds = [kind for kind, model in ENGINES.items() if issubclass(model, GemmConfig)]
+        raise ConfigError(
+            f"{label}: kind: this works with GEMM engines, not {settings.kind}; allowed are "
+            f"{', '.join(kinds)}"
+        )
+    return settings
+
+
+def presets(model: type[EngineTable] = EngineTable) -> list[str]:
+    """Names of the presets whose configuration is a ``model``."""
+    return [name for name in source.presets() if isinstance(load(name), model)]
 
 
 def from_tables(tables: Mapping, label: str = "configuration") -> EngineTable:

@@ -161,3 +161,13 @@ class AttentionConfig(EngineTable):
     def macs(self) -> int:
         """Multiply-accumulates per cycle, of Q · K and of P · V."""
         return 2 * self.array.lanes * self.array.dimension
+
+
+TABLES: dict[str, type[Table]] = {
+    "array": Heads,
+    "limits": Limits,
+    "softmax": Softmax,
+    "output": Result,
+    "masks": Masks,
+}
+"""Its tables by their keys."""

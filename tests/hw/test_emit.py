@@ -22,7 +22,7 @@ from amaranth.hdl import _nir as nir
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from matweave.hw import catalog, config, emit, source
+from matweave.hw import catalog, config, emit
 from matweave.hw.array.output_stationary import OutputStationaryArray
 from matweave.hw.array.skew import Delay, Skew
 from matweave.hw.engine import build
@@ -34,7 +34,7 @@ from matweave.hw.pe import REGISTRY
 from matweave.sim import cases, native, pysim, toolchain
 from matweave.sim.golden import gemm
 
-PRESETS = sorted(source.presets())
+PRESETS = sorted(config.presets(config.GemmConfig))
 TINY = [name for name in PRESETS if name.startswith("tiny_")]
 
 
