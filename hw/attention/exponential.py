@@ -3,11 +3,11 @@
 import math
 from fractions import Fraction
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .shape import LOGIT, Format
+from .shape import LOGIT
 
 __all__ = ["Exponential", "entries"]
 
@@ -20,25 +20,24 @@ def entries(fraction: int, width: int) -> list[int]:
 
 
 class Exponential(wiring.Component):
-    """``o = 2**(u / 2**fraction - m)`` with ``width`` bits after the point, two cycles later.
+    """``o = 2**(-t / 2**fraction)`` with ``width`` bits after the point, two cycles later.
 
-    ``u`` (signed 16 bits) is at most ``m`` (``maximum``, an integer); where ``counts`` is low it
+    ``t``: how far a logit is below some maximum, up to its whole range; where ``counts`` is low it
     may be anything, and ``o`` is 0. Rounded at (2 ``place`` + 1) / (2 ``places``) of the last
     place: what is below that becomes 0. Never stops; nothing is reset.
     """
 
     latency = 2
 
-    def __init__(self, *, fraction: int, width: int, maximum: Format, place: int, places: int):
+    def __init__(self, *, fraction: int, width: int, place: int, places: int):
         if not 0 <= place < places or places & (places - 1):
             raise ValueError(f"place must be 0 to places - 1, and places a power of two, not "
                              f"{place} of {places}")  # fmt: skip
-        self.fraction, self.width, self.maximum = fraction, width, maximum
+        self.fraction, self.width = fraction, width
         self.place, self.places = place, places
         super().__init__(
             {
-                "u": In(signed(LOGIT.width)),
-                "m": In(signed(maximum.width)),
+                "t": In(LOGIT.width + 1),
                 "counts": In(1),
                 "o": Out(width),
             }
@@ -51,19 +50,17 @@ class Exponential(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        t = Signal(LOGIT.width + 1)
-        whole = Signal(len(t) - self.fraction)
+        whole = Signal(len(self.t) - self.fraction)
         shift = Signal(range(self.vanishing + 1), reset_less=True)
         entry = Signal(self.width, reset_less=True)
         table = Array(Const(e, self.width) for e in entries(self.fraction, self.width))
         gone = Signal()
         m.d.comb += [
-            t.eq((self.m << self.fraction) - self.u),
-            whole.eq(t >> self.fraction),
+            whole.eq(self.t >> self.fraction),
             gone.eq(~self.counts | (whole >= self.vanishing)),
         ]
         m.d.sync += [
-            entry.eq(table[t[: self.fraction]]),
+            entry.eq(table[self.t[: self.fraction]]),
             shift.eq(Mux(gone, self.vanishing, whole)),
         ]
         offsets = Array(

@@ -8,6 +8,7 @@ from ..arith.divider import ReciprocalDivider
 from ..arith.requantize import Requantizer, latency
 from ..cells import shared
 from ..stream import RowQueue, source_ports
+from .leading import Normalise
 from .scores import delayed
 from .shape import Shape
 
@@ -91,17 +92,9 @@ class Normaliser(wiring.Component):
         width = shape.total_width
         bits = Signal(range(width + 1), name="bits", reset_less=True)
         mantissa = Signal(width, name="mantissa", reset_less=True)
-        aligned, zeros = total, []
-        for place in reversed(range((width - 1).bit_length())):
-            zero = Signal(name=f"zeros_{place}")
-            shifted = Signal(width, name=f"aligned_{place}")
-            m.d.comb += [
-                zero.eq(~aligned[width - (1 << place) :].any()),
-                shifted.eq(Mux(zero, aligned << (1 << place), aligned)),
-            ]
-            aligned = shifted
-            zeros.insert(0, zero)
-        m.d.sync += [bits.eq(width - Cat(zeros)), mantissa.eq(aligned)]
+        m.submodules.leading = leading = shared(Normalise, width=width)
+        m.d.comb += leading.i.eq(total)
+        m.d.sync += [bits.eq(leading.bits), mantissa.eq(leading.mantissa)]
         m.submodules.divider = divider = shared(
             ReciprocalDivider, width=shape.total_width, precision=shape.reciprocal
         )

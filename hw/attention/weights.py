@@ -65,13 +65,13 @@ class Weights(wiring.Component):
                 Exponential,
                 fraction=shape.fraction,
                 width=shape.exponential,
-                maximum=shape.maximum,
                 place=lane % shape.places,
                 places=shape.places,
             )
             m.d.comb += [
-                exponential.u.eq(u.word_select(lane, LOGIT.width)),
-                exponential.m.eq(maximum),
+                exponential.t.eq(
+                    (maximum << shape.fraction) - u.word_select(lane, LOGIT.width).as_signed()
+                ),
                 exponential.counts.eq(keep[lane]),
             ]
             weights.append(exponential.o)
