@@ -6,6 +6,9 @@ from matweave.hw.formats import Format, Rounding
 
 from . import integers
 
+PRECISION = 19
+"""Bits of the reciprocal of a root: more than any result's."""
+
 
 def isqrt(n: int) -> int:
     """floor(sqrt(n)), bit by bit from the top: non-restoring, as many steps as half the bits."""
@@ -34,7 +37,8 @@ def normalised(q, *, fraction: int = 7, epsilon: int = 1, guard: int = 4, centre
     ``q`` integers, (…, D). With ``centred`` false nothing is subtracted: RMSNorm. ``epsilon`` > 0
     is in units of q**2, added to the mean of squares: with zero variance the result is 0, as all
     differences are. Mean and root have ``guard`` fraction bits, without which an integer mean
-    dominates the error of rows with few steps. Results are rounded half up.
+    dominates the error of rows with few steps. The root's reciprocal has ``PRECISION`` bits, the
+    product is rounded half up.
     """
     if epsilon < 1:
         raise ValueError(f"epsilon must be at least 1, not {epsilon}")
@@ -46,7 +50,8 @@ def normalised(q, *, fraction: int = 7, epsilon: int = 1, guard: int = 4, centre
         q = q - (2 * total + size) // (2 * size)
     square = (q * q).sum(axis=-1, keepdims=True) // size + (epsilon << 2 * guard)
     roots = np.array([isqrt(int(each)) for each in np.ravel(square)], object).reshape(square.shape)
-    return ((q << (fraction + 1)) + roots) // (2 * roots)
+    r, k = integers.reciprocal(roots, 64, PRECISION)
+    return integers.scaled(q, r << fraction, PRECISION + k - 1, Rounding.HALF_UP)
 
 
 def norm(
