@@ -118,6 +118,7 @@ ATTENTION_ID_VALUE = 0x4D545741
 class AttentionMode(enum.IntFlag):
     CAUSAL = 1
     WINDOWED = 2
+    PARTIAL = 4
 
 
 class Response(enum.IntEnum):

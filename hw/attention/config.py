@@ -74,6 +74,11 @@ class Result(Table):
     rounding: choice(Rounding, "a rounding") = Field(
         Rounding.HALF_UP, description="Of the scaled quotient; not tflite_double."
     )
+    partial: bool = Field(
+        False,
+        description="A job may give states instead, to be merged: sums, total, maximum. Lanes are "
+        "as wide as a sum then, and at least 2.",
+    )
 
 
 class Masks(Table):
@@ -111,6 +116,8 @@ class AttentionConfig(EngineTable):
                 "other roundings",
                 "output.rounding",
             )
+        if self.output.partial and lanes < 2:
+            raise wrong("1 is too few for the total and the maximum of a state", "output.lanes")
         multipliers = 2 * self.array.lanes * dimension
         if multipliers > MAX_MULTIPLIERS:
             raise wrong(
@@ -155,6 +162,7 @@ class AttentionConfig(EngineTable):
             max_group=self.limits.group,
             output_lanes=self.output.lanes,
             key_masks=self.masks.keys,
+            partial=self.output.partial,
         )
 
     @property

@@ -17,9 +17,7 @@ def facts(config, engine) -> dict:
                 "mask_bits": shape.mask_bits,
             },
             "v": described("s_axis_v", "sink", shape.v, lanes * d, shape.v.lane_width),
-            "o": described(
-                "m_axis_o", "source", shape.output, shape.output_lanes, shape.output.lane_width
-            ),
+            "o": described("m_axis_o", "source", shape.output, shape.output_lanes, shape.o_lane),
         },
         "formats": {
             "q": str(shape.q),
@@ -44,7 +42,7 @@ def facts(config, engine) -> dict:
         "performance": {
             "macs_per_cycle": config.macs,
             "score_latency": shape.score_latency,
-            "least_cycles_per_query": shape.normalise_period,
+            "least_cycles_per_query": shape.normalise_period(False),
         },
         "buffers": {
             "score_beats": shape.score_depth,

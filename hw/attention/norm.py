@@ -62,8 +62,8 @@ class RowNorm(wiring.Component):
         bits = (most + (epsilon << 2 * guard)).bit_length()
         self.square_width = bits + bits % 2
         self.squares_width = (size * most).bit_length()
-        # Mean; read and square and sum, division by size, root, leading zeros, divider, reciprocal, difference,
-        # requantiser.
+        # Mean; read, square and sum; division by size; root; leading zeros; divider; reciprocal;
+        # difference; requantiser.
         root, divide = self.square_width // 2, (PRECISION + 1) // 2
         self.latency = centred + 2 + 1 + root + 1 + divide + 1 + 1 + 1 + 3
         super().__init__(

@@ -1,6 +1,6 @@
 """The end of a query: its sums divided by their total, scaled, rounded once."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,6 +31,9 @@ class Normaliser(wiring.Component):
     later. Leading zeros of the total (a cycle), its reciprocal (``Shape.divide_cycles``), that
     times ``multiplier`` (one), then ``Shape.output_lanes`` elements per cycle through as many
     requantisers (three) into a queue, in which room for all of them is there before the first.
+
+    With ``partial``, constant while a job runs: a beat with ``total`` and ``maximum`` (lanes 0 and
+    1, the others 0), then the sums as they are, in the same cycles.
     """
 
     def __init__(self, *, shape: Shape):
@@ -42,6 +45,8 @@ class Normaliser(wiring.Component):
                 "total": In(shape.total_width),
                 "sums": In(shape.dimension * shape.sum.width),
                 "final": In(1),
+                "maximum": In(signed(shape.maximum.width)),
+                "partial": In(1),
                 "release": Out(1),
                 **source_ports("o", shape.o_width),
             }
@@ -58,24 +63,27 @@ class Normaliser(wiring.Component):
         divided = delayed(m, counted, shape.divide_cycles, "divided", reset=True)
         multiplier, shift = self._multiplier(m, total, counted)
         waiting = Signal()
-        emit, last, beats = self._elements(m, waiting, divided)
+        emit, last, beats, head = self._elements(m, waiting, divided)
         for_lanes = sums[: shape.output_lanes * shape.sum.width]
-        with m.If(emit):
+        with m.If(emit & ~head):
             m.d.sync += sums.eq(sums >> len(for_lanes))
         with m.If(self.valid):  # also while the last elements leave
             m.d.sync += [sums.eq(self.sums), total.eq(self.total), final.eq(self.final)]
         lanes = self._requantisers(m, for_lanes, multiplier, shift)
+        if shape.partial:
+            lanes = self._states(m, lanes, for_lanes, total, head)
 
         after = latency(multiplier_stages=1)
+        partial = self.partial if shape.partial else 0
         m.submodules.queue = queue = shared(
             RowQueue, width=shape.o_width + 1, depth=self.shape.output_depth
         )
         m.d.comb += [
-            self.release.eq(emit & (beats == shape.release)),
+            self.release.eq(emit & (beats == shape.release + partial)),
             queue.i_valid.eq(delayed(m, emit, after, "emitted", reset=True)),
             queue.i_data.eq(
                 Cat(
-                    *(self._lane(m, n, lane.o) for n, lane in enumerate(lanes)),
+                    *(self._lane(m, n, value) for n, value in enumerate(lanes)),
                     delayed(m, last & final, after, "last"),
                 )
             ),
@@ -108,18 +116,20 @@ class Normaliser(wiring.Component):
         return product, shift
 
     def _elements(self, m, waiting, divided):
-        """Whether elements leave, whether they are the last, and how many beats have left."""
+        """Whether elements leave, whether they are the last, how many beats have left, and whether
+        this one is a state's first."""
         shape = self.shape
-        beats = Signal(range(max(shape.output_beats, 2)))
+        more = self.partial if shape.partial else 0
+        beats = Signal(range(max(shape.output_beats + shape.partial, 2)))
         reserved = Signal(range(self.shape.output_depth + 1))
         popped = self.o_tvalid & self.o_tready
         emit = Signal()
         last = Signal()
         room = Signal()
         m.d.comb += [
-            room.eq(reserved <= self.shape.output_depth - shape.output_beats),
+            room.eq(reserved <= shape.output_depth - (shape.output_beats + shape.partial)),
             emit.eq(waiting & ((beats != 0) | room)),
-            last.eq(beats == shape.output_beats - 1),
+            last.eq(beats == shape.output_beats - 1 + more),
         ]
         with m.If(divided):
             m.d.sync += waiting.eq(1)
@@ -128,7 +138,7 @@ class Normaliser(wiring.Component):
         with m.If(emit):
             m.d.sync += beats.eq(Mux(last, 0, beats + 1))
         m.d.sync += reserved.eq(reserved + emit - popped)
-        return emit, last, beats
+        return emit, last, beats, (beats == 0) & more
 
     def _requantisers(self, m, sums, multiplier, shift):
         shape = self.shape
@@ -147,11 +157,30 @@ class Normaliser(wiring.Component):
                 scale.shift.eq(shift),
                 scale.zero_point.eq(self.zero_point),
             ]
-            lanes.append(scale)
+            lanes.append(scale.o)
         return lanes
+
+    def _states(self, m, lanes, sums, total, head):
+        """Lanes of the result, or with ``partial`` of the state, as late as those."""
+        shape, after = self.shape, latency(multiplier_stages=1)
+        maximum = Signal(shape.maximum.width, reset_less=True)
+        with m.If(self.valid):
+            m.d.sync += maximum.eq(self.maximum)
+        chosen = []
+        for lane, result in enumerate(lanes):
+            first = (total, maximum.as_signed(), Const(0))[min(lane, 2)]
+            state = Signal(signed(shape.o_lane), name=f"state_{lane}")
+            m.d.comb += state.eq(
+                Mux(head, first, sums.word_select(lane, shape.sum.width).as_signed())
+            )
+            state = delayed(m, state, after, f"late_state_{lane}")
+            value = Signal(signed(shape.o_lane), name=f"chosen_{lane}")
+            m.d.comb += value.eq(Mux(self.partial, state.as_signed(), result))
+            chosen.append(value)
+        return chosen
 
     def _lane(self, m, number: int, value):
         """``value`` extended to its lane of the stream."""
-        lane = Signal(self.shape.output.lane_width, name=f"o_lane_{number}")
+        lane = Signal(self.shape.o_lane, name=f"o_lane_{number}")
         m.d.comb += lane.eq(value)
         return lane

@@ -46,23 +46,26 @@ class AttentionRegisters(wiring.Component):
         control = Signal(3)
         illegal_size = Signal()
         start_while_busy = Signal()
+        illegal_mode = Signal()
         illegal_scale = Signal()
         clear = Signal(4)
         errors = Signal(4)
         self._parameters(m, values)
         wanted = Signal()
         legal = Signal()
+        built_in = Signal()
         m.d.comb += [
             legal.eq(self._legal(m, values)),
             self.soft_reset.eq(control[1]),
             wanted.eq(control[0] & ~control[1]),
-            self.start.eq(wanted & ~busy & legal),
+            built_in.eq(Const(int(shape.partial)) | ~self.partial),
+            self.start.eq(wanted & ~busy & legal & built_in),
+            illegal_mode.eq(wanted & ~busy & ~built_in),
             illegal_size.eq(wanted & ~busy & ~legal),
             start_while_busy.eq(wanted & busy),
         ]
         bank.track(m, self.soft_reset, self.start, self.done, busy, done)
-        # Bit 2 is what only GEMM engines refuse.
-        raised = Cat(illegal_size, start_while_busy, Const(0, 1), illegal_scale)
+        raised = Cat(illegal_size, start_while_busy, illegal_mode, illegal_scale)
         m.d.sync += errors.eq((errors & ~clear) | raised)
         most = 2**32 - 1
         events = {f"STALL_{name.upper()}": getattr(self, f"stall_{name}") for name in STALLS}
@@ -113,7 +116,7 @@ class AttentionRegisters(wiring.Component):
         for name in parameter_ports(self.shape):
             if name.upper() in values:
                 m.d.comb += getattr(self, name).eq(values[name.upper()])
-        m.d.comb += Cat(self.causal, self.windowed).eq(values["MODE"])
+        m.d.comb += Cat(self.causal, self.windowed, self.partial).eq(values["MODE"])
 
     def _legal(self, m, values):
         """Whether a job of these sizes can start."""
@@ -127,6 +130,6 @@ class AttentionRegisters(wiring.Component):
         sizes = [(values[name] != 0) & (values[name] <= most) for name, most in limits.items()]
         behind = Signal(33)
         m.d.comb += behind.eq(values["POSITION"] + values["QUERIES"])
-        causal, windowed = values["MODE"]
+        causal, windowed, _ = values["MODE"]
         window = causal & (values["WINDOW"] != 0) & (values["WINDOW"] <= shape.max_keys)
         return Cat(*sizes, ~causal | (behind <= values["KEYS"]), ~windowed | window).all()

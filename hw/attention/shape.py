@@ -22,7 +22,8 @@ class Shape:
     cycle, a power of two; ``block``: keys between renormalisations, ``lanes`` times a power of two;
     ``fraction``, ``exponential``, ``reciprocal``: bits of the softmax; ``dither``: exponentials are
     rounded at places that differ by lane; ``max_*``: largest sizes; ``output_lanes``: elements per
-    beat of the result; ``key_masks``: a bit per key in the beats of K.
+    beat of the result; ``key_masks``: a bit per key in the beats of K; ``partial``: states can be
+    given instead of results.
     """
 
     q: Format
@@ -43,6 +44,7 @@ class Shape:
     max_group: int
     output_lanes: int
     key_masks: bool
+    partial: bool = False
 
     @property
     def block_beats(self) -> int:
@@ -115,7 +117,12 @@ class Shape:
 
     @property
     def o_width(self) -> int:
-        return self.output_lanes * self.output.lane_width
+        return self.output_lanes * self.o_lane
+
+    @property
+    def o_lane(self) -> int:
+        """Bits of a lane of the result: those of a state's sums, where there are states."""
+        return self.sum.lane_width if self.partial else self.output.lane_width
 
     @property
     def output_beats(self) -> int:
@@ -125,7 +132,7 @@ class Shape:
     @property
     def output_depth(self) -> int:
         """Beats in the queue of results: two queries'."""
-        return power_of_two(2 * self.output_beats)
+        return power_of_two(2 * (self.output_beats + self.partial))
 
     @property
     def score_latency(self) -> int:
@@ -145,13 +152,13 @@ class Shape:
     def divide_cycles(self) -> int:
         return (self.reciprocal + 1) // 2
 
-    @property
-    def normalise_period(self) -> int:
-        """Least cycles from one query's last beat of V to the next one's."""
+    def normalise_period(self, partial: bool) -> int:
+        """Least cycles from one query's last beat of V to the next one's; ``partial``: in a job
+        that gives states, whose first beat is the total and the maximum."""
         # To the first element: into p's and v's registers, sums, state, leading zeros, divider,
         # multiplication. The O register may be written again once its last elements are leaving.
         first = 5 + self.value_levels + self.divide_cycles
-        return first + 1 + self.release
+        return first + 1 + self.release + partial
 
     @property
     def release(self) -> int:

@@ -27,6 +27,7 @@ def parameter_ports(shape: Shape) -> dict:
     """All that a job is told, and its start."""
     return {
         **job_ports(shape),
+        "partial": In(1),
         "logit_multiplier": In(LOGIT_MULTIPLIER_BITS),
         "logit_shift": In(6),
         **scale_ports(shape),
@@ -125,7 +126,7 @@ class StreamingAttention(wiring.Component):
         m.submodules.weights = weights = shared(Weights, shape=shape, flags=FLAGS - 1)
         m.submodules.queue = queue = shared(
             RowQueue,
-            width=len(weights.p) + shape.rescale_bits + FLAGS,
+            width=len(weights.p) + shape.rescale_bits + FLAGS + shape.maximum.width,
             depth=self.weight_depth,
         )
         on_way = Signal(range(self.weight_depth + 1), name="weights_on_way")
@@ -142,7 +143,9 @@ class StreamingAttention(wiring.Component):
             weights.highest.eq(blocks.o_highest),
             weights.flags.eq(Cat(flags)),
             queue.i_valid.eq(weights.o_valid),
-            queue.i_data.eq(Cat(weights.p, weights.rescale, weights.o_first, weights.o_flags)),
+            queue.i_data.eq(
+                Cat(weights.p, weights.rescale, weights.o_first, weights.o_flags, weights.maximum)
+            ),
         ]
         m.d.sync += on_way.eq(on_way + weights.valid - given)
         return queue.o_data, queue.o_valid, queue.o_ready
@@ -150,10 +153,10 @@ class StreamingAttention(wiring.Component):
     def _values(self, m, data, valid, ready):
         """V in, results out."""
         shape = self.shape
-        m.submodules.values = values = shared(Values, shape=shape, flags=1)
+        m.submodules.values = values = shared(Values, shape=shape, flags=1 + shape.maximum.width)
         m.submodules.normaliser = normaliser = shared(Normaliser, shape=shape)
         p_bits = shape.lanes * shape.exponential
-        first, last, final = data[p_bits + shape.rescale_bits :]
+        first, last, final, *maximum = data[p_bits + shape.rescale_bits :]
         # The O register is promised to a query from the issue of its last beat on.
         promised = Signal()
         here, take = Signal(name="v_here"), Signal(name="v_taken")
@@ -169,11 +172,13 @@ class StreamingAttention(wiring.Component):
             values.rescale.eq(data[p_bits:][: shape.rescale_bits]),
             values.first.eq(first),
             values.last.eq(last),
-            values.flags.eq(final),
+            values.flags.eq(Cat(final, maximum)),
             normaliser.valid.eq(values.o_valid),
             normaliser.total.eq(values.total),
             normaliser.sums.eq(values.sums),
-            normaliser.final.eq(values.o_flags),
+            normaliser.final.eq(values.o_flags[0]),
+            normaliser.maximum.eq(values.o_flags[1:]),
+            normaliser.partial.eq(self.partial),
         ]
         with m.If(take & last):
             m.d.sync += promised.eq(1)

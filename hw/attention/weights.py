@@ -18,7 +18,7 @@ class Weights(wiring.Component):
 
     ``valid`` with ``u``, ``keep``, ``start`` (first of a block), ``highest`` (the block's maximum),
     ``first`` (of its query) and any ``flags``. ``rescale``: by how much the state shrinks before p
-    is added, 0 but in a block's first beat.
+    is added, 0 but in a block's first beat; ``maximum``: relative to which p is.
     """
 
     latency = 1 + Exponential.latency
@@ -38,6 +38,7 @@ class Weights(wiring.Component):
                 "p": Out(shape.lanes * shape.exponential),
                 "rescale": Out(shape.rescale_bits),
                 "o_first": Out(1),
+                "maximum": Out(signed(shape.maximum.width)),
                 "o_flags": Out(flags),
             }
         )
@@ -79,6 +80,7 @@ class Weights(wiring.Component):
         m.d.comb += [
             self.o_valid.eq(delayed(m, self.valid, self.latency, "valid", reset=True)),
             self.p.eq(Cat(weights)),
+            self.maximum.eq(delayed(m, maximum, Exponential.latency, "maximum")),
             Cat(self.rescale, self.o_first, self.o_flags).eq(beside),
         ]
         return m

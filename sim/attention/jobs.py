@@ -22,6 +22,7 @@ COUNTERS = ("CYCLES", "STALL_Q", "STALL_K", "STALL_V", "STALL_O")
 class AttentionJob:
     """Q (heads, queries, d); K and V (KV heads, keys, d); what is done to them.
 
+    ``partial``: the result is states, (heads, queries, 2 + d): total, maximum, sums.
     ``masked`` (KV heads, keys): keys that do not count; only with ``masks.keys``.
     """
 
@@ -34,6 +35,7 @@ class AttentionJob:
     window: int = 0
     position: int = 0
     masked: np.ndarray | None = None
+    partial: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -86,6 +88,8 @@ class AttentionJob:
             )
         if self.window and not self.causal:
             raise ValueError("a window needs a causal mask")
+        if self.partial and not config.output.partial:
+            raise ValueError("this engine gives no states: its output.partial is false")
         if self.masked is not None:
             if not config.masks.keys:
                 raise ValueError("this engine has no mask of keys: its masks.keys is false")
@@ -145,13 +149,18 @@ class AttentionJob:
 
     def given(self, config: AttentionConfig) -> dict[str, int]:
         """Beats by output stream."""
-        return {"o": len(self.q) * self.q.shape[1] * config.shape.output_beats}
+        beats = config.shape.output_beats + self.partial
+        return {"o": len(self.q) * self.q.shape[1] * beats}
 
     def unpack(self, config: AttentionConfig, beats: dict[str, np.ndarray]) -> np.ndarray:
         """The result, (heads, queries, d)."""
         heads, group, queries, _ = self.shape
-        values = beats["o"].reshape(-1).view(lane_dtype(config.output.format)).astype(np.int64)
+        wide = Format(config.shape.o_lane, config.output.partial or config.output.format.signed)
+        values = beats["o"].reshape(-1).view(lane_dtype(wide)).astype(np.int64)
         values = values.reshape(heads, queries, group, -1).swapaxes(1, 2)
+        if self.partial:  # of the first beat the lanes behind the maximum are padding
+            assert not values[..., 2 : config.output.lanes].any()
+            values = np.delete(values, np.s_[2 : config.output.lanes], axis=-1)
         return values.reshape(heads * group, queries, -1)
 
     def expected(self, config: AttentionConfig) -> np.ndarray:
@@ -176,10 +185,15 @@ class AttentionJob:
             causal=self.causal,
             window=self.window,
             masked=self.masked,
+            partial=self.partial,
         )
 
     def mode(self) -> AttentionMode:
-        return AttentionMode.CAUSAL * self.causal | AttentionMode.WINDOWED * bool(self.window)
+        return (
+            AttentionMode.CAUSAL * self.causal
+            | AttentionMode.WINDOWED * bool(self.window)
+            | AttentionMode.PARTIAL * self.partial
+        )
 
     def registers(self, config: AttentionConfig) -> list[tuple[int, int]]:
         """(address, data) of every write, the start last."""
@@ -271,6 +285,7 @@ def case(config: AttentionConfig, seed: int, index: int, largest: int | None = N
         window=int(rng.integers(1, keys + 1)) if causal and rng.integers(2) else 0,
         position=int(rng.integers(0, keys - queries + 1)) if causal else 0,
         masked=masked,
+        partial=config.output.partial and bool(rng.integers(2)),
     )
     name = f"{index}: {heads}x{group} heads, {queries} queries, {keys} keys {size}, {order}"
     return Case(name, job.checked(config))

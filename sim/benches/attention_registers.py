@@ -68,7 +68,7 @@ async def read_back(dut):
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
 async def illegal_sizes(dut):
-    """A start that cannot be does nothing but raise the error."""
+    """A start that cannot be, of a size or a mode, does nothing but raise the error."""
     bench = await Bench(dut).start()
     limits = bench.config.limits
     most = {name: getattr(limits, name.lower()) for name in SIZES}
@@ -87,6 +87,11 @@ async def illegal_sizes(dut):
             await bench.write(AttentionRegister[name], value)
         await bench.write(AttentionRegister.CONTROL, Control.START)
         await refused(bench, Error.ILLEGAL_SIZE)
+    if not bench.config.output.partial:
+        await bench.program(plain_job(bench))
+        await bench.write(AttentionRegister.MODE, AttentionMode.PARTIAL)
+        await bench.write(AttentionRegister.CONTROL, Control.START)
+        await refused(bench, Error.MODE_NOT_BUILT_IN)
     await bench.run(plain_job(bench))
     bench.report("illegal_sizes")
 

@@ -15,10 +15,13 @@ REQUANTISER = 3
 """Cycles of a requantiser."""
 
 
-def predict(config: AttentionConfig, queries: Iterable[tuple[int, int]]) -> int:
+def predict(
+    config: AttentionConfig, queries: Iterable[tuple[int, int]], *, partial: bool = False
+) -> int:
     """Cycles from the first beat taken to the last given, both included.
 
     ``queries``: first beat (blocks end at multiples of the block) and beats of each, in order.
+    ``partial``: states are given.
     """
     shape = config.shape
     beats = [
@@ -37,11 +40,11 @@ def predict(config: AttentionConfig, queries: Iterable[tuple[int, int]]) -> int:
         leave.append(max(ready, _after(leave), _freed(issue, index - WEIGHT_QUEUE)))
         at = max(leave[-1] + WEIGHTS, _after(issue))
         if last:
-            at = at if ended is None else max(at, ended + shape.normalise_period)
+            at = at if ended is None else max(at, ended + shape.normalise_period(partial))
             ended = at
         issue.append(at)
     element = ended + 5 + shape.value_levels + shape.divide_cycles
-    return element + (shape.output_beats - 1) + REQUANTISER + 1
+    return element + (shape.output_beats + partial - 1) + REQUANTISER + 1
 
 
 def _block_ends(beats, block_beats: int) -> list[int]:
@@ -76,4 +79,5 @@ def _freed(times, index: int) -> int:
 
 def predict_job(config: AttentionConfig, job) -> int:
     """Cycles of a :class:`~..attention.jobs.AttentionJob`."""
-    return predict(config, [(first, count) for _, first, count in job.beats(config)])
+    queries = [(first, count) for _, first, count in job.beats(config)]
+    return predict(config, queries, partial=job.partial)

@@ -156,8 +156,10 @@ def attention(
     causal: bool = False,
     window: int = 0,
     masked=None,
+    partial: bool = False,
 ) -> np.ndarray:
-    """Outputs, (heads, queries, d), as ``int64``.
+    """Outputs, (heads, queries, d), as ``int64``; ``partial``: states, (heads, queries, 2 + d),
+    each a total, a maximum and the sums.
 
     ``q`` (heads, queries, d); ``k``, ``v`` (KV heads, keys, d): each KV head serves as many
     successive heads of ``q`` as there are more of these. ``formats``: of q, k, v and the output.
@@ -177,5 +179,8 @@ def attention(
         of = head // group
         seen = counts if masked is None else counts & ~np.asarray(masked)[of]
         state = accumulate(logits(q[head], k[of], logit), v[of], seen, numbers=numbers, block=block)
+        if partial:
+            outputs.append(np.column_stack([state.total, state.maximum, state.output]))
+            continue
         outputs.append(normalised(state, scale, formats[3], rounding, numbers=numbers))
     return np.array(outputs)

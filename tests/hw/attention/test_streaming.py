@@ -28,9 +28,10 @@ def jobs(settings, seed, count, largest=12):
     "overrides",
     [
         (),
-        ("array.block=2", "masks.keys=false", "output.format='int8'", "output.lanes=4"),
-        ("array.dimension=3", "output.lanes=1", "q='uint3'", "k='int5'", "v='uint4'",
-         "softmax.dither=false", "softmax.fraction=2", "softmax.exponential=8",
+        ("array.block=2", "masks.keys=false", "output.format='int8'", "output.lanes=4",
+         "output.partial=false"),
+        ("array.dimension=3", "output.lanes=1", "output.partial=false", "q='uint3'", "k='int5'",
+         "v='uint4'", "softmax.dither=false", "softmax.fraction=2", "softmax.exponential=8",
          "softmax.reciprocal=9", "output.rounding='half_even'"),
     ],
 )  # fmt: skip
@@ -124,6 +125,7 @@ def test_storage_does_not_grow_with_the_number_of_keys():
         ("softmax.reciprocal=10", "softmax.reciprocal: 10 is not a number of bits"),
         ("array.dimension=300", "array.dimension: 300 is out of range; allowed are 2 to 256"),
         ("pe.kind='mac'", "pe: unknown key; allowed are"),
+        ("output.lanes=1", "output.lanes: 1 is too few for the total and the maximum of a state"),
     ],
 )
 def test_what_does_not_fit_is_refused(override, message):
@@ -133,4 +135,4 @@ def test_what_does_not_fit_is_refused(override, message):
 
 def test_an_engine_too_wide_for_its_streams_is_refused():
     with pytest.raises(ConfigError, match="bits in one stream are needed"):
-        load("array.dimension=256", "array.lanes=64", "array.block=64", "output.lanes=1")
+        load("array.dimension=256", "array.lanes=64", "array.block=64")
