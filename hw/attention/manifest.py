@@ -42,10 +42,10 @@ def facts(config, engine) -> dict:
         "performance": {
             "macs_per_cycle": config.macs,
             "score_latency": shape.score_latency,
-            "least_cycles_per_query": shape.normalise_period(False),
         },
         "buffers": {
             "score_beats": shape.score_depth,
+            "states": shape.states,
             "output_beats": shape.output_depth,
         },
         "registers": {

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arith.divider import ReciprocalDivider
+from ..arith.divider import PipelinedReciprocal
 from ..arith.requantize import Requantizer, latency
 from ..cells import shared
 from ..stream import RowQueue, source_ports
@@ -27,8 +27,9 @@ def scale_ports(shape: Shape) -> dict:
 class Normaliser(wiring.Component):
     """``valid`` with ``total``, ``sums`` and ``final`` (of the job's last query) -> stream ``o``.
 
-    One query at a time: the next may come ``Values.latency`` cycles after ``release``, a pulse, or
-    later. Leading zeros of the total (a cycle), its reciprocal (``Shape.divide_cycles``), that
+    Queries wait in a queue, at most ``Shape.states`` from the issue of their last beat until
+    ``release``, a pulse, as their elements begin to leave: it is for the producer to count them.
+    Leading zeros of the total (a cycle), its reciprocal (``Shape.divide_cycles``, pipelined), that
     times ``multiplier`` (one), then ``Shape.output_lanes`` elements per cycle through as many
     requantisers (three) into a queue, in which room for all of them is there before the first.
 
@@ -55,31 +56,32 @@ class Normaliser(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
+        m.submodules.waiting = waiting = shared(RowQueue, width=len(self.sums), depth=shape.states)
+        m.d.comb += [waiting.i_data.eq(self.sums), waiting.i_valid.eq(self.valid)]
+        divided = self._divided(m)
+        load = Signal()
+        emit, last, head = self._elements(m, load, divided.o_valid)
         sums = Signal(len(self.sums), reset_less=True)
-        total = Signal(len(self.total), reset_less=True)
-        final = Signal(reset_less=True)
-        # Steps follow each other at fixed distances up to the first element.
-        counted = delayed(m, self.valid, 2, "counted", reset=True)
-        divided = delayed(m, counted, shape.divide_cycles, "divided", reset=True)
-        multiplier, shift = self._multiplier(m, total, counted)
-        waiting = Signal()
-        emit, last, beats, head = self._elements(m, waiting, divided)
         for_lanes = sums[: shape.output_lanes * shape.sum.width]
-        with m.If(emit & ~head):
+        of_query = Signal(len(divided.o_data), name="of_query", reset_less=True)
+        with m.If(load):
+            m.d.sync += [sums.eq(waiting.o_data), of_query.eq(divided.o_data)]
+        with m.Elif(emit & ~head):
             m.d.sync += sums.eq(sums >> len(for_lanes))
-        with m.If(self.valid):  # also while the last elements leave
-            m.d.sync += [sums.eq(self.sums), total.eq(self.total), final.eq(self.final)]
-        lanes = self._requantisers(m, for_lanes, multiplier, shift)
+        product, rest = of_query[:31], of_query[31:]
+        shift, final, of_state = rest[:6], rest[6], rest[7:]
+        lanes = self._requantisers(m, for_lanes, product, shift)
         if shape.partial:
-            lanes = self._states(m, lanes, for_lanes, total, head)
+            lanes = self._states(m, lanes, for_lanes, of_state, head)
 
         after = latency(multiplier_stages=1)
-        partial = self.partial if shape.partial else 0
         m.submodules.queue = queue = shared(
-            RowQueue, width=shape.o_width + 1, depth=self.shape.output_depth
+            RowQueue, width=shape.o_width + 1, depth=shape.output_depth
         )
         m.d.comb += [
-            self.release.eq(emit & (beats == shape.release + partial)),
+            self.release.eq(load),
+            waiting.o_ready.eq(load),
+            divided.o_ready.eq(load),
             queue.i_valid.eq(delayed(m, emit, after, "emitted", reset=True)),
             queue.i_data.eq(
                 Cat(
@@ -94,51 +96,62 @@ class Normaliser(wiring.Component):
         ]
         return m
 
-    def _multiplier(self, m, total, counted):
-        """r times the multiplier, and the shift that goes with it; two ranks of registers."""
+    def _divided(self, m):
+        """A queue of what belongs to the sums that wait, in their order: r times the multiplier,
+        the shift that goes with it, ``final``, and for states the total and the maximum."""
         shape = self.shape
         width = shape.total_width
-        bits = Signal(range(width + 1), name="bits", reset_less=True)
-        mantissa = Signal(width, name="mantissa", reset_less=True)
         m.submodules.leading = leading = shared(Normalise, width=width)
-        m.d.comb += leading.i.eq(total)
-        m.d.sync += [bits.eq(leading.bits), mantissa.eq(leading.mantissa)]
         m.submodules.divider = divider = shared(
-            ReciprocalDivider, width=shape.total_width, precision=shape.reciprocal
+            PipelinedReciprocal, width=width, precision=shape.reciprocal
         )
-        m.d.comb += [divider.start.eq(counted), divider.i.eq(mantissa)]
+        mantissa = Signal(width, name="mantissa", reset_less=True)
+        beside = Cat(leading.bits, self.final)
+        bits = len(leading.bits)
+        if shape.partial:
+            beside = Cat(beside, self.total, self.maximum)
+        beside = delayed(m, beside, 1 + shape.divide_cycles, "beside")
         product = Signal(31, reset_less=True)
-        divided = delayed(m, counted, shape.divide_cycles, "quotient", reset=True)
-        with m.If(divided):
-            m.d.sync += product.eq(divider.o * self.multiplier)
         shift = Signal(6, reset_less=True)
-        m.d.sync += shift.eq(self.shift + bits + (shape.reciprocal - 1))
-        return product, shift
+        m.d.comb += [leading.i.eq(self.total), divider.i.eq(mantissa)]
+        m.d.sync += [
+            mantissa.eq(leading.mantissa),
+            product.eq(divider.o * self.multiplier),
+            shift.eq(self.shift + beside[:bits] + (shape.reciprocal - 1)),
+        ]
+        late = delayed(m, beside[bits:], 1, "late")
+        valid = delayed(m, self.valid, 2 + shape.divide_cycles, "divided", reset=True)
+        m.submodules.divided = queue = shared(
+            RowQueue, width=31 + 6 + len(late), depth=shape.states
+        )
+        m.d.comb += [queue.i_data.eq(Cat(product, shift, late)), queue.i_valid.eq(valid)]
+        return queue
 
-    def _elements(self, m, waiting, divided):
-        """Whether elements leave, whether they are the last, how many beats have left, and whether
-        this one is a state's first."""
+    def _elements(self, m, load, divided):
+        """Whether elements leave, whether they are the query's last, and whether they are a state's
+        first beat. ``load``: the next query's will from the next cycle on."""
         shape = self.shape
         more = self.partial if shape.partial else 0
         beats = Signal(range(max(shape.output_beats + shape.partial, 2)))
-        reserved = Signal(range(self.shape.output_depth + 1))
+        reserved = Signal(range(shape.output_depth + 1))
         popped = self.o_tvalid & self.o_tready
         emit = Signal()
         last = Signal()
         room = Signal()
+        count = shape.output_beats + more
         m.d.comb += [
-            room.eq(reserved <= shape.output_depth - (shape.output_beats + shape.partial)),
-            emit.eq(waiting & ((beats != 0) | room)),
-            last.eq(beats == shape.output_beats - 1 + more),
+            room.eq(reserved + count <= shape.output_depth),
+            last.eq(beats + 1 == count),
+            load.eq(divided & room & (~emit | last)),
         ]
-        with m.If(divided):
-            m.d.sync += waiting.eq(1)
-        with m.Elif(emit & last):
-            m.d.sync += waiting.eq(0)
+        with m.If(load):
+            m.d.sync += emit.eq(1)
+        with m.Elif(last):
+            m.d.sync += emit.eq(0)
         with m.If(emit):
             m.d.sync += beats.eq(Mux(last, 0, beats + 1))
-        m.d.sync += reserved.eq(reserved + emit - popped)
-        return emit, last, beats, (beats == 0) & more
+        m.d.sync += reserved.eq(reserved + Mux(load, count, 0) - popped)
+        return emit, last, (beats == 0) & more
 
     def _requantisers(self, m, sums, multiplier, shift):
         shape = self.shape
@@ -160,15 +173,13 @@ class Normaliser(wiring.Component):
             lanes.append(scale.o)
         return lanes
 
-    def _states(self, m, lanes, sums, total, head):
+    def _states(self, m, lanes, sums, of_state, head):
         """Lanes of the result, or with ``partial`` of the state, as late as those."""
         shape, after = self.shape, latency(multiplier_stages=1)
-        maximum = Signal(shape.maximum.width, reset_less=True)
-        with m.If(self.valid):
-            m.d.sync += maximum.eq(self.maximum)
+        total, maximum = of_state[: shape.total_width], of_state[shape.total_width :].as_signed()
         chosen = []
         for lane, result in enumerate(lanes):
-            first = (total, maximum.as_signed(), Const(0))[min(lane, 2)]
+            first = (total, maximum, Const(0))[min(lane, 2)]
             state = Signal(signed(shape.o_lane), name=f"state_{lane}")
             m.d.comb += state.eq(
                 Mux(head, first, sums.word_select(lane, shape.sum.width).as_signed())

@@ -14,6 +14,10 @@ MAX_SHIFT = 62
 """Largest right shift of a requantiser."""
 
 
+STATES = 4
+"""Queries between their last beat of V and their first element."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """What an engine is built of.
@@ -130,9 +134,14 @@ class Shape:
         return self.dimension // self.output_lanes
 
     @property
+    def states(self) -> int:
+        """Queries whose sums may wait for their reciprocal, or be on their way to where they do."""
+        return STATES
+
+    @property
     def output_depth(self) -> int:
-        """Beats in the queue of results: two queries'."""
-        return power_of_two(2 * (self.output_beats + self.partial))
+        """Beats in the queue of results: two queries', and those in the requantisers."""
+        return power_of_two(2 * (self.output_beats + self.partial) + 4)
 
     @property
     def score_latency(self) -> int:
@@ -151,16 +160,3 @@ class Shape:
     @property
     def divide_cycles(self) -> int:
         return (self.reciprocal + 1) // 2
-
-    def normalise_period(self, partial: bool) -> int:
-        """Least cycles from one query's last beat of V to the next one's; ``partial``: in a job
-        that gives states, whose first beat is the total and the maximum."""
-        # To the first element: into p's and v's registers, sums, state, leading zeros, divider,
-        # multiplication. The O register may be written again once its last elements are leaving.
-        first = 5 + self.value_levels + self.divide_cycles
-        return first + 1 + self.release + partial
-
-    @property
-    def release(self) -> int:
-        """Which of a result's beats lets the next query end."""
-        return max(0, self.output_beats - 1 - (3 + self.value_levels))

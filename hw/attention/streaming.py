@@ -157,11 +157,13 @@ class StreamingAttention(wiring.Component):
         m.submodules.normaliser = normaliser = shared(Normaliser, shape=shape)
         p_bits = shape.lanes * shape.exponential
         first, last, final, *maximum = data[p_bits + shape.rescale_bits :]
-        # The O register is promised to a query from the issue of its last beat on.
-        promised = Signal()
+        # Room for a query's state is promised from the issue of its last beat on.
+        promised = Signal(range(shape.states + 1))
+        ends = Signal()
         here, take = Signal(name="v_here"), Signal(name="v_taken")
         m.d.comb += [
-            here.eq(valid & ~(last & promised)),
+            here.eq(valid & ~(last & (promised == shape.states))),
+            ends.eq(take & last),
             self.v_tready.eq(here),
             take.eq(here & self.v_tvalid),
             ready.eq(take),
@@ -180,10 +182,7 @@ class StreamingAttention(wiring.Component):
             normaliser.maximum.eq(values.o_flags[1:]),
             normaliser.partial.eq(self.partial),
         ]
-        with m.If(take & last):
-            m.d.sync += promised.eq(1)
-        with m.Elif(normaliser.release):
-            m.d.sync += promised.eq(0)
+        m.d.sync += promised.eq(promised + ends - normaliser.release)
         for name in scale_ports(shape):
             m.d.comb += getattr(normaliser, name).eq(getattr(self, name))
         m.d.comb += [

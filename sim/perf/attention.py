@@ -13,6 +13,8 @@ WEIGHT_QUEUE = 8
 """Beats of exponentials that may be on their way or wait for V."""
 REQUANTISER = 3
 """Cycles of a requantiser."""
+STATES = 4
+"""Queries that may wait for their reciprocal, or be on their way there."""
 
 
 def predict(
@@ -31,7 +33,8 @@ def predict(
     ]
     ends = _block_ends(beats, shape.block_beats)
     take, leave, issue = [], [], []
-    ended = None
+    loaded = []  # when each query's elements begin to leave
+    beats_of_result = shape.output_beats + partial
     for index, (_, _, last, _) in enumerate(beats):
         # Beats of the block are taken before its first can leave.
         while len(take) <= ends[index]:
@@ -40,11 +43,12 @@ def predict(
         leave.append(max(ready, _after(leave), _freed(issue, index - WEIGHT_QUEUE)))
         at = max(leave[-1] + WEIGHTS, _after(issue))
         if last:
-            at = at if ended is None else max(at, ended + shape.normalise_period(partial))
-            ended = at
+            at = max(at, _freed(loaded, len(loaded) - STATES))
+            # Registers, sums, state; leading zeros, reciprocal, product.
+            divided = at + shape.value_levels + 2 + 1 + shape.divide_cycles + 1
+            loaded.append(max(divided, loaded[-1] + beats_of_result if loaded else 0))
         issue.append(at)
-    element = ended + 5 + shape.value_levels + shape.divide_cycles
-    return element + (shape.output_beats + partial - 1) + REQUANTISER + 1
+    return loaded[-1] + beats_of_result + REQUANTISER + 1
 
 
 def _block_ends(beats, block_beats: int) -> list[int]:

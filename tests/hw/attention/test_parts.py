@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from matweave.hw.arith.divider import ReciprocalDivider
+from matweave.hw.arith.divider import PipelinedReciprocal, ReciprocalDivider
 from matweave.hw.arith.levels import levels
 from matweave.hw.arith.sums import DotProduct, Sum
 from matweave.hw.attention.accumulate import ShiftAccumulator
@@ -49,6 +49,14 @@ def test_a_dot_product_and_a_sum_are_exact_and_take_a_rank_per_eight(terms, late
     ).tolist()
     total = ports.simulated(Sum(terms=terms, width=5), {"i": inputs["a"]})["o"]
     assert total[latency:] == a.sum(axis=1).tolist()
+
+
+def test_the_pipelined_divider_is_exact_for_every_mantissa():
+    width, precision = 9, 11
+    divider = PipelinedReciprocal(width=width, precision=precision)
+    values = range(1 << (width - 1), 1 << width)
+    found = ports.simulated(divider, {"i": [*values, *[1 << 8] * divider.latency]})["o"]
+    assert found[divider.latency :] == [(1 << (width - 1 + precision)) // n for n in values]
 
 
 def test_the_divider_is_exact_for_every_mantissa():
