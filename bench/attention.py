@@ -134,7 +134,7 @@ def cycles(measured: list[str]):
             if causal and keys > 1024:
                 continue
             predicted = perf.predict_job(config, work)
-            figures = {"cycles": predicted, "utilisation": work.work / (config.macs * predicted)}
+            figures = {"cycles": predicted, "utilisation": work.utilisation(config, predicted)}
             if causal:  # what a mask leaves of whole blocks
                 figures["whole_blocks"] = (keys + 1) / (keys + config.array.block)
             if engine:

@@ -35,6 +35,14 @@ def _ports(engine):
     return ports
 
 
+def _by_bits(config) -> dict:
+    """Of bit-serial weights: peak by their bits, which a job says."""
+    if not config.serial:
+        return {}
+    bits = range(1, config.b.width + 1)
+    return {"macs_per_cycle_by_bits": {str(each): config.geometry.macs / each for each in bits}}
+
+
 def manifest(config, engine) -> dict:
     """The manifest as plain JSON types. Cycles are of ``clk``; widths in bits."""
     return {
@@ -59,7 +67,9 @@ def _gemm(config, engine) -> dict:
     return {
         "streams": {
             "a": described("s_axis_a", "sink", config.a, g.a_lanes, config.a.lane_width),
-            "b": described("s_axis_b", "sink", config.b, g.b_lanes, config.b.lane_width),
+            "b": described(
+                "s_axis_b", "sink", config.b, g.b_lanes, 1 if shape.serial else config.b.lane_width
+            ),
             "c0": described(
                 "s_axis_c0", "sink", config.result_format, g.c_lanes, shape.result.width
             ),
@@ -76,9 +86,15 @@ def _gemm(config, engine) -> dict:
             "output": None if shape.output.format is None else str(shape.output.format),
         },
         "accumulation_block": g.k,
-        "limits": {"m": shape.max_m, "n": shape.max_n, "k": shape.max_k},
+        "limits": {
+            "m": shape.max_m,
+            "n": shape.max_n,
+            "k": shape.max_k,
+            **({"groups": shape.groups} if shape.groups > 1 else {}),
+        },
         "performance": {
-            "macs_per_cycle": g.macs,
+            "macs_per_cycle": config.macs_per_cycle,
+            **_by_bits(config),
             # null: a tile takes as many cycles as its digits.
             "initiation_interval": getattr(array, "initiation_interval", 1),
             "array_latency": array.latency,
@@ -90,9 +106,20 @@ def _gemm(config, engine) -> dict:
             "queue_rows": core.queue_depth,
         },
         "registers": {
-            "address_width": regmap.address_width(shape.max_n),
-            "addresses": regmap.ADDRESS,
-            "tables": regmap.table_addresses(shape.max_n, per_channel=shape.output.per_channel),
+            "address_width": engine.address_width,
+            "addresses": regmap.addresses(
+                regmap.registers(
+                    serial=shape.serial,
+                    zero_points=shape.zero_points,
+                    keep_b=shape.keep_b,
+                    groups=shape.groups,
+                )
+            ),
+            "tables": regmap.table_addresses(
+                shape.max_n,
+                per_channel=shape.output.per_channel,
+                zeros=shape.zeros,
+            ),
         },
     }
 
@@ -102,7 +129,7 @@ def manifest_text(content: dict) -> str:
 
 
 def _registers(content: dict):
-    return attention.REGISTERS if content["kind"] == "attention" else regmap.REGISTERS
+    return attention.REGISTERS if content["kind"] == "attention" else regmap.of_manifest(content)
 
 
 def c_header(content: dict) -> str:
@@ -155,7 +182,12 @@ def register_markdown(content: dict) -> str:
         "bias": "signed 32 bits, added to channel n",
         "multiplier": "0 to 2^31 - 1, of channel n",
         "shift": "0 to 62, of channel n",
+        "zero": "zero point of column n of B, 0 to 2^W of W-bit weights",
     }
+    if content["limits"].get("groups", 1) > 1:
+        lanes = content["geometry"]["n"]
+        stride = -(-content["limits"]["n"] // lanes) * lanes
+        docs["zero"] += f"; of group g it is zero[n + {stride} g]"
     for name, address in content["registers"]["tables"].items():
         lines.append(
             f"| 0x{address:X} + 4n | {name}[n] | WO | {docs[name]}; n < {content['limits']['n']}; "

@@ -1,9 +1,9 @@
 """What the simulators must know of each kind of engine: its streams, counters and jobs.
 
 A job of any kind has ``checked(config)``, ``pack(config, fill)`` (beats by input stream),
-``registers(config)`` (writes, the start last), ``given(config)`` (beats by output stream),
-``unpack(config, beats)`` (its result), ``expected(config)`` (the golden model's), and ``work``
-(useful multiply-accumulates).
+``registers(config)`` (writes, the start last), ``beats(config)`` (how many, by stream),
+``unpack(config, beats)`` (its result), ``expected(config)`` (the golden model's), and
+``utilisation(config, cycles)`` (of its multiply-accumulates).
 """
 
 from collections.abc import Callable, Mapping
@@ -15,16 +15,14 @@ from .registers import COUNTERS, AttentionRegister, Register
 
 @dataclass(frozen=True)
 class Kind:
-    """``ports``: prefix by stream, of inputs and of outputs. ``stream_bytes``: bytes per beat by
-    prefix, of both, for a configuration. ``counters``: addresses by name. ``macs``: peak
-    multiply-accumulates per cycle. ``case(config, seed, index, largest)``: a job. ``benches``:
-    modules of :mod:`.benches` that make up a regression."""
+    """``inputs``, ``outputs``: port prefix by stream. ``stream_bytes(config)``: bytes per beat by
+    prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job.
+    ``benches``: modules of :mod:`.benches` that make up a regression."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     stream_bytes: Callable
     counters: Mapping[str, int]
-    macs: Callable
     case: Callable
     benches: tuple[str, ...]
 
@@ -37,7 +35,6 @@ def of(config) -> Kind:
             outputs={"o": "m_axis_o"},
             stream_bytes=attention.stream_bytes,
             counters={name: AttentionRegister[name] for name in attention.COUNTERS},
-            macs=lambda config: config.macs,
             case=attention.case,
             benches=("jobs", "attention_registers", "faults"),
         )
@@ -48,7 +45,6 @@ def of(config) -> Kind:
         outputs={"c": "m_axis_c"},
         stream_bytes=native.stream_bytes,
         counters={name: Register[name] for name in COUNTERS},
-        macs=lambda config: config.geometry.macs,
         case=cases.case,
         benches=("jobs", "registers", "faults"),
     )

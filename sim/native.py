@@ -109,9 +109,10 @@ class Engine(TakesJobs, StreamDriver):
         config = self.config
         job = job.checked(config)
         beats = job.pack(config, fill)
+        (output,) = self.kind.outputs
         outcome = self.run(
             beats,
-            job.given(config),
+            {output: job.beats(config)[output]},
             [driver.write(address, data) for address, data in job.registers(config)],
             pauses=pauses,
             start_last=True,
@@ -128,9 +129,9 @@ class Engine(TakesJobs, StreamDriver):
                 raise EngineError(
                     f"{outcome.taken[stream]} of {len(packed)} beats of {stream} were taken"
                 )
-        c = job.unpack(config, outcome.outputs)
+        c = job.unpack(config, outcome.outputs[output])
         cycles = outcome.last_out - (outcome.first_in or 0) + 1
-        utilisation = job.work / (self.kind.macs(config) * cycles)
+        utilisation = job.utilisation(config, cycles)
         return Result(c, cycles, utilisation, self.counters())
 
 
@@ -141,7 +142,7 @@ def stream_bytes(config: GemmConfig) -> tuple[dict[str, int], dict[str, int]]:
     lane = config.output.format if config.output.mode == "requantized" else raw
     inputs = {
         "s_axis_a": g.a_lanes * config.a.lane_width // 8,
-        "s_axis_b": g.b_lanes * config.b.lane_width // 8,
+        "s_axis_b": g.b_lanes * (1 if config.serial else config.b.lane_width) // 8,
         "s_axis_c0": g.c_lanes * raw.lane_width // 8,
     }
     return inputs, {"m_axis_c": g.c_lanes * lane.lane_width // 8}

@@ -326,7 +326,7 @@ class Driver:
         for index, (name, source) in enumerate(self.sources.items()):
             drawn = _Pauses(pauses.get(name, QUIET), 16 * self._seed + index)
             source.load(packed.get(name, ()), drawn)
-        expected = job.given(self.config)[self.sink.name]
+        expected = job.beats(self.config)[self.sink.name]
         drawn = _Pauses(pauses.get(self.sink.name, QUIET), 16 * self._seed + 8)
         self.sink.expect(expected, drawn)
         self._seed += 1
@@ -353,10 +353,10 @@ class Driver:
         for name, source in self.sources.items():
             if source.taken != len(source.beats):
                 raise EngineError(f"{source.taken} of {len(source.beats)} beats of {name} taken")
-        c = job.unpack(self.config, {self.sink.name: self.sink.array()})
+        config = self.config
+        c = job.unpack(config, self.sink.array())
         cycles = self.last_out - self.first_in + 1
-        utilisation = job.work / (self.kind.macs(self.config) * cycles)
-        return Result(c, cycles, utilisation, await self.counters())
+        return Result(c, cycles, job.utilisation(config, cycles), await self.counters())
 
     async def job(
         self,

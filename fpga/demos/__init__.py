@@ -4,10 +4,11 @@ A folder with a ``demo.toml`` is a demo, called as the folder with ``-`` for ``_
 
     title = "Handwritten digits on 64 multipliers"
     engine = "engine.toml"      # the default; a file of any kind of engine (fpga/engines/)
+    set = ["fold=tokens"]       # overrides of the engine on every board
 
     [boards.icebreaker]         # where a board needs other values; all keys may be missing
     clock = 12.0                # MHz of the engine
-    set = ["array.rows=1"]      # overrides of the engine
+    set = ["array.rows=1"]      # more of them
     dsp = false                 # multipliers in LUTs
 
 Its module ``host`` is the host program::
@@ -25,7 +26,7 @@ import functools
 import importlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...hw.errors import ConfigError, UserError, nearest, plain
@@ -51,6 +52,7 @@ class Demo:
     folder: Path
     engine: Path
     boards: Mapping[str, Variant]
+    set: tuple[str, ...] = ()
 
     @property
     def package(self) -> str:
@@ -63,7 +65,8 @@ class Demo:
 
     def on(self, board: str) -> Variant:
         """What the demo wants on a board."""
-        return self.boards.get(board, Variant())
+        own = self.boards.get(board, Variant())
+        return replace(own, set=(*self.set, *own.set))
 
 
 def read(folder: Path) -> Demo:
@@ -76,6 +79,7 @@ def read(folder: Path) -> Demo:
             for board, values in tables.pop("boards", {}).items()
         }
         engine = folder / tables.pop("engine", "engine.toml")
+        tables["set"] = tuple(tables.get("set", ()))
         name = folder.name.replace("_", "-")
         return Demo(name=name, folder=folder, engine=engine, boards=boards, **tables)
     except (ValueError, TypeError, AttributeError) as error:

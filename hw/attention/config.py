@@ -166,7 +166,7 @@ class AttentionConfig(EngineTable):
         )
 
     @property
-    def macs(self) -> int:
+    def macs_per_cycle(self) -> int:
         """Multiply-accumulates per cycle, of Q · K and of P · V."""
         return 2 * self.array.lanes * self.array.dimension
 

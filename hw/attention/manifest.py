@@ -40,7 +40,7 @@ def facts(config, engine) -> dict:
             "max_shift": shape.max_output_shift,
         },
         "performance": {
-            "macs_per_cycle": config.macs,
+            "macs_per_cycle": config.macs_per_cycle,
             "score_latency": shape.score_latency,
         },
         "buffers": {

@@ -44,12 +44,15 @@ def counters(m, events, restart) -> dict:
     return counts
 
 
-def register_writes(m, slave, offset, registers, values, legal, busy, commands, refusal):
+def register_writes(
+    m, slave, offset, registers, values, legal, busy, commands, refusal, written=None
+):
     """A write to the register at word ``offset`` (inside a ``Case`` of ``slave.write``).
 
     ``registers``: of the map; ``values``: those of RW, by name; ``legal``: by name, what says of
     the ``merged`` word whether it may be written; ``commands``: signals of WO and W1C, by name;
-    ``refusal`` goes high for a word that may not. Returns nothing; drives ``slave.w_response``.
+    ``refusal`` goes high for a word that may not. ``written``: called with the name of each that
+    is, under the condition that it is. Drives ``slave.w_response``.
     """
     merged = Signal(32)
     old = Signal(32)
@@ -79,6 +82,8 @@ def register_writes(m, slave, offset, registers, values, legal, busy, commands, 
                     ]
                     with m.If(~busy & ~refused):
                         m.d.sync += value.eq(merged)
+                        if written is not None:
+                            written(register.name)
                 else:
                     command = commands[register.name]
                     m.d.comb += [

@@ -96,7 +96,7 @@ class AttentionJob:
             arrays["masked"] = np.broadcast_to(np.asarray(self.masked, bool), k.shape[:2])
         return dataclasses.replace(self, **arrays)
 
-    def beats(self, config: AttentionConfig) -> list[tuple[int, int, int]]:
+    def order(self, config: AttentionConfig) -> list[tuple[int, int, int]]:
         """(KV head, first beat, beats) of every query, in the order in which they come."""
         lanes = config.array.lanes
         heads, group, queries, keys = self.shape
@@ -120,7 +120,7 @@ class AttentionJob:
         )
         if config.masks.keys:
             k = np.concatenate([k, self._masks(shape, k.shape[1], fill)], axis=2)
-        order = self.beats(config)
+        order = self.order(config)
         rows = [(head, first + beat) for head, first, count in order for beat in range(count)]
         head, beat = np.array(rows).T
         return {"q": q, "k": k[head, beat], "v": v[head, beat]}
@@ -147,16 +147,22 @@ class AttentionJob:
         bits[:, :, : shape.lanes] = flat.reshape(heads, beats, shape.lanes)
         return np.packbits(bits, axis=2, bitorder="little")
 
-    def given(self, config: AttentionConfig) -> dict[str, int]:
-        """Beats by output stream."""
-        beats = config.shape.output_beats + self.partial
-        return {"o": len(self.q) * self.q.shape[1] * beats}
+    def beats(self, config: AttentionConfig) -> dict[str, int]:
+        """How many there are, by stream."""
+        queries = len(self.q) * self.q.shape[1]
+        keys = sum(count for *_, count in self.order(config))
+        results = queries * (config.shape.output_beats + self.partial)
+        return {"q": queries, "k": keys, "v": keys, "o": results}
 
-    def unpack(self, config: AttentionConfig, beats: dict[str, np.ndarray]) -> np.ndarray:
+    def utilisation(self, config: AttentionConfig, cycles: int) -> float:
+        """Useful multiply-accumulates over those that the engine could do in ``cycles``."""
+        return self.work / (config.macs_per_cycle * cycles)
+
+    def unpack(self, config: AttentionConfig, beats: np.ndarray) -> np.ndarray:
         """The result, (heads, queries, d)."""
         heads, group, queries, _ = self.shape
         wide = Format(config.shape.o_lane, config.output.partial or config.output.format.signed)
-        values = beats["o"].reshape(-1).view(lane_dtype(wide)).astype(np.int64)
+        values = beats.reshape(-1).view(lane_dtype(wide)).astype(np.int64)
         values = values.reshape(heads, queries, group, -1).swapaxes(1, 2)
         if self.partial:  # of the first beat the lanes behind the maximum are padding
             assert not values[..., 2 : config.output.lanes].any()

@@ -207,7 +207,7 @@ class Bench:
         size = self.kind.stream_bytes(self.config)[1][self.kind.outputs[self.output]]
         data = b"".join(beat.to_bytes(size, "little") for beat in beats)
         packed = np.frombuffer(data, np.uint8).reshape(-1, size)
-        found = job.unpack(self.config, {self.output: packed})
+        found = job.unpack(self.config, packed)
         golden = job.expected(self.config)
         if not np.array_equal(found, golden):
             where = tuple(np.argwhere(found != golden)[0])

@@ -89,7 +89,7 @@ async def interrupted(dut, how: str):
         job = bench.case(plan.seed + 3, index).job
         bench.pause(*bench.random.choice([(0, 1), (0.2, 3)]))
         await bench.begin(job)
-        length = sum(map(len, job.pack(plan.config).values())) + 30
+        length = sum(job.beats(plan.config).values()) + 30
         await ClockCycles(dut.clk, bench.random.randint(1, length))
         await getattr(bench, how)()
         assert not await bench.read(Register.STATUS) & Status.BUSY, "busy after reset"

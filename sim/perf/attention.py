@@ -83,5 +83,5 @@ def _freed(times, index: int) -> int:
 
 def predict_job(config: AttentionConfig, job) -> int:
     """Cycles of a :class:`~..attention.jobs.AttentionJob`."""
-    queries = [(first, count) for _, first, count in job.beats(config)]
+    queries = [(first, count) for _, first, count in job.order(config)]
     return predict(config, queries, partial=job.partial)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from matweave.fpga.demos.digits import host
 from matweave.fpga.demos.digits.inference import engine
 from matweave.fpga.demos.digits.sample import packed
 from matweave.fpga.demos.jet_tagging import host as jets
+from matweave.fpga.demos.jet_tagging.sample import contents
 from matweave.fpga.targets.vendor import VENDORS
 from matweave.hw import config
 from matweave.hw.errors import UserError
@@ -40,12 +42,19 @@ def silent(*_):
     pass
 
 
-ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-tagging": 5}
+ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-attention": 5, "jet-tagging": 5,
+            "lut-gemv": 64 + 10}  # fmt: skip
 """Results of the engine per sample."""
 
 
 @BOARD
-@pytest.mark.parametrize("name", demos.demos())
+@pytest.mark.parametrize(
+    "name",
+    [  # a transformer takes the C++ compiler minutes
+        pytest.param(name, marks=[pytest.mark.slow] * (name == "jet-attention"))
+        for name in demos.demos()
+    ],
+)
 def test_a_demo_on_a_simulated_board(name, capsys):
     arguments = ("--board", SMALL, "--baud", 3_000_000, "--samples", 4, "--json")
     assert matweave("demo", name, "--simulate", *arguments) == 0
@@ -89,6 +98,7 @@ def test_a_demo_on_the_largest_board(name, capsys):
         ("digits", "ulx3s_85f"),
         ("digits", "crosslink_nx_evn"),
         ("jet-tagging", "ulx3s_85f"),
+        ("lut-gemv", "ulx3s_85f"),
     ],
 )
 def test_the_netlist_of_a_demo(name, board):
@@ -115,6 +125,38 @@ def test_the_sample_is_what_the_golden_model_gives():
     found = host.classified(golden, settings.limits.m)
     assert (found["samples"], found["wrong"]) == (256, 0)
     assert found["right"] > 0.95 * found["samples"]
+
+
+@pytest.mark.requires_tool("gguf", "sklearn")
+def test_the_lookup_sample_is_what_gguf_says():
+    """Products are those of the package's dequantised weights, exactly; and what the golden model
+    makes of the integers."""
+    import gguf
+
+    from matweave.fpga.demos.lut_gemv import host, sample
+
+    settings = engines.load(demos.load("lut-gemv").engine)
+    golden = gemm.for_config(settings)
+    with np.load(host.SAMPLE) as stored:
+        stored = dict(stored)
+    found = host.classified(stored, settings, lambda job: golden(**job.arguments()), 32)
+    assert (found["samples"], found["wrong"], found["elements"]) == (32, 0, 32 * 74)
+    assert found["right"] > 28
+    assert sample.packed(stored) == host.SAMPLE.read_bytes()
+    activations = stored["images"][:3].astype(int)
+    for number, layer in enumerate(host.layers(stored)):
+        # The blocks that these integers and scales are of, and what the package makes of them.
+        halves = (layer.weights + 8).reshape(-1, 2, 16).astype(np.uint8)
+        scales = layer.scales.astype("<f2").reshape(-1, 1).view(np.uint8)
+        blocks = np.concatenate([scales, halves[:, 0] | halves[:, 1] << 4], axis=1)
+        kind = gguf.GGMLQuantizationType.Q4_0
+        weights = gguf.quants.dequantize(blocks.reshape(len(layer.weights), -1), kind)
+        products = sample.exact(activations, weights)
+        assert (products == stored[f"products_{number}"][:3]).all()
+        biased = products * stored[f"scale_{number}"] + stored[f"bias_{number}"]
+        activations = host.hidden(biased)
+    codes, scales, weights = sample.quantised(np.random.default_rng(1).normal(size=(3, 64)))
+    assert (codes * np.repeat(scales, 32, axis=1).astype(float) == weights).all()
 
 
 class Computed:
@@ -153,16 +195,17 @@ def test_the_jets_are_scored_as_the_golden_model_scores_them():
     assert jets.run(Computed(fault=1), samples=10)["wrong"] == 10
 
 
-def test_the_jets_are_those_that_ship():
-    from matweave.fpga.demos.jet_tagging import sample
-
-    made = sample.contents()
-    with np.load(jets.SAMPLE) as stored:
+@pytest.mark.parametrize("name", ["jet-tagging", "jet-attention"])
+def test_the_jets_are_those_that_ship(name):
+    folder = demos.load(name).package
+    script = importlib.import_module(f"{folder}.sample")
+    made, path = contents(script.TAGGER, script.JETS), demos.load(name).folder / "sample.npz"
+    with np.load(path) as stored:
         assert made.keys() == stored.keys()
         assert all((made[name] == stored[name]).all() for name in made)
         assert set(np.unique(stored["labels"])) == {0, 1, 2, 3, 4}
         again = packed({name: stored[name] for name in stored.files})
-    assert again == jets.SAMPLE.read_bytes()
+    assert again == path.read_bytes()
 
 
 @pytest.mark.requires_tool("sklearn")
@@ -207,7 +250,8 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits", "--simulate", "--program", "."], "--program is for real boards"),
         (
             ["digts", "--simulate"],
-            "digts: is not a demo; allowed are digits, digits-ent, jet-tagging; did you",
+            "digts: is not a demo; allowed are digits, digits-ent, jet-attention, "
+            "jet-tagging, lut-gemv; did you",
         ),
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
         (["digits", "--simulate", "--samples", "0"], "--samples 0: allowed are 1 and more"),

@@ -64,7 +64,7 @@ def test_a_job_that_was_refused_takes_nothing(tiny):
         # A source that withholds V: K waits with it, and nothing is lost.
         tiny.run(
             {name: beats for name, beats in job.pack(tiny.config).items() if name != "v"},
-            job.given(tiny.config),
+            {"o": job.beats(tiny.config)["o"]},
             watchdog=2000,
         )
     tiny.hard_reset()
@@ -74,13 +74,13 @@ def test_a_job_that_was_refused_takes_nothing(tiny):
 def utilisation(preset: str, keys: int, queries: int, causal: bool = False) -> float:
     """Of all multipliers, by the prediction that equals the RTL's cycles."""
     config = configuration.load(preset)
-    d, lanes = config.array.dimension, config.array.lanes
+    d = config.array.dimension
     zeros = np.zeros((1, keys, d), int)
     scale = streaming.Scale(1, 0)
     job = AttentionJob(
         q=np.zeros((1, queries, d), int), k=zeros, v=zeros, logit=scale, scale=scale, causal=causal
     )
-    return job.work / (2 * d * lanes * perf.predict_job(config, job))
+    return job.utilisation(config, perf.predict_job(config, job))
 
 
 @pytest.mark.parametrize("preset", ["attention_16x4", "attention_64x16"])

@@ -1,6 +1,6 @@
 """What the host does with a board that holds the tagger: it sends jets, and asks for the latency.
 
-``sample.npz`` has features of jets (as the network takes them), their labels and the scores that
+``sample.npz`` has the inputs of jets (as the network takes them), their labels and the scores that
 the network must give them; :mod:`.sample` made it. Nothing but NumPy is needed.
 """
 
@@ -23,15 +23,16 @@ def run(
     engine,
     *,
     samples: int | None = None,
+    sample: Path = SAMPLE,
     progress: Callable[..., None] = lambda done, total, now: None,
 ) -> dict[str, Any]:
     """Tag the first jets of the sample on a :class:`~matweave.fpga.host.NetworkDevice`; the
     elements are the class scores."""
-    with np.load(SAMPLE) as sample:
-        stored = {name: array[:samples] for name, array in sample.items() if name != "classes"}
-        classes = [str(name) for name in sample["classes"]]
-    jets, labels = stored["features"], stored["labels"]
-    raw = quantised(jets, engine.config.network.input.result)
+    with np.load(sample) as file:
+        stored = {name: array[:samples] for name, array in file.items() if name != "classes"}
+        classes = [str(name) for name in file["classes"]]
+    jets, labels = stored["inputs"], stored["labels"]
+    raw = quantised(jets.reshape(len(jets), -1), engine.config.network.input.result)
     parts, latencies = [], []
     for start in range(0, len(raw), BATCH):
         parts.append(engine.real(engine.predict_raw(raw[start : start + BATCH])))

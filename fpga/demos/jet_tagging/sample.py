@@ -6,7 +6,6 @@ tagger takes them, and the scores that the golden model gives them.
 
 import numpy as np
 
-from matweave.fpga import demos
 from matweave.hw.network import store
 from matweave.sim.golden import network as golden
 from matweave.zoo import taggers
@@ -21,15 +20,15 @@ JETS = 1000
 SEED = 1
 
 
-def contents() -> dict[str, np.ndarray]:
-    """The arrays of the file by their names; see :mod:`.host`."""
-    jets = sample.load()
-    chosen = np.random.default_rng(SEED).permutation(len(jets))[:JETS]
-    features = taggers.load(TAGGER).inputs(jets)[chosen]
-    network = store.load(demos.load("jet-tagging").engine)
-    raw = golden.predict(network, golden.quantised(features, network.input.result))
+def contents(tagger: str = TAGGER, count: int = JETS) -> dict[str, np.ndarray]:
+    """The arrays of the file by their names, for ``count`` jets; see :mod:`.host`."""
+    jets, trained = sample.load(), taggers.load(tagger)
+    chosen = np.random.default_rng(SEED).permutation(len(jets))[:count]
+    inputs = trained.inputs(jets)[chosen]
+    network = store.load(trained.network)
+    raw = golden.predict(network, golden.quantised(inputs.reshape(count, -1), network.input.result))
     return {
-        "features": features,
+        "inputs": inputs,
         "labels": np.asarray(jets.labels)[chosen].astype(np.uint8),
         "scores": raw * 2.0 ** -network[network.output].result.fraction,
         "classes": np.array(CLASSES),

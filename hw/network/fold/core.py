@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..adders import width
 from ..rtl import Pipeline, lanes
+from .matrix_rtl import MatrixSums
 from .plan import INPUT, Feed, Folded
 from .times import Schedule
 
@@ -30,7 +31,7 @@ class Core(wiring.Component):
     latency : int
         Cycles from ``start`` to ``valid``.
     interval : int
-        Least cycles from one ``start`` to the next: ``folded.reuse``.
+        Least cycles from one ``start`` to the next: ``folded.interval``.
     inputs, outputs : list of (int, bool)
         Width and sign of every value.
     i, start : In
@@ -44,7 +45,7 @@ class Core(wiring.Component):
 
     def __init__(self, *, folded: Folded, stages: Schedule, formats, dsps: int = 0):
         self.folded, self.stages, self.dsps = folded, stages, dsps
-        self.latency, self.interval = stages.count, folded.reuse
+        self.latency, self.interval = stages.count, folded.interval
         self.inputs = list(formats)
         self.outputs = [(width(low, high), low < 0) for low, high in folded.ranges]
         super().__init__(
@@ -76,6 +77,9 @@ class _Wiring:
         self._sample()
         widest = _widest(self.folded, self.core.dsps)
         for number, section in enumerate(self.folded.sections):
+            if section.matrix:
+                self._matrix(number, section)
+                continue
             placed = self.stages.placed[number]
             pipeline = Pipeline(graph=section.graph, stages=placed, dsps=widest[number])
             self.m.submodules[f"section{number}"] = pipeline
@@ -102,6 +106,24 @@ class _Wiring:
             self.core.valid.eq(self._pulse(self.core.latency)),
         ]
 
+    def _matrix(self, number, section):
+        """A section that is an array."""
+        matrix, time = section.matrix, self.stages.times[number]
+        self.m.submodules[f"section{number}"] = sums = MatrixSums(matrix=matrix)
+        inputs = []
+        for feed, span, shift in zip(section.feeds, matrix.spans, matrix.shifts, strict=True):
+            value = Signal(Shape(matrix.a.width, matrix.a.signed), name="operand")
+            low, high, _ = span
+            source = self._value(feed, time, width(low, high))
+            source = source.as_signed() if low < 0 else source
+            self.m.d.comb += value.eq(source << shift)
+            inputs.append(value)
+        self.m.d.comb += [sums.start.eq(self._pulse(time)), sums.i.eq(Cat(*inputs))]
+        for output in range(matrix.layer.size):
+            least, most, _ = matrix.span(output)
+            value = sums.o.word_select(output, matrix.width)[: width(least, most)]
+            self.taps[number, output] = [value.as_signed() if least < 0 else value]
+
     def _pulse(self, cycles):
         """Whether a sample started so many cycles ago."""
         while len(self.started) <= cycles:
@@ -118,6 +140,8 @@ class _Wiring:
             values.append(value.as_signed() if signed else value)
             first += bits
         if self.folded.input is None:
+            if self.folded.interval > 1:
+                values = [self._kept(value) for value in values]
             self.taps |= {(INPUT, index): [value] for index, value in enumerate(values)}
             return
         for index, places in enumerate(zip(*self.folded.input, strict=True)):
@@ -133,6 +157,13 @@ class _Wiring:
                 after = token
             self.taps[INPUT, index] = [after]
 
+    def _kept(self, value):
+        """A value of the sample, until the next one."""
+        kept = Signal.like(value, name="sample", reset_less=True)
+        with self.m.If(self.core.start):
+            self.m.d.sync += kept.eq(value)
+        return kept
+
     def _value(self, feed, time, bits, digit=0):
         """What ``feed`` names, in ``bits`` bits, from cycle ``time`` on; or by digits, one of
         ``digit`` bits per cycle."""
@@ -142,14 +173,38 @@ class _Wiring:
         if feed.digits is not None:
             return self._digits(feed, time, digit)[:bits]
         if feed.phase is None:
+            if self._stays(feed):
+                return self._copied(feed, ready, time)[:bits]
             return self._tap(feed, time - ready)[:bits]
         if (feed, time) not in self.held:
-            value = Signal(bits, name="held", reset_less=True)
             tap = self._tap(feed, time - 1 - ready - feed.phase)
-            with self.m.If(self._pulse(time - 1)):
-                self.m.d.sync += value.eq(tap >> feed.drop)
-            self.held[feed, time] = value
+            self.held[feed, time] = self._copy(tap >> feed.drop, bits, time)
         return self.held[feed, time]
+
+    def _copy(self, source, bits, time):
+        """A register that has ``source`` from cycle ``time`` on, until the next sample's."""
+        value = Signal(bits, name="held", reset_less=True)
+        with self.m.If(self._pulse(time - 1)):
+            self.m.d.sync += value.eq(source)
+        return value
+
+    def _stays(self, feed):
+        """Whether a value is a whole one, constant for as long as a sample takes."""
+        if self.core.interval == 1:
+            return False
+        if feed.section == INPUT:
+            return self.folded.input is None
+        return not self.folded.sections[feed.section].serial
+
+    def _copied(self, feed, ready, time):
+        """Such a value from cycle ``time`` on: copied once per sample."""
+        (value, *_) = self.taps[feed.section, feed.output]
+        while ready < time:
+            ready = min(ready + self.core.interval, time)
+            if (feed, ready) not in self.held:
+                self.held[feed, ready] = self._copy(value, len(value), ready)
+            value = self.held[feed, ready]
+        return value
 
     def _digits(self, feed, time, digit):
         """A register that takes the value, less its least number, and shifts its digits out."""
@@ -188,7 +243,7 @@ class _Wiring:
 
     def _phase(self, time):
         """0 in cycle ``time``, and one more in each that follows."""
-        phase = Signal(range(self.folded.reuse), name=f"phase{time}", reset_less=True)
+        phase = Signal(range(self.folded.phases), name=f"phase{time}", reset_less=True)
         self.m.d.sync += phase.eq(phase + 1)
         with self.m.If(self._pulse(time - 1)):
             self.m.d.sync += phase.eq(0)

@@ -10,17 +10,18 @@ def evaluate(folded: Folded, inputs: np.ndarray) -> np.ndarray:
     :meth:`..graph.Graph.evaluate` gives those of a graph."""
     inputs = np.asarray(inputs)
     if folded.input is None:
-        values = {INPUT: [inputs] * folded.reuse}
+        values = {INPUT: [inputs] * folded.phases}
     else:
         values = {INPUT: [inputs[:, list(places)] for places in folded.input]}
     for number, section in enumerate(folded.sections):
+        of_phase = section.matrix or section.graph
         phases = [
-            section.graph.evaluate(_columns(values, section, phase, len(inputs)))
-            for phase in range(section.digits or (folded.reuse if section.serial else 1))
+            of_phase.evaluate(_columns(values, section, phase, len(inputs)))
+            for phase in range(section.digits or (folded.phases if section.serial else 1))
         ]
         if section.digits:
             phases = [sum(each << (section.bits * k) for k, each in enumerate(phases))]
-        values[number] = phases if section.serial else phases * folded.reuse
+        values[number] = phases if section.serial else phases * folded.phases
     columns = [_value(values, feed, 0) for feed in folded.outputs]
     return np.stack(columns, axis=1)
 

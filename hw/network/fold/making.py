@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .. import lower as lowering
-from ..layers import Cast, Layer
+from ..graph import Graph
+from ..layers import Cast, Layer, PhasedCast
 from ..lower.builder import Builder, Value
 from .digits import Digits
-from .phases import PhasedCast
+from .matrix import Matrix
 from .phases import cast as phased_cast
 from .plan import Feed, Section, Tensor
 from .tokens import sliced
 
 
 def sums_of(name: str) -> str:
-    """What a layer's sums by digits are called among the tensors."""
+    """What a layer's sums are called among the tensors, if they have a section of their own."""
     return f"{name} sums"
 
 
@@ -49,7 +50,7 @@ class SectionMaker:
         readers = [Layer(f"{name} leaves", name, (1,), self._named(now, name).result)
                    for name in leaving]  # fmt: skip
         outside = {name: self._outside(name) for layer in now for name in layer.sources}
-        self.build = Builder(_View((*now, *readers), outside), self.folding.choices)
+        self.build = Builder(_View((*now, *readers), outside), self.folding.choices, self._phase)
         for layer, original in zip(now, self.layers, strict=True):
             self._lower(layer, original)
         outputs: list[int] = []
@@ -63,7 +64,7 @@ class SectionMaker:
     def _outside(self, name):
         """A source's format, and its values: those of one cycle, if it comes so."""
         layer, folding = self.folding.network[name], self.folding
-        cycles = folding.reuse if self.serial and folding.is_serial(name) else 1
+        cycles = folding.phases if self.serial and folding.is_serial(name) else 1
         return Layer(name, None, (layer.size // cycles,), layer.result)
 
     def _named(self, layers, name):
@@ -75,7 +76,7 @@ class SectionMaker:
             return layer
         owners, sources = self.folding.owners(layer.name), self.folding.sources(layer)
         of_phase = [sliced(layer, owners, phase, sources)
-                    for phase in range(self.folding.reuse)]  # fmt: skip
+                    for phase in range(self.folding.phases)]  # fmt: skip
         first = of_phase[0]
         if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
             formats = tuple(each.formats for each in of_phase)
@@ -83,10 +84,9 @@ class SectionMaker:
         return first
 
     def _lower(self, layer, original):
-        if self.folding.by_digits(original):
+        if self.folding.summed(original):
             sums = [self._input(*each) for each in self.folding.whole(sums_of(layer.name))]
-            digits = self.folding.digits[layer.name]
-            self.values[layer.name] = digits.finish(self.build, sums)
+            self.values[layer.name] = self.folding.sums[layer.name].finish(self.build, sums)
             return
         sources = [self._source(original, place) for place in range(len(layer.sources))]
         if isinstance(layer, PhasedCast):
@@ -115,7 +115,7 @@ class SectionMaker:
         return Value(self._node(feed, low, high), exponent)
 
     def _phase(self):
-        return self._node(None, 0, self.folding.reuse - 1)
+        return self._node(None, 0, self.folding.phases - 1)
 
     def _node(self, feed, low, high):
         if feed not in self.known:
@@ -135,29 +135,37 @@ class SectionMaker:
 
     def _range(self, value):
         node = self.build.graph[value.node]
-        return ((node.low, node.high, value.exponent),) * self.folding.reuse
+        return ((node.low, node.high, value.exponent),) * self.folding.phases
 
 
-class DigitsMaker(SectionMaker):
+class _SumsMaker(SectionMaker):
+    """What makes the sums of one whole layer."""
+
+    def _left(self, sums, spans):
+        """The tensor of the sums, each of which can be what its span says."""
+        layer, folding = self.layers[0], self.folding
+        folding.sums[layer.name] = sums
+        folding.tensors[sums_of(layer.name)] = Tensor(
+            self.number, None, tuple(range(layer.size)), tuple(span[-1] for span in spans),
+            tuple((span,) * folding.phases for span in spans),
+        )  # fmt: skip
+
+
+class DigitsMaker(_SumsMaker):
     """Lowers the sums of a layer by digits."""
 
     def run(self) -> Section:
         (layer,) = self.layers
         folding = self.folding
         inputs = folding.whole(layer.sources[0])
-        digits = Digits(layer, [span for _, span in inputs], folding.reuse)
+        digits = Digits(layer, [span for _, span in inputs], folding.interval)
         self.build = Builder(_View((), {}), folding.choices)
         nodes = [
             self._digit(feed, bits, signed, digits.bits)
             for (feed, _), bits, signed in zip(inputs, digits.widths, digits.signed, strict=True)
         ]
         self.build.graph.outputs = digits.lower(self.build, nodes)
-        spans = [digits.span(output) for output in range(layer.size)]
-        folding.digits[layer.name] = digits
-        folding.tensors[sums_of(layer.name)] = Tensor(
-            self.number, None, tuple(range(layer.size)), (digits.exponent,) * layer.size,
-            tuple((span,) * folding.reuse for span in spans),
-        )  # fmt: skip
+        self._left(digits, [digits.span(output) for output in range(layer.size)])
         return Section(self.build.graph, tuple(self.feeds), False, (layer.name,), layer.depth,
                        digits.count, digits.bits)  # fmt: skip
 
@@ -165,3 +173,16 @@ class DigitsMaker(SectionMaker):
         if not bits:
             return self.build.graph.constant(0)
         return self._node(replace(feed, digits=(bits, signed)), 0, (1 << min(bits, of)) - 1)
+
+
+class MatrixMaker(_SumsMaker):
+    """Puts the sums of a layer on an array."""
+
+    def run(self) -> Section:
+        (layer,) = self.layers
+        folding, inputs = self.folding, self.folding.whole(layer.sources[0])
+        spans = [span for _, span in inputs]
+        made = Matrix(layer, spans, folding.arrays[layer.name], folding.reuse.pe)
+        self._left(made, [made.span(output) for output in range(layer.size)])
+        feeds = tuple(feed for feed, _ in inputs)
+        return Section(Graph(), feeds, False, (layer.name,), 0, matrix=made)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..graph import Graph
+from .matrix import Matrix
 from .tokens import Owners
 
 INPUT = -1
@@ -26,7 +27,8 @@ class Feed:
 class Section:
     """``feeds``: of the graph's inputs, in their order; ``None`` is the phase. ``layers``: by name.
     ``depth``: stages that its layers want by themselves. ``digits``: how many phases its outputs
-    are added up over, each worth 2**bits of the one before; 0 for others."""
+    are added up over, each worth 2**bits of the one before; 0 for others. ``matrix``: what makes
+    the outputs instead of the graph, on an array."""
 
     graph: Graph
     feeds: tuple[Feed | None, ...]
@@ -35,15 +37,18 @@ class Section:
     depth: int
     digits: int = 0
     bits: int = 0
+    matrix: Matrix | None = None
 
 
 @dataclass(frozen=True)
 class Folded:
-    """Sections in an order in which each needs only those before it. ``input``: for every phase,
+    """Sections in an order in which each needs only those before it. ``interval``: cycles per
+    sample; ``phases``: in how many of them tokens come, the first ones. ``input``: for every phase,
     the places of the values that the sample's tokens have; ``None``: the sample is taken whole.
     ``outputs``: the results, each with its ``exponent`` and the least and largest value."""
 
-    reuse: int
+    interval: int
+    phases: int
     sections: tuple[Section, ...]
     input: tuple[tuple[int, ...], ...] | None
     outputs: tuple[Feed, ...]

@@ -4,72 +4,78 @@ See docs/decisions/0011-folded-networks.md. A section's layers are lowered for t
 cycle (``tokens / reuse``), or for all values if they are whole.
 """
 
-from numbers import Integral
-
 import numpy as np
 
-from ...errors import ConfigError, shown
+from ...errors import ConfigError, nearest, plain
 from ..layers import Layer, Network
+from . import matrix
 from .digits import Digits, is_by_digits
-from .making import DigitsMaker, SectionMaker
+from .making import DigitsMaker, MatrixMaker, SectionMaker
+from .options import UNROLLED, Reuse
 from .plan import INPUT, Feed, Folded, Tensor
 from .tokens import Owners, Way, chosen, ways
 
 
-def cycles(network: Network, wanted: int | str | None) -> int:
-    """Cycles per sample: a divisor of the number of tokens, which the input's first axis counts;
-    ``tokens``: one token in each; ``None``: 1. Raises :class:`ConfigError` for anything else."""
-    shape = list(network.input.shape)
-    if wanted is None:
-        return 1
-    if wanted != "tokens" and (isinstance(wanted, bool) or not isinstance(wanted, Integral)):
-        raise ConfigError(f"fold: must be 'tokens' or a number of cycles, not {shown(wanted)}")
-    if wanted != 1 and len(shape) < 2:
-        raise ConfigError(
-            f"fold: an input of the shape {shape} has no tokens, which the first of several axes "
-            "counts; reshape it in the model, or do not fold"
-        )
-    if wanted == "tokens":
-        return shape[0]
-    if wanted < 1 or (wanted > 1 and shape[0] % wanted):
-        allowed = [each for each in range(1, shape[0] + 1) if shape[0] % each == 0]
-        raise ConfigError(
-            f"fold: {wanted} cycles do not divide the {shape[0]} tokens of an input of the shape "
-            f"{shape}; allowed are {', '.join(map(str, allowed))}"
-        )
-    return int(wanted)
-
-
-def fold(network: Network, reuse: int, choices=None) -> Folded:
-    """``network`` in ``reuse`` :func:`cycles` per sample; ``choices``: how to solve matrices
-    (:class:`..cmvm.Options`), instead of what suits their size."""
-    return _Folding(network, reuse, choices).run()
+def fold(network: Network, interval: int, choices=None, reuse: Reuse = UNROLLED) -> Folded:
+    """``network`` in ``interval`` cycles per sample (:func:`.options.cycles`), more if a layer in
+    ``reuse`` needs them; ``choices``: how to solve matrices (:class:`..cmvm.Options`), instead of
+    what suits their size. Raises :class:`ConfigError` for layers that cannot be on an array."""
+    tokens = network.input.shape[0] if len(network.input.shape) > 1 else 1
+    phases = min(interval, tokens)
+    return _Folding(network, phases, max(interval, reuse.most), choices, reuse).run()
 
 
 class _Folding:
-    def __init__(self, network, reuse, choices):
-        self.network, self.reuse, self.choices = network, reuse, choices
+    def __init__(self, network, phases, interval, choices, reuse):
+        self.network, self.phases, self.interval = network, phases, interval
+        self.choices, self.reuse = choices, reuse
         self.ways: dict[str, Way | None] = {}
         self.levels: dict[str, int] = {}
         self.tensors: dict[str, Tensor] = {}
-        self.digits: dict[str, Digits] = {}
+        self.sums: dict[str, Digits | matrix.Matrix] = {}
+        self.arrays: dict[str, int] = {}
 
     def run(self) -> Folded:
         first = self.network.input
         self._choose_ways()
+        self._find_arrays()
         self._find_levels()
         self.tensors[first.name] = self._input(first)
         groups: dict[tuple, list[Layer]] = {}
         for layer in self.network.layers[1:]:
             level, serial = self.levels[layer.name], self.is_serial(layer.name)
             groups.setdefault((level, serial, ""), []).append(layer)
-            if self.by_digits(layer):
+            if self.summed(layer):
                 groups[level - 1, False, layer.name] = [layer]
         sections = []
         for number, key in enumerate(sorted(groups)):
-            maker = DigitsMaker if key[-1] else SectionMaker
+            maker = self.summed(groups[key][0]) if key[-1] else SectionMaker
             sections.append(maker(self, groups[key], number).run())
         return self._finished(sections)
+
+    def _find_arrays(self):
+        """Which layers are on arrays, in how many cycles each."""
+        layers = {layer.name: layer for layer in self.network.layers[1:]}
+        for name in self.reuse.layers:
+            if name not in layers:
+                raise ConfigError(
+                    f"reuse: {plain(name)} is no layer of network {plain(self.network.name)}"
+                    f"{nearest(name, layers)}"
+                )
+            if reason := self._no_array(layers[name]):
+                raise ConfigError(f"layer {plain(name)}: {reason}")
+        if self.reuse.every is not None:
+            self.arrays = {name: self.reuse.every for name, layer in layers.items()
+                           if not self._no_array(layer)}  # fmt: skip
+        self.arrays |= self.reuse.layers
+
+    def _no_array(self, layer):
+        if self.is_serial(layer.name):
+            return (
+                "comes token by token, each in one cycle; let it be unrolled, or do not fold the "
+                "tokens"
+            )
+        return matrix.refusal(layer, self.network[layer.sources[0]], self.reuse.pe)
 
     # Which tensors are serial.
 
@@ -89,7 +95,7 @@ class _Folding:
         decided: dict[str, int] = {}
         self._try(decided)
         for layer in self.network.layers[1:]:
-            count = len(ways(layer, self.sources(layer), self.reuse))
+            count = len(ways(layer, self.sources(layer), self.phases))
             if count > 1:
                 decided[layer.name] = max(
                     range(count), key=lambda way: self._try(decided | {layer.name: way})
@@ -99,11 +105,11 @@ class _Folding:
     def _try(self, decided) -> int:
         """Work that is serial with these decisions."""
         first = self.network.input
-        each = np.arange(first.size) * self.reuse // first.size
-        self.ways = {first.name: Way(each, frozenset()) if self.reuse > 1 else None}
+        each = np.arange(first.size) * self.phases // first.size
+        self.ways = {first.name: Way(each, frozenset()) if self.phases > 1 else None}
         work = 0
         for layer in self.network.layers[1:]:
-            found = ways(layer, self.sources(layer), self.reuse)
+            found = ways(layer, self.sources(layer), self.phases)
             way = found[decided.get(layer.name, 0)] if found else None
             self.ways[layer.name] = way
             work += 0 if way is None else 1 + layer.n_products
@@ -121,7 +127,7 @@ class _Folding:
         self.levels[self.network.input.name] = 0
         for layer in self.network.layers[1:]:
             level = max(self.levels[name] for name in layer.sources)
-            if self.by_digits(layer):
+            if self.summed(layer):
                 level += 2  # its sums have a section of their own
             elif not all(self._alike(layer, place) for place in range(len(layer.sources))):
                 level += 1
@@ -133,10 +139,14 @@ class _Folding:
             return not self.is_serial(layer.name)
         return self.serial_use(layer, place)
 
-    def by_digits(self, layer: Layer) -> bool:
-        if self.reuse == 1 or self.is_serial(layer.name):
-            return False
-        return is_by_digits(layer, self.network[layer.sources[0]])
+    def summed(self, layer: Layer) -> type[SectionMaker] | None:
+        """What makes a layer's sums in a section of their own, over several cycles; ``None``: they
+        are made with the layer."""
+        if layer.name in self.arrays:
+            return MatrixMaker
+        if self.interval == 1 or self.is_serial(layer.name):
+            return None
+        return DigitsMaker if is_by_digits(layer, self.network[layer.sources[0]]) else None
 
     def leaving(self, names: set[str]) -> list[str]:
         """Those of a section's layers that another section reads, or reads whole, or the result."""
@@ -153,8 +163,8 @@ class _Folding:
     def _input(self, first):
         owners = self.owners(first.name)
         to = first.result.plain()
-        size = first.size // self.reuse if owners is not None else first.size
-        span = ((to.min, to.max, -to.fraction),) * self.reuse
+        size = first.size // self.phases if owners is not None else first.size
+        span = ((to.min, to.max, -to.fraction),) * self.phases
         outputs = tuple(range(size))
         return Tensor(INPUT, owners, outputs, (-to.fraction,) * size, (span,) * size)
 
@@ -169,7 +179,7 @@ class _Folding:
         if tensor.owners is None:
             return [self.value(name, place) for place in range(len(tensor.outputs))]
         found: dict[int, tuple] = {}
-        for phase in range(self.reuse):
+        for phase in range(self.phases):
             for index, place in enumerate(self.places(name, phase)):
                 low, high, exponent = tensor.ranges[index][phase]
                 drop = exponent - tensor.exponents[index]
@@ -187,14 +197,14 @@ class _Folding:
 
     def _finished(self, sections):
         phases = None
-        if self.reuse > 1:
+        if self.phases > 1:
             phases = tuple(
                 tuple(int(each) for each in self.places(self.network.input.name, phase))
-                for phase in range(self.reuse)
+                for phase in range(self.phases)
             )
         results = self.whole(self.network.output)
         return Folded(
-            self.reuse, tuple(sections), phases,
+            self.interval, self.phases, tuple(sections), phases,
             tuple(feed for feed, _ in results),
             tuple(exponent for _, (_, _, exponent) in results),
             tuple((low, high) for _, (low, high, _) in results),

@@ -7,6 +7,9 @@ from ..pipeline import MAX_STAGES, Stages, place
 from ..timing import Family
 from .plan import INPUT, Folded
 
+NONE = Stages({}, 0, 0.0, 0)
+"""Of what is no pipeline."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -40,17 +43,22 @@ def schedule(
     Raises :class:`ConfigError` as :func:`..pipeline.place`, and for fewer stages than sections.
     """
     sections = folded.sections
-    most = MAX_STAGES * len(sections)
-    if stages is not None and not len(sections) <= stages <= most:
-        raise ConfigError(f"stages: must be {len(sections)} to {most}, not {stages}")
-    wanted = _shares([each.depth for each in sections], stages)
+    pipelines = [each for each in sections if not each.matrix]
+    most = MAX_STAGES * len(pipelines)
+    if stages is not None and not len(pipelines) <= stages <= most:
+        raise ConfigError(f"stages: must be {len(pipelines)} to {most}, not {stages}")
+    shares = iter(_shares([each.depth for each in pipelines], stages))
+    free = period is not None and stages is None
     placed = [
-        place(section.graph, of, stages=None if period is not None and stages is None else count,
-              period=period)
-        for section, count in zip(sections, wanted, strict=True)
+        NONE if section.matrix else
+        place(section.graph, of, stages=None if free else next(shares), period=period)
+        for section in sections
     ]  # fmt: skip
-    first = int(folded.reuse > 1)  # a register makes tokens of the sample
-    behind = [at.count + section.digits for at, section in zip(placed, sections, strict=True)]
+    first = int(folded.interval > 1)  # a register keeps the sample, or makes tokens of it
+    behind = [
+        section.matrix.latency if section.matrix else at.count + section.digits
+        for at, section in zip(placed, sections, strict=True)
+    ]
     times: list[int] = []
 
     def ready(feed):
@@ -58,7 +66,7 @@ def schedule(
             return first
         at = first if feed.section == INPUT else times[feed.section] + behind[feed.section]
         if feed.phase is not None:
-            return at + folded.reuse
+            return at + folded.phases
         return at + (feed.digits is not None)  # in a register that gives digits
 
     for section in sections:

@@ -9,7 +9,7 @@ A kind of layer is a dataclass here, a reader in ``reading``, a function in ``lo
 """
 
 from .base import MAX_ENTRIES, MAX_PRODUCTS, MAX_VALUES, Input, Layer, Network
-from .elementwise import Cast, HardSigmoid, LeakyRelu, Lookup, Relu, Threshold
+from .elementwise import Cast, HardSigmoid, LeakyRelu, Lookup, PhasedCast, Relu, Threshold
 from .linear import Affine, Dense
 from .merging import Contraction, Merge
 from .normalization import LayerNorm
@@ -29,5 +29,5 @@ KINDS = {
 __all__ = [
     "KINDS", "MAX_ENTRIES", "MAX_PRODUCTS", "MAX_VALUES", "Affine", "Argmax", "Cast", "Contraction",
     "Dense", "HardSigmoid", "Input", "Layer", "LayerNorm", "LeakyRelu", "LegacySoftmax", "Lookup",
-    "Merge", "Network", "Pool", "Relu", "Reshape", "Select", "Softmax", "Threshold",
+    "Merge", "Network", "PhasedCast", "Pool", "Relu", "Reshape", "Select", "Softmax", "Threshold",
 ]  # fmt: skip
