@@ -112,7 +112,7 @@ def simulated(made, x: np.ndarray) -> dict[str, np.ndarray]:
         graph.outputs += graph.include(lowered.graph)
         exponents += lowered.exponents
     feeds = tuple(Feed(INPUT, place) for place in range(network.input.size))
-    section = Section(graph, feeds, False, tuple(columns), made.stages.count)
+    section = Section(graph, feeds, None, tuple(columns), made.stages.count)
     folded = Folded(
         1, (section,), None, tuple(Feed(0, place) for place in range(len(exponents))),
         tuple(exponents), tuple((graph[i].low, graph[i].high) for i in graph.outputs),

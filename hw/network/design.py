@@ -12,10 +12,10 @@ from ..errors import ConfigError
 from ..manifest import manifest_text
 from . import timing
 from .adders import width
-from .engine import NetworkEngine
+from .engine import NetworkEngine, TokenEngine
 from .fold.core import Core
 from .fold.plan import Folded
-from .fold.sections import cycles
+from .fold.sections import STREAM, cycles
 from .fold.sections import fold as in_sections
 from .fold.times import Schedule, schedule
 from .layers import Network
@@ -43,8 +43,10 @@ class Design:
     def component(self) -> tuple[type, dict]:
         """The streaming engine: its class, and what that takes."""
         to = self.network.input.result.plain()
-        formats = ((width(to.min, to.max), to.min < 0),) * self.network.input.size
-        return NetworkEngine, {
+        size, streamed = self.network.input.size, self.folded.streamed
+        count = size // self.folded.reuse if streamed else size
+        formats = ((width(to.min, to.max), to.min < 0),) * count
+        return TokenEngine if streamed else NetworkEngine, {
             "folded": self.folded, "stages": self.stages, "formats": formats, "dsps": self.dsps
         }  # fmt: skip
 
@@ -89,6 +91,7 @@ class Design:
                 "input": {
                     "prefix": "s_axis_x", "role": "sink", "lane_width": engine.input_lane,
                     "shape": list(first.shape), "format": str(first.result),
+                    **({"beats": engine.tokens} if self.folded.streamed else {}),
                     "values": [
                         {"width": bits, "signed": signed, "exponent": -first.result.fraction}
                         for bits, signed in engine.core.inputs
@@ -98,6 +101,7 @@ class Design:
                     "prefix": "m_axis_y", "role": "source", "lane_width": engine.output_lane,
                     "shape": list(self.network[self.network.output].shape),
                     "format": str(self.network[self.network.output].result),
+                    **({"beats": engine.results} if self.folded.streamed else {}),
                     "values": [
                         {"width": bits, "signed": signed, "exponent": exponent}
                         for (bits, signed), exponent in zip(
@@ -113,7 +117,7 @@ class Design:
             "performance": {
                 "latency": engine.latency,
                 "initiation_interval": engine.interval,
-                "samples_in_flight": engine.depth,
+                ("results" if self.folded.streamed else "samples") + "_in_flight": engine.depth,
                 "macs_per_cycle": sum(each.n_products for each in self.network.layers)
                 // engine.interval,
             },
@@ -152,8 +156,9 @@ def design(
     (:attr:`.Layer.depth`).
 
     ``fold``: cycles per sample, 1 by default; above, the tokens, which the input's first axis
-    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle. ``dsps``: how
-    many of the products of two values, the widest first, are left to the synthesiser's DSP blocks.
+    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle; ``stream``: a
+    sample comes pixel by pixel, of which all axes but the last count. ``dsps``: how many of the
+    products of two values, the widest first, are left to the synthesiser's DSP blocks.
 
     Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, and
     cycles that do not divide the tokens.
@@ -163,6 +168,6 @@ def design(
     if dsps < 0:
         raise ConfigError(f"dsps: must be 0 or more products, not {dsps}")
     delays = timing.family(family)
-    folded = in_sections(network, cycles(network, fold))
+    folded = in_sections(network, cycles(network, fold), streamed=fold == STREAM)
     placed = schedule(folded, delays, stages=stages, period=period)
     return Design(network, folded, placed, family, dsps)

@@ -6,6 +6,8 @@ from amaranth.lib.wiring import In, Out
 
 from ..adders import width
 from ..rtl import Pipeline, lanes
+from .lines import LineBuffer, Steps
+from .paces import Pace
 from .plan import INPUT, Feed, Folded
 from .times import Schedule
 
@@ -14,37 +16,40 @@ __all__ = ["Core"]
 
 class Core(wiring.Component):
     """Free-running, as its pipelines are. A pulse goes along with a sample and says when it is
-    where.
+    where; where tokens come with pauses, one goes along with each of them.
 
     Parameters
     ----------
     folded : Folded
     stages : Schedule
     formats : sequence of (int, bool)
-        Width and sign of the sample's values.
+        Width and sign of the sample's values, or of a token's if it is streamed.
     dsps : int
         Products of two values that may become DSP blocks: so many of the widest.
 
     Attributes
     ----------
     latency : int
-        Cycles from ``start`` to ``valid``.
+        Cycles from ``start`` to ``valid``; of a stream from a sample's first token to its last
+        result, if tokens come in consecutive cycles.
     interval : int
-        Least cycles from one ``start`` to the next: ``folded.reuse``.
+        Least cycles from one sample to the next: ``folded.interval``. A streamed sample's first
+        tokens come without a pause as far as ``folded.unbroken`` cycles behind the last sample's
+        last, or none comes before that (:class:`..spacer.Spacer`).
     inputs, outputs : list of (int, bool)
         Width and sign of every value.
     i, start : In
-        A sample, and that there is one in this cycle.
+        A sample (of a stream a token), and that there is one in this cycle.
     o, valid : Out
-        Its results, and that they are those of a sample; packed as the inputs are, the first value
-        lowest.
+        Its results (or a token's, if they leave so), and that they are some; packed as the inputs
+        are, the first value lowest.
 
     Reset ends all samples that are on their way; their data are not reset.
     """
 
     def __init__(self, *, folded: Folded, stages: Schedule, formats, dsps: int = 0):
         self.folded, self.stages, self.dsps = folded, stages, dsps
-        self.latency, self.interval = stages.count, folded.reuse
+        self.latency, self.interval = stages.count, folded.interval
         self.inputs = list(formats)
         self.outputs = [(width(low, high), low < 0) for low, high in folded.ranges]
         super().__init__(
@@ -63,14 +68,18 @@ class Core(wiring.Component):
 
 
 class _Wiring:
-    """``taps``: of every output of a section, its value after so many cycles."""
+    """``taps``: of every output of a section, its value after so many cycles. ``started``,
+    ``valid``: the pulse of a sample, and of each pace's tokens, by time."""
 
     def __init__(self, m, core):
         self.m, self.core = m, core
         self.folded, self.stages = core.folded, core.stages
-        self.started = [core.start]
         self.taps: dict[tuple[int, int], list] = {}
         self.held: dict[tuple[Feed, int], Signal] = {}
+        self.copies: dict[Feed, list] = {}
+        self.tokens: dict[tuple[int, int], list] = {}
+        self.started: dict[int, Signal] = {}
+        self.valid: dict[Pace, dict[int, Signal]] = {}
 
     def run(self):
         self._sample()
@@ -79,11 +88,7 @@ class _Wiring:
             placed = self.stages.placed[number]
             pipeline = Pipeline(graph=section.graph, stages=placed, dsps=widest[number])
             self.m.submodules[f"section{number}"] = pipeline
-            time = self.stages.times[number]
-            values = [
-                self._value(feed, time, section.graph[index].width, section.bits)
-                for feed, index in zip(section.feeds, section.graph.inputs, strict=True)
-            ]
+            values = self._inputs(number, section)
             self.m.d.comb += pipeline.i.eq(Cat(*values))
             places = lanes(section.graph, section.graph.outputs)
             for output, (first, bits) in enumerate(places):
@@ -91,24 +96,52 @@ class _Wiring:
                 signed = section.graph[section.graph.outputs[output]].signed
                 value = value.as_signed() if signed else value
                 if section.digits:
-                    value = self._added_up(value, section, time + pipeline.latency)
+                    ready = self.stages.times[number] + pipeline.latency
+                    value = self._added_up(value, section, ready)
                 self.taps[number, output] = [value]
+        self._results()
+
+    def _results(self):
+        pace, time = self.folded.pace, self.core.latency
+        if pace is not None:
+            time -= self.folded.reuse - 1
         results = [
-            self._value(feed, self.core.latency, bits)
+            self._value(feed, time, bits)
             for feed, (bits, _) in zip(self.folded.outputs, self.core.outputs, strict=True)
         ]
-        self.m.d.comb += [
-            self.core.o.eq(Cat(*results)),
-            self.core.valid.eq(self._pulse(self.core.latency)),
-        ]
+        valid = self._pulse(time) if pace is None else self._valid(pace, time)
+        self.m.d.comb += [self.core.o.eq(Cat(*results)), self.core.valid.eq(valid)]
+
+    def _inputs(self, number, section):
+        """What a section's graph takes."""
+        graph, time = section.graph, self.stages.times[number]
+        seen = self._windows(number, section, time)
+        return [
+            seen[feed][: graph[index].width] if feed in seen
+            else self._phase(section.pace, time) if feed is None
+            else self._value(feed, time, graph[index].width, section.bits)
+            for feed, index in zip(section.feeds, graph.inputs, strict=True)
+        ]  # fmt: skip
+
+    # Pulses.
 
     def _pulse(self, cycles):
-        """Whether a sample started so many cycles ago."""
-        while len(self.started) <= cycles:
-            pulse = Signal(name=f"started{len(self.started)}")
-            self.m.d.sync += pulse.eq(self.started[-1])
-            self.started.append(pulse)
-        return self.started[cycles]
+        """Whether a sample started so many cycles ago; a streamed one, had it no pauses."""
+        return self._later(self.started, cycles, "started")
+
+    def _valid(self, pace, time):
+        """Whether there is a token."""
+        return self._later(self.valid[pace], time, "valid")
+
+    def _later(self, known, time, name):
+        """A pulse at that time; ``known``: at others, some of them earlier."""
+        at = max(each for each in known if each <= time)
+        while at < time:
+            at += 1
+            pulse = Signal(name=f"{name}{at}")
+            self.m.d.sync += pulse.eq(known[at - 1])
+            known[at] = pulse
+        return known[time]
 
     def _sample(self):
         """The sample's values; with several phases, its tokens one after another."""
@@ -117,9 +150,38 @@ class _Wiring:
             value = self.core.i[first : first + bits]
             values.append(value.as_signed() if signed else value)
             first += bits
-        if self.folded.input is None:
+        if self.folded.input is None or self.folded.streamed:
             self.taps |= {(INPUT, index): [value] for index, value in enumerate(values)}
+        else:
+            self._one_by_one(values)
+        self.started[0] = self.core.start
+        root = self.folded.root
+        if root is None:
             return
+        if self.folded.streamed:
+            self.started = {root.tokens - 1: self._last(root)}
+            self.valid[root] = {0: self.core.start}
+        elif any(each.pace not in (None, root) for each in self.folded.sections):
+            self.valid[root] = {self.stages.input: self._busy(root)}
+
+    def _last(self, root):
+        """Whether this is a sample's last token."""
+        come, last = Signal(range(root.tokens)), Signal()
+        self.m.d.comb += last.eq(self.core.start & (come == root.tokens - 1))
+        with self.m.If(self.core.start):
+            self.m.d.sync += come.eq(Mux(last, 0, come + 1))
+        return last
+
+    def _busy(self, root):
+        """Whether there is a token in the registers of a sample that came as a whole."""
+        left = Signal(range(root.tokens + 1))
+        with self.m.If(self.core.start):
+            self.m.d.sync += left.eq(root.tokens)
+        with self.m.Elif(left != 0):
+            self.m.d.sync += left.eq(left - 1)
+        return left != 0
+
+    def _one_by_one(self, values):
         for index, places in enumerate(zip(*self.folded.input, strict=True)):
             tokens = [values[place] for place in places]
             after = None
@@ -133,34 +195,128 @@ class _Wiring:
                 after = token
             self.taps[INPUT, index] = [after]
 
+    # What sections take.
+
     def _value(self, feed, time, bits, digit=0):
         """What ``feed`` names, in ``bits`` bits, from cycle ``time`` on; or by digits, one of
         ``digit`` bits per cycle."""
-        if feed is None:
-            return self._phase(time)
         ready = self.stages.ready(feed.section)
         if feed.digits is not None:
             return self._digits(feed, time, digit)[:bits]
         if feed.phase is None:
             return self._tap(feed, time - ready)[:bits]
+        if self._paused(feed):
+            return self._copy(feed, time)[:bits]
         if (feed, time) not in self.held:
             value = Signal(bits, name="held", reset_less=True)
-            tap = self._tap(feed, time - 1 - ready - feed.phase)
             with self.m.If(self._pulse(time - 1)):
-                self.m.d.sync += value.eq(tap >> feed.drop)
+                self.m.d.sync += value.eq(self._token(feed, time - 1) >> feed.drop)
             self.held[feed, time] = value
         return self.held[feed, time]
 
+    def _paused(self, feed):
+        """Whether there may be pauses between a section's tokens."""
+        if self.folded.streamed:
+            return True
+        return feed.section != INPUT and self.folded.sections[feed.section].pace.parent is not None
+
+    def _token(self, feed, time):
+        """A value in phase ``feed.phase``, in a cycle when all tokens have come. With pauses, that
+        is the cycle in which the last comes, as far as no pause has kept it from that."""
+        ready = self.stages.ready(feed.section)
+        if feed.phase is None or not self._paused(feed):
+            return self._tap(feed, time - ready - (feed.phase or 0))
+        assert time == ready + self.folded.reuse - 1
+        pace = self.folded.root
+        if feed.section != INPUT:
+            pace = self.folded.sections[feed.section].pace
+        ago = pace.tokens - 1 - feed.phase
+        key = feed.section, feed.output
+        copies = self.tokens.setdefault(key, [self._tap(feed, 0)])
+        while len(copies) <= ago + 1:
+            copy = Signal.like(copies[-1], name=f"token{key[0]}_{key[1]}", reset_less=True)
+            with self.m.If(self._valid(pace, ready)):
+                self.m.d.sync += copy.eq(copies[-1])
+            copies.append(copy)
+        return copies[ago if pace.punctual else ago + 1]
+
+    def _copy(self, feed, time):
+        """The value in a phase, kept until the next sample's."""
+        ready = self.stages.ready(feed.section) + self.folded.reuse
+        if feed not in self.copies:
+            token = self._token(feed, ready - 1) >> feed.drop
+            value = Signal.like(token, name="held", reset_less=True)
+            with self.m.If(self._pulse(ready - 1)):
+                self.m.d.sync += value.eq(token)
+            self.copies[feed] = [value]
+        return self._delayed(self.copies[feed], time - ready, "held")
+
     def _digits(self, feed, time, digit):
         """A register that takes the value, less its least number, and shifts its digits out."""
-        (bits, signed), phase = feed.digits, feed.phase or 0
-        tap = self._tap(feed, time - 1 - self.stages.ready(feed.section) - phase) >> feed.drop
+        bits, signed = feed.digits
+        tap = self._token(feed, time - 1) >> feed.drop
         value = Signal(bits, name="digits", reset_less=True)
         with self.m.If(self._pulse(time - 1)):
             self.m.d.sync += value.eq(tap ^ (signed << (bits - 1)))
         with self.m.Else():
             self.m.d.sync += value.eq(value >> digit)
         return value
+
+    def _windows(self, number, section, time):
+        """What a section sees through windows, by feed."""
+        feeds = [feed for feed in section.feeds if feed and feed.window]
+        if not feeds:
+            return {}
+        pace = section.pace
+        before = time - section.masked - pace.flush  # when the parent's last token is there
+        insides = tuple(dict.fromkeys(
+            feed.window.inside for feed in feeds if not feed.window.always))  # fmt: skip
+        self.m.submodules[f"steps{number}"] = steps = Steps(pace=pace, insides=insides)
+        self.m.d.comb += steps.valid.eq(self._valid(pace.parent, before))
+        valid = steps.token
+        if section.masked:
+            valid = Signal(name=f"valid{time}")
+            self.m.d.sync += valid.eq(steps.token)
+        self.valid.setdefault(pace, {}).setdefault(time, valid)
+        seen = {}
+        for source in dict.fromkeys(feed.section for feed in feeds):
+            seen |= self._lines(number, source, feeds, before, steps.step)
+        if section.masked:
+            for feed in feeds:
+                mask = None if feed.window.always else insides.index(feed.window.inside)
+                seen[feed] = self._masked(
+                    seen[feed], feed.window, 1 if mask is None else steps.inside[mask]
+                )
+        return seen
+
+    def _lines(self, number, source, feeds, time, step):
+        """A line buffer for the outputs of one section: of each feed its value."""
+        delays: dict[int, set[int]] = {}
+        for feed in feeds:
+            if feed.section == source:
+                delays.setdefault(feed.output, set()).add(feed.window.delay)
+        ready = self.stages.ready(source)
+        taps = {output: self._tap(Feed(source, output), time - ready) for output in delays}
+        lines = LineBuffer(
+            widths=tuple(len(tap) for tap in taps.values()),
+            delays=tuple(tuple(sorted(each)) for each in delays.values()),
+        )
+        self.m.submodules[f"lines{number}_{source + 1}"] = lines
+        self.m.d.comb += [lines.i.eq(Cat(*taps.values())), lines.step.eq(step)]
+        at, first = {}, 0
+        for output, tap in taps.items():
+            for delay in sorted(delays[output]):
+                value = lines.o[first : first + len(tap)]
+                at[output, delay] = value.as_signed() if tap.shape().signed else value
+                first += len(tap)
+        return {feed: at[feed.output, feed.window.delay] for feed in feeds if feed.section == source}
+
+    def _masked(self, value, window, inside):
+        """In a register, which what is outside resets."""
+        chosen = Mux(inside, value, window.outside)
+        register = Signal.like(chosen, name="window", reset_less=True)
+        self.m.d.sync += register.eq(chosen)
+        return register
 
     def _added_up(self, value, section, time):
         """The sum of ``section.digits`` values from cycle ``time`` on, each worth more than the one
@@ -178,17 +334,24 @@ class _Wiring:
         return kept
 
     def _tap(self, feed, cycles):
-        copies = self.taps[feed.section, feed.output]
+        name = f"late{feed.section}_{feed.output}"
+        return self._delayed(self.taps[feed.section, feed.output], cycles, name)
+
+    def _delayed(self, copies, cycles, name):
         while len(copies) <= cycles:
-            name = f"late{feed.section}_{feed.output}_{len(copies)}"
-            copy = Signal.like(copies[-1], name=name, reset_less=True)
+            copy = Signal.like(copies[-1], name=f"{name}_{len(copies)}", reset_less=True)
             self.m.d.sync += copy.eq(copies[-1])
             copies.append(copy)
         return copies[cycles]
 
-    def _phase(self, time):
-        """0 in cycle ``time``, and one more in each that follows."""
-        phase = Signal(range(self.folded.reuse), name=f"phase{time}", reset_less=True)
+    def _phase(self, pace, time):
+        """0 in cycle ``time``, and one more in each that follows, or with each token."""
+        if pace in self.valid:
+            phase = Signal(range(pace.tokens), name=f"phase{time}")
+            with self.m.If(self._valid(pace, time)):
+                self.m.d.sync += phase.eq(Mux(phase == pace.tokens - 1, 0, phase + 1))
+            return phase
+        phase = Signal(range(pace.tokens), name=f"phase{time}", reset_less=True)
         self.m.d.sync += phase.eq(phase + 1)
         with self.m.If(self._pulse(time - 1)):
             self.m.d.sync += phase.eq(0)

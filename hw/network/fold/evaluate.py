@@ -7,7 +7,7 @@ from .plan import INPUT, Feed, Folded
 
 def evaluate(folded: Folded, inputs: np.ndarray) -> np.ndarray:
     """Raw results, (samples, outputs), for raw samples (samples, inputs), as
-    :meth:`..graph.Graph.evaluate` gives those of a graph."""
+    :meth:`..graph.Graph.evaluate` gives those of a graph; of a stream token after token."""
     inputs = np.asarray(inputs)
     if folded.input is None:
         values = {INPUT: [inputs] * folded.reuse}
@@ -16,12 +16,13 @@ def evaluate(folded: Folded, inputs: np.ndarray) -> np.ndarray:
     for number, section in enumerate(folded.sections):
         phases = [
             section.graph.evaluate(_columns(values, section, phase, len(inputs)))
-            for phase in range(section.digits or (folded.reuse if section.serial else 1))
+            for phase in range(section.digits or (section.pace.tokens if section.serial else 1))
         ]
         if section.digits:
             phases = [sum(each << (section.bits * k) for k, each in enumerate(phases))]
         values[number] = phases if section.serial else phases * folded.reuse
-    columns = [_value(values, feed, 0) for feed in folded.outputs]
+    tokens = folded.pace.tokens if folded.pace else 1
+    columns = [_value(values, feed, token) for token in range(tokens) for feed in folded.outputs]
     return np.stack(columns, axis=1)
 
 
@@ -40,5 +41,10 @@ def _columns(values, section, phase: int, samples: int) -> np.ndarray:
 
 
 def _value(values, feed: Feed, phase) -> np.ndarray:
+    if feed.window is not None:
+        token = feed.window.place(phase)
+        if token is None:
+            return np.full(len(values[feed.section][0]), feed.window.outside)
+        return values[feed.section][token][:, feed.output]
     held = phase if feed.phase is None else feed.phase
     return values[feed.section][held][:, feed.output] >> feed.drop

@@ -11,6 +11,7 @@ from .phases import PhasedCast
 from .phases import cast as phased_cast
 from .plan import Feed, Section, Tensor
 from .tokens import sliced
+from .windows import of_slots
 
 
 def sums_of(name: str) -> str:
@@ -37,7 +38,7 @@ class SectionMaker:
 
     def __init__(self, folding, layers: Sequence[Layer], number: int):
         self.folding, self.layers, self.number = folding, layers, number
-        self.serial = folding.is_serial(layers[0].name)
+        self.pace = folding.pace(layers[0].name)
         self.feeds: list[Feed | None] = []
         self.known: dict[Feed | None, int] = {}
         self.values: dict[str, list[Value]] = {}
@@ -56,26 +57,29 @@ class SectionMaker:
         for name in leaving:
             self._leave(name, outputs)
         self.build.graph.outputs = outputs
-        return Section(self.build.graph, tuple(self.feeds), self.serial,
+        return Section(self.build.graph, tuple(self.feeds), self.pace,
                        tuple(layer.name for layer in self.layers),
                        max(1, sum(layer.depth for layer in self.layers)))  # fmt: skip
 
     def _outside(self, name):
         """A source's format, and its values: those of one cycle, if it comes so."""
         layer, folding = self.folding.network[name], self.folding
-        cycles = folding.reuse if self.serial and folding.is_serial(name) else 1
-        return Layer(name, None, (layer.size // cycles,), layer.result)
+        pace = folding.pace(name) if self.pace else None
+        return Layer(name, None, (layer.size // (pace.tokens if pace else 1),), layer.result)
 
     def _named(self, layers, name):
         return next(layer for layer in layers if layer.name == name)
 
     def _now(self, layer):
         """The layer as it is in one cycle."""
-        if not self.serial:
+        if self.pace is None:
             return layer
+        windows = self.folding.windows(layer)
+        if windows is not None:
+            return of_slots(layer, windows)
         owners, sources = self.folding.owners(layer.name), self.folding.sources(layer)
         of_phase = [sliced(layer, owners, phase, sources)
-                    for phase in range(self.folding.reuse)]  # fmt: skip
+                    for phase in range(self.pace.tokens)]  # fmt: skip
         first = of_phase[0]
         if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
             formats = tuple(each.formats for each in of_phase)
@@ -88,7 +92,11 @@ class SectionMaker:
             digits = self.folding.digits[layer.name]
             self.values[layer.name] = digits.finish(self.build, sums)
             return
-        sources = [self._source(original, place) for place in range(len(layer.sources))]
+        windows = self.folding.windows(original)
+        if windows is not None:
+            sources = [self._slots(original, windows)]
+        else:
+            sources = [self._source(original, place) for place in range(len(layer.sources))]
         if isinstance(layer, PhasedCast):
             made = phased_cast(self.build, layer, *sources, self._phase())
             self.values[layer.name] = [each.value for each in made]
@@ -108,6 +116,25 @@ class SectionMaker:
             return self.values[name]
         return [self._input(*each) for each in folding.whole(name)]
 
+    def _slots(self, layer, windows):
+        """A token's values through windows, of all sources one after another."""
+        return [self._slot(layer.sources[slot.source], slot) for slot in windows.slots]
+
+    def _slot(self, name, slot):
+        fraction = self.folding.network[name].result.fraction
+        if slot.window is None:
+            return self.build.constant(0, -fraction)
+        feed, (low, high, exponent) = self.folding.value(name, slot.place)
+        window = slot.window
+        if not window.always:
+            if low == high == 0:
+                exponent = -fraction
+            outside = window.outside << -fraction - exponent if exponent < -fraction else (
+                window.outside >> exponent + fraction)  # fmt: skip
+            window = replace(window, outside=outside)
+            low, high = min(low, outside), max(high, outside)
+        return self._input(replace(feed, window=window), (low, high, exponent))
+
     def _input(self, feed, span):
         low, high, exponent = span
         if low == high:
@@ -115,7 +142,7 @@ class SectionMaker:
         return Value(self._node(feed, low, high), exponent)
 
     def _phase(self):
-        return self._node(None, 0, self.folding.reuse - 1)
+        return self._node(None, 0, self.pace.tokens - 1)
 
     def _node(self, feed, low, high):
         if feed not in self.known:
@@ -129,13 +156,13 @@ class SectionMaker:
         places = tuple(range(len(outputs), len(outputs) + len(values)))
         outputs += [value.node for value in values]
         self.folding.tensors[name] = Tensor(
-            self.number, self.folding.owners(name), places,
+            self.number, self.folding.owners(name), self.pace, places,
             tuple(value.exponent for value in values), tuple(spans),
         )  # fmt: skip
 
     def _range(self, value):
         node = self.build.graph[value.node]
-        return ((node.low, node.high, value.exponent),) * self.folding.reuse
+        return ((node.low, node.high, value.exponent),) * (self.pace.tokens if self.pace else 1)
 
 
 class DigitsMaker(SectionMaker):
@@ -155,10 +182,10 @@ class DigitsMaker(SectionMaker):
         spans = [digits.span(output) for output in range(layer.size)]
         folding.digits[layer.name] = digits
         folding.tensors[sums_of(layer.name)] = Tensor(
-            self.number, None, tuple(range(layer.size)), (digits.exponent,) * layer.size,
-            tuple((span,) * folding.reuse for span in spans),
+            self.number, None, None, tuple(range(layer.size)), (digits.exponent,) * layer.size,
+            tuple((span,) for span in spans),
         )  # fmt: skip
-        return Section(self.build.graph, tuple(self.feeds), False, (layer.name,), layer.depth,
+        return Section(self.build.graph, tuple(self.feeds), None, (layer.name,), layer.depth,
                        digits.count, digits.bits)  # fmt: skip
 
     def _digit(self, feed, bits, signed, of):

@@ -4,6 +4,7 @@ See docs/decisions/0011-folded-networks.md. A section's layers are lowered for t
 cycle (``tokens / reuse``), or for all values if they are whole.
 """
 
+import math
 from numbers import Integral
 
 import numpy as np
@@ -12,18 +13,27 @@ from ...errors import ConfigError, shown
 from ..layers import Layer, Network
 from .digits import Digits, is_by_digits
 from .making import DigitsMaker, SectionMaker
+from .paces import Pace
 from .plan import INPUT, Feed, Folded, Tensor
 from .tokens import Owners, Way, chosen, ways
+
+STREAM = "stream"
+"""The ``fold`` of networks whose samples come token by token, a pixel or time step each."""
 
 
 def cycles(network: Network, wanted: int | str | None) -> int:
     """Cycles per sample: a divisor of the number of tokens, which the input's first axis counts;
-    ``tokens``: one token in each; ``None``: 1. Raises :class:`ConfigError` for anything else."""
+    ``tokens``: one token in each; ``stream``: one pixel in each, which all axes but the last count;
+    ``None``: 1. Raises :class:`ConfigError` for anything else."""
     shape = list(network.input.shape)
     if wanted is None:
         return 1
+    if wanted == STREAM:
+        return math.prod(shape[:-1])
     if wanted != "tokens" and (isinstance(wanted, bool) or not isinstance(wanted, Integral)):
-        raise ConfigError(f"fold: must be 'tokens' or a number of cycles, not {shown(wanted)}")
+        raise ConfigError(
+            f"fold: must be 'tokens', 'stream' or a number of cycles, not {shown(wanted)}"
+        )
     if wanted != 1 and len(shape) < 2:
         raise ConfigError(
             f"fold: an input of the shape {shape} has no tokens, which the first of several axes "
@@ -40,15 +50,17 @@ def cycles(network: Network, wanted: int | str | None) -> int:
     return int(wanted)
 
 
-def fold(network: Network, reuse: int, choices=None) -> Folded:
+def fold(network: Network, reuse: int, choices=None, *, streamed: bool = False) -> Folded:
     """``network`` in ``reuse`` :func:`cycles` per sample; ``choices``: how to solve matrices
-    (:class:`..cmvm.Options`), instead of what suits their size."""
-    return _Folding(network, reuse, choices).run()
+    (:class:`..cmvm.Options`), instead of what suits their size; ``streamed``: tokens come one by
+    one."""
+    return _Folding(network, reuse, choices, streamed).run()
 
 
 class _Folding:
-    def __init__(self, network, reuse, choices):
+    def __init__(self, network, reuse, choices, streamed):
         self.network, self.reuse, self.choices = network, reuse, choices
+        self.streamed = streamed
         self.ways: dict[str, Way | None] = {}
         self.levels: dict[str, int] = {}
         self.tensors: dict[str, Tensor] = {}
@@ -60,11 +72,13 @@ class _Folding:
         self._find_levels()
         self.tensors[first.name] = self._input(first)
         groups: dict[tuple, list[Layer]] = {}
+        paces = [None]
         for layer in self.network.layers[1:]:
-            level, serial = self.levels[layer.name], self.is_serial(layer.name)
-            groups.setdefault((level, serial, ""), []).append(layer)
+            level, pace = self.levels[layer.name], self.pace(layer.name)
+            paces += [] if pace in paces else [pace]
+            groups.setdefault((level, paces.index(pace), ""), []).append(layer)
             if self.by_digits(layer):
-                groups[level - 1, False, layer.name] = [layer]
+                groups[level - 1, 0, layer.name] = [layer]
         sections = []
         for number, key in enumerate(sorted(groups)):
             maker = DigitsMaker if key[-1] else SectionMaker
@@ -80,8 +94,17 @@ class _Folding:
     def is_serial(self, name: str) -> bool:
         return self.ways[name] is not None
 
+    def pace(self, name: str) -> Pace | None:
+        way = self.ways[name]
+        return None if way is None else way.pace
+
     def sources(self, layer: Layer) -> list[Owners]:
         return [self.owners(name) for name in layer.sources]
+
+    def windows(self, layer: Layer):
+        """How the layer takes its sources, if it does so through windows."""
+        way = self.ways[layer.name]
+        return None if way is None else way.windows
 
     def _choose_ways(self):
         """Where there are two, the one with which more of the work is serial, the later ones being
@@ -89,7 +112,7 @@ class _Folding:
         decided: dict[str, int] = {}
         self._try(decided)
         for layer in self.network.layers[1:]:
-            count = len(ways(layer, self.sources(layer), self.reuse))
+            count = len(self._ways(layer))
             if count > 1:
                 decided[layer.name] = max(
                     range(count), key=lambda way: self._try(decided | {layer.name: way})
@@ -100,14 +123,26 @@ class _Folding:
         """Work that is serial with these decisions."""
         first = self.network.input
         each = np.arange(first.size) * self.reuse // first.size
-        self.ways = {first.name: Way(each, frozenset()) if self.reuse > 1 else None}
+        row = first.shape[-2] if self.streamed and len(first.shape) > 2 else self.reuse
+        way = Way(each, frozenset(), Pace(self.reuse, row))
+        self.ways = {first.name: way if self.reuse > 1 else None}
         work = 0
         for layer in self.network.layers[1:]:
-            found = ways(layer, self.sources(layer), self.reuse)
+            found = self._ways(layer)
             way = found[decided.get(layer.name, 0)] if found else None
             self.ways[layer.name] = way
             work += 0 if way is None else 1 + layer.n_products
         return work
+
+    def _ways(self, layer):
+        """Where tokens come with pauses, or some earlier than others, they cannot wait for what is
+        whole."""
+        found = ways(layer, [self.ways[name] for name in layer.sources])
+        return [
+            way for way in found
+            if way.windows or len(way.serial) == len(layer.sources)
+            or not (self.streamed or way.pace.parent)
+        ]  # fmt: skip
 
     def serial_use(self, layer: Layer, place: int) -> bool:
         """Whether the layer takes that source token by token."""
@@ -156,7 +191,8 @@ class _Folding:
         size = first.size // self.reuse if owners is not None else first.size
         span = ((to.min, to.max, -to.fraction),) * self.reuse
         outputs = tuple(range(size))
-        return Tensor(INPUT, owners, outputs, (-to.fraction,) * size, (span,) * size)
+        pace = self.pace(first.name)
+        return Tensor(INPUT, owners, pace, outputs, (-to.fraction,) * size, (span,) * size)
 
     def places(self, name: str, phase: int):
         """The places, in the whole tensor, of the values that it has in a phase."""
@@ -169,7 +205,7 @@ class _Folding:
         if tensor.owners is None:
             return [self.value(name, place) for place in range(len(tensor.outputs))]
         found: dict[int, tuple] = {}
-        for phase in range(self.reuse):
+        for phase in range(tensor.pace.tokens):
             for index, place in enumerate(self.places(name, phase)):
                 low, high, exponent = tensor.ranges[index][phase]
                 drop = exponent - tensor.exponents[index]
@@ -192,10 +228,22 @@ class _Folding:
                 tuple(int(each) for each in self.places(self.network.input.name, phase))
                 for phase in range(self.reuse)
             )
-        results = self.whole(self.network.output)
+        pace = self._leaving_pace()
+        if pace is None:
+            results = self.whole(self.network.output)
+        else:
+            count = len(self.tensors[self.network.output].outputs)
+            results = [self.value(self.network.output, index) for index in range(count)]
         return Folded(
             self.reuse, tuple(sections), phases,
             tuple(feed for feed, _ in results),
             tuple(exponent for _, (_, _, exponent) in results),
             tuple((low, high) for _, (low, high, _) in results),
+            self.pace(self.network.input.name), self.streamed, pace,
         )  # fmt: skip
+
+    def _leaving_pace(self):
+        """That of the result, if it can leave as it comes: its tokens one behind another."""
+        tensor = self.tensors[self.network.output]
+        in_order = tensor.owners is not None and (np.diff(tensor.owners) >= 0).all()
+        return tensor.pace if self.streamed and in_order else None

@@ -1,4 +1,9 @@
-"""When each section of a folded network begins, in cycles after a sample's start."""
+"""When each section of a folded network begins, in cycles after a sample's start.
+
+Times are those of a sample whose tokens come in consecutive cycles. Of a streamed one, which may
+come with pauses, they say how long after its last token, in cycle ``reuse - 1``, is what follows
+it; what belongs to a token is as long behind that.
+"""
 
 from dataclasses import dataclass
 
@@ -11,9 +16,9 @@ from .plan import INPUT, Folded
 @dataclass(frozen=True)
 class Schedule:
     """Of every section its register stages and its time: the cycle in which the first token is at
-    its inputs, if the sample starts in cycle 0; ``behind``: how much later they are at its
-    outputs. ``input``: the same of the sample's tokens;
-    ``count``: of the result, which is the latency."""
+    its inputs, if the sample starts in cycle 0 (at a pace of its own: that of its end, less
+    ``reuse - 1``); ``behind``: how much later they are at its outputs. ``input``: the same of the
+    sample's tokens; ``count``: of the result, or of its last token, which is the latency."""
 
     placed: tuple[Stages, ...]
     times: tuple[int, ...]
@@ -49,21 +54,25 @@ def schedule(
               period=period)
         for section, count in zip(sections, wanted, strict=True)
     ]  # fmt: skip
-    first = int(folded.reuse > 1)  # a register makes tokens of the sample
+    first = int(folded.reuse > 1 and not folded.streamed)  # a register makes tokens of the sample
     behind = [at.count + section.digits for at, section in zip(placed, sections, strict=True)]
     times: list[int] = []
 
-    def ready(feed):
+    def ready(feed, masked=False):
         if feed is None:
             return first
         at = first if feed.section == INPUT else times[feed.section] + behind[feed.section]
         if feed.phase is not None:
             return at + folded.reuse
+        if feed.window is not None:
+            return at + feed.window.pace.flush + masked
         return at + (feed.digits is not None)  # in a register that gives digits
 
     for section in sections:
-        times.append(max((ready(feed) for feed in section.feeds), default=first))
-    latency = max(1, *(ready(feed) for feed in folded.outputs))  # also without any layer
+        masked = section.masked
+        times.append(max((ready(feed, masked) for feed in section.feeds), default=first))
+    last = folded.reuse - 1 if folded.pace else 0
+    latency = max(1, *(ready(feed) + last for feed in folded.outputs))  # also without any layer
     return Schedule(tuple(placed), tuple(times), tuple(behind), first, latency)
 
 
