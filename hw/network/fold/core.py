@@ -1,9 +1,10 @@
 """A network in sections as hardware: pipelines, and what is between them."""
 
-from amaranth.hdl import Cat, Module, Mux, Shape, Signal
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ...stream import RowQueue
 from ..adders import width
 from ..rtl import Pipeline, lanes
 from .lines import LineBuffer, Steps
@@ -78,6 +79,7 @@ class _Wiring:
         self.held: dict[tuple[Feed, int], Signal] = {}
         self.copies: dict[Feed, list] = {}
         self.tokens: dict[tuple[int, int], list] = {}
+        self.firsts: dict[tuple[Pace, int], Value] = {}
         self.started: dict[int, Signal] = {}
         self.valid: dict[Pace, dict[int, Signal]] = {}
 
@@ -115,7 +117,7 @@ class _Wiring:
     def _inputs(self, number, section):
         """What a section's graph takes."""
         graph, time = section.graph, self.stages.times[number]
-        seen = self._windows(number, section, time)
+        seen = self._windows(number, section, time) | self._joined(number, section, time)
         return [
             seen[feed][: graph[index].width] if feed in seen
             else self._phase(section.pace, time) if feed is None
@@ -131,6 +133,8 @@ class _Wiring:
 
     def _valid(self, pace, time):
         """Whether there is a token."""
+        if pace not in self.valid:  # nothing but a sample that came whole
+            self.valid[pace] = {self.stages.input: self._busy(pace)}
         return self._later(self.valid[pace], time, "valid")
 
     def _later(self, known, time, name):
@@ -161,8 +165,6 @@ class _Wiring:
         if self.folded.streamed:
             self.started = {root.tokens - 1: self._last(root)}
             self.valid[root] = {0: self.core.start}
-        elif any(each.pace not in (None, root) for each in self.folded.sections):
-            self.valid[root] = {self.stages.input: self._busy(root)}
 
     def _last(self, root):
         """Whether this is a sample's last token."""
@@ -203,9 +205,11 @@ class _Wiring:
         ready = self.stages.ready(feed.section)
         if feed.digits is not None:
             return self._digits(feed, time, digit)[:bits]
+        if feed.total:
+            return self._total(feed, time)[:bits]
         if feed.phase is None:
             return self._tap(feed, time - ready)[:bits]
-        if self._paused(feed):
+        if self._paused(self._pace(feed.section)):
             return self._copy(feed, time)[:bits]
         if (feed, time) not in self.held:
             value = Signal(bits, name="held", reset_less=True)
@@ -214,22 +218,20 @@ class _Wiring:
             self.held[feed, time] = value
         return self.held[feed, time]
 
-    def _paused(self, feed):
-        """Whether there may be pauses between a section's tokens."""
-        if self.folded.streamed:
-            return True
-        return feed.section != INPUT and self.folded.sections[feed.section].pace.parent is not None
+    def _pace(self, section) -> Pace:
+        return self.folded.root if section == INPUT else self.folded.sections[section].pace
+
+    def _paused(self, pace):
+        """Whether there may be pauses between tokens."""
+        return self.folded.streamed or pace != self.folded.root
 
     def _token(self, feed, time):
         """A value in phase ``feed.phase``, in a cycle when all tokens have come. With pauses, that
         is the cycle in which the last comes, as far as no pause has kept it from that."""
-        ready = self.stages.ready(feed.section)
-        if feed.phase is None or not self._paused(feed):
+        ready, pace = self.stages.ready(feed.section), self._pace(feed.section)
+        if feed.phase is None or not self._paused(pace):
             return self._tap(feed, time - ready - (feed.phase or 0))
         assert time == ready + self.folded.reuse - 1
-        pace = self.folded.root
-        if feed.section != INPUT:
-            pace = self.folded.sections[feed.section].pace
         ago = pace.tokens - 1 - feed.phase
         key = feed.section, feed.output
         copies = self.tokens.setdefault(key, [self._tap(feed, 0)])
@@ -242,14 +244,42 @@ class _Wiring:
 
     def _copy(self, feed, time):
         """The value in a phase, kept until the next sample's."""
-        ready = self.stages.ready(feed.section) + self.folded.reuse
+        end = self.stages.ready(feed.section) + self.folded.reuse - 1
         if feed not in self.copies:
-            token = self._token(feed, ready - 1) >> feed.drop
-            value = Signal.like(token, name="held", reset_less=True)
-            with self.m.If(self._pulse(ready - 1)):
-                self.m.d.sync += value.eq(token)
-            self.copies[feed] = [value]
-        return self._delayed(self.copies[feed], time - ready, "held")
+            self._keep(feed, self._token(feed, end) >> feed.drop, end)
+        return self._delayed(self.copies[feed], time - end - 1, "held")
+
+    def _keep(self, feed, value, end):
+        """In a register, from cycle ``end`` on."""
+        kept = Signal.like(value, name="held", reset_less=True)
+        with self.m.If(self._pulse(end)):
+            self.m.d.sync += kept.eq(value)
+        self.copies[feed] = [kept]
+
+    def _total(self, feed, time):
+        """The sum or the largest of all tokens of a sample, kept until the next one's."""
+        ready, pace = self.stages.ready(feed.section), self._pace(feed.section)
+        end = ready + self.folded.reuse - 1
+        if feed not in self.copies:
+            value, valid = self._tap(feed, 0), self._valid(pace, ready)
+            bits = len(value) + (pace.tokens - 1).bit_length() * (feed.total == "add")
+            shape = Shape(bits, value.shape().signed)
+            before, total = (Signal(shape, name=name) for name in ("before", "total"))
+            more = before + value if feed.total == "add" else Mux(before > value, before, value)
+            self.m.d.comb += total.eq(Mux(self._first(pace, ready), value, more))
+            with self.m.If(valid):
+                self.m.d.sync += before.eq(total)
+            self._keep(feed, total if pace.punctual else before, end)
+        return self._delayed(self.copies[feed], time - end - 1, "held")
+
+    def _first(self, pace, time):
+        """Whether a token is a sample's first."""
+        if (pace, time) not in self.firsts:
+            come = Signal(range(pace.tokens), name="come")
+            with self.m.If(self._valid(pace, time)):
+                self.m.d.sync += come.eq(Mux(come == pace.tokens - 1, 0, come + 1))
+            self.firsts[pace, time] = come == 0
+        return self.firsts[pace, time]
 
     def _digits(self, feed, time, digit):
         """A register that takes the value, less its least number, and shifts its digits out."""
@@ -289,6 +319,39 @@ class _Wiring:
                 )
         return seen
 
+    def _joined(self, number, section, time):
+        """What a section takes of several paces: tokens that are early wait in a queue."""
+        feeds = [feed for feed in section.feeds if feed and feed.joined]
+        if not feeds:
+            return {}
+        seen, there, groups = {}, [], {}
+        for feed in feeds:
+            groups.setdefault(self._pace(feed.section), []).append(feed)
+        ready = {
+            pace: max(self.stages.ready(feed.section) for feed in group)
+            for pace, group in groups.items()
+        }
+        most = max(ready[pace] - pace.unbroken for pace in groups)
+        come = Signal(name=f"joined{time}")
+        for pace, group in groups.items():
+            taps = [self._tap(feed, ready[pace] - self.stages.ready(feed.section))
+                    for feed in group]  # fmt: skip
+            waits = most - (ready[pace] - pace.unbroken) + max(
+                later - earlier for later, earlier
+                in zip(section.pace.times, pace.times, strict=True))  # fmt: skip
+            queue = RowQueue(width=sum(map(len, taps)), depth=2 << (waits + 1).bit_length())
+            self.m.submodules[f"queue{number}_{len(there)}"] = queue
+            self.m.d.comb += [
+                queue.i_data.eq(Cat(*taps)),
+                queue.i_valid.eq(self._valid(pace, ready[pace])),
+                queue.o_ready.eq(come),
+            ]
+            there.append(queue.o_valid)
+            seen |= _apart(queue.o_data, dict(zip(group, taps, strict=True)))
+        self.m.d.comb += come.eq(Cat(*there).all())
+        self.valid.setdefault(section.pace, {}).setdefault(time, come)
+        return seen
+
     def _lines(self, number, source, feeds, time, step):
         """A line buffer for the outputs of one section: of each feed its value."""
         delays: dict[int, set[int]] = {}
@@ -303,12 +366,9 @@ class _Wiring:
         )
         self.m.submodules[f"lines{number}_{source + 1}"] = lines
         self.m.d.comb += [lines.i.eq(Cat(*taps.values())), lines.step.eq(step)]
-        at, first = {}, 0
-        for output, tap in taps.items():
-            for delay in sorted(delays[output]):
-                value = lines.o[first : first + len(tap)]
-                at[output, delay] = value.as_signed() if tap.shape().signed else value
-                first += len(tap)
+        places = {(output, delay): tap for output, tap in taps.items()
+                  for delay in sorted(delays[output])}  # fmt: skip
+        at = _apart(lines.o, places)
         return {feed: at[feed.output, feed.window.delay] for feed in feeds if feed.section == source}
 
     def _masked(self, value, window, inside):
@@ -346,7 +406,7 @@ class _Wiring:
 
     def _phase(self, pace, time):
         """0 in cycle ``time``, and one more in each that follows, or with each token."""
-        if pace in self.valid:
+        if self._paused(pace):
             phase = Signal(range(pace.tokens), name=f"phase{time}")
             with self.m.If(self._valid(pace, time)):
                 self.m.d.sync += phase.eq(Mux(phase == pace.tokens - 1, 0, phase + 1))
@@ -356,6 +416,16 @@ class _Wiring:
         with self.m.If(self._pulse(time - 1)):
             self.m.d.sync += phase.eq(0)
         return phase
+
+
+def _apart(packed, like: dict) -> dict:
+    """Numbers that are packed in the order of ``like``, of the shapes that are there."""
+    found, first = {}, 0
+    for key, value in like.items():
+        part = packed[first : first + len(value)]
+        found[key] = part.as_signed() if value.shape().signed else part
+        first += len(value)
+    return found
 
 
 def _widest(folded, count):

@@ -46,5 +46,8 @@ def _value(values, feed: Feed, phase) -> np.ndarray:
         if token is None:
             return np.full(len(values[feed.section][0]), feed.window.outside)
         return values[feed.section][token][:, feed.output]
+    if feed.total is not None:
+        tokens = np.stack([each[:, feed.output] for each in values[feed.section]])
+        return tokens.sum(axis=0) if feed.total == "add" else tokens.max(axis=0)
     held = phase if feed.phase is None else feed.phase
     return values[feed.section][held][:, feed.output] >> feed.drop

@@ -11,6 +11,7 @@ from .phases import PhasedCast
 from .phases import cast as phased_cast
 from .plan import Feed, Section, Tensor
 from .tokens import sliced
+from .totals import of_totals
 from .windows import of_slots
 
 
@@ -73,7 +74,7 @@ class SectionMaker:
     def _now(self, layer):
         """The layer as it is in one cycle."""
         if self.pace is None:
-            return layer
+            return of_totals(layer) if self.folding.total(layer) else layer
         windows = self.folding.windows(layer)
         if windows is not None:
             return of_slots(layer, windows)
@@ -110,11 +111,26 @@ class SectionMaker:
         if folding.serial_use(layer, place):
             if name in self.values:
                 return self.values[name]
-            count = len(folding.tensors[name].outputs)
-            return [self._input(*folding.value(name, index)) for index in range(count)]
+            return [self._input(*each) for each in self._tokens(name)]
+        if total := folding.total(layer):
+            return self._totals(name, total)
         if name in self.values and not folding.is_serial(name):
             return self.values[name]
         return [self._input(*each) for each in folding.whole(name)]
+
+    def _tokens(self, name):
+        """The values of a token of another section."""
+        joined = self.pace not in (None, self.folding.pace(name))
+        for index in range(len(self.folding.tensors[name].outputs)):
+            feed, span = self.folding.value(name, index)
+            yield replace(feed, joined=joined), span
+
+    def _totals(self, name, operation):
+        count = self.folding.pace(name).tokens if operation == "add" else 1
+        return [
+            self._input(replace(feed, total=operation), (low * count, high * count, exponent))
+            for feed, (low, high, exponent) in self._tokens(name)
+        ]
 
     def _slots(self, layer, windows):
         """A token's values through windows, of all sources one after another."""
@@ -129,8 +145,7 @@ class SectionMaker:
         if not window.always:
             if low == high == 0:
                 exponent = -fraction
-            outside = window.outside << -fraction - exponent if exponent < -fraction else (
-                window.outside >> exponent + fraction)  # fmt: skip
+            outside = window.outside >> exponent + fraction  # a sign, or the bit in its place
             window = replace(window, outside=outside)
             low, high = min(low, outside), max(high, outside)
         return self._input(replace(feed, window=window), (low, high, exponent))

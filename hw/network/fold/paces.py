@@ -13,6 +13,8 @@ class Pace:
     Without a ``parent`` they come as the sample does. Else they are made of windows of another
     pace's tokens. That one's *steps* are its tokens, and behind the last one some more, so that a
     window may reach beyond it; token ``t`` is there in step ``steps[t]``, counted from the first.
+    Or they are ``joined`` of as many of several paces, and come with the last of these; ``by``: the
+    layer that does so, as elsewhere it may be another one that is last.
     ``row``: tokens in a row of the image, all of them in one dimension.
     """
 
@@ -20,43 +22,22 @@ class Pace:
     row: int
     parent: "Pace | None" = None
     steps: tuple[int, ...] = ()
+    joined: tuple["Pace", ...] = ()
+    by: str | None = None
+
+    @property
+    def sources(self) -> tuple["Pace", ...]:
+        """The paces that it comes from; none, if it is the sample's."""
+        return self.joined or ((self.parent,) if self.parent else ())
+
+    @property
+    def root(self) -> "Pace":
+        return self.sources[0].root if self.sources else self
 
     @property
     def flush(self) -> int:
         """Steps behind the parent's last token."""
         return max(0, self.steps[-1] - self.parent.tokens + 1) if self.parent else 0
-
-    @property
-    def unbroken(self) -> int:
-        """Cycles behind a sample's last token in which the next one's must come without a pause, or
-        not at all: steps of theirs are the last ones' too."""
-        return self.flush + self.parent.unbroken if self.parent else 0
-
-    @cached_property
-    def times(self) -> tuple[int, ...]:
-        """Cycles from the sample's first token to each of this pace, if all come at once and
-        pipelines take no time."""
-        if self.parent is None:
-            return tuple(range(self.tokens))
-        before, last = self.parent.times, self.parent.tokens - 1
-        return tuple(
-            before[each] if each <= last else before[last] + each - last for each in self.steps
-        )
-
-    @cached_property
-    def pause(self) -> int:
-        """Cycles that the next sample must come later than at once: where the first tokens of the
-        parent come with gaps, while the last ones' steps are still going on."""
-        if self.parent is None:
-            return 0
-        times, whole = self.parent.times, self.root.tokens
-        run = next((n for n, time in enumerate(times) if time != times[0] + n), len(times))
-        away = whole + times[0] - times[-1]
-        return max(self.parent.pause, self.flush + 1 - run - away, 0)
-
-    @property
-    def root(self) -> "Pace":
-        return self.parent.root if self.parent else self
 
     @property
     def span(self) -> int:
@@ -69,9 +50,40 @@ class Pace:
         as the pipelines and flushes before take. Else it may be earlier, by pauses of the sample's.
         """
         if self.parent is None:
-            return True
+            return all(each.punctual for each in self.joined)
         last = self.parent.tokens - 1
         return self.steps[-1] > last or (self.steps[-1] == last and self.parent.punctual)
+
+    @property
+    def unbroken(self) -> int:
+        """Cycles behind a sample's last token in which the next one's must come without a pause, or
+        not at all: steps of theirs are the last ones' too."""
+        return self.flush + max((each.unbroken for each in self.sources), default=0)
+
+    @cached_property
+    def times(self) -> tuple[int, ...]:
+        """Cycles from the sample's first token to each of this pace, if all come at once and
+        pipelines take no time."""
+        if self.joined:
+            return tuple(map(max, zip(*(each.times for each in self.joined), strict=True)))
+        if self.parent is None:
+            return tuple(range(self.tokens))
+        before, last = self.parent.times, self.parent.tokens - 1
+        return tuple(
+            before[each] if each <= last else before[last] + each - last for each in self.steps
+        )
+
+    @cached_property
+    def pause(self) -> int:
+        """Cycles that the next sample must come later than at once: where the first tokens of the
+        parent come with gaps, while the last ones' steps are still going on."""
+        before = max((each.pause for each in self.sources), default=0)
+        if self.parent is None:
+            return before
+        times = self.parent.times
+        run = next((n for n, time in enumerate(times) if time != times[0] + n), len(times))
+        away = self.root.tokens + times[0] - times[-1]
+        return max(before, self.flush + 1 - run - away)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ class Feed:
     """Where a section's input comes from: output number ``output`` of the section ``section``,
     without its ``drop`` lowest bits; ``phase``: what that was in this phase of the sample, held;
     ``digits``: of that, as many bits, with a sign or not, less its least number and by digits;
-    ``window``: what that was some tokens ago."""
+    ``window``: what that was some tokens ago; ``joined``: that waits for tokens of another pace;
+    ``total``: of all tokens of a sample the sum (``add``) or the largest (``maximum``)."""
 
     section: int
     output: int
@@ -23,6 +24,8 @@ class Feed:
     phase: int | None = None
     digits: tuple[int, bool] | None = None
     window: Window | None = None
+    joined: bool = False
+    total: str | None = None
 
 
 @dataclass(frozen=True)

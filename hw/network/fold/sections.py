@@ -16,6 +16,7 @@ from .making import DigitsMaker, SectionMaker
 from .paces import Pace
 from .plan import INPUT, Feed, Folded, Tensor
 from .tokens import Owners, Way, chosen, ways
+from .totals import total_of
 
 STREAM = "stream"
 """The ``fold`` of networks whose samples come token by token, a pixel or time step each."""
@@ -164,9 +165,15 @@ class _Folding:
 
     def _alike(self, layer, place):
         """Whether the layer and this source can be in one section."""
-        if not self.is_serial(layer.sources[place]):
-            return not self.is_serial(layer.name)
-        return self.serial_use(layer, place)
+        return self.serial_use(layer, place) == self.is_serial(layer.name) and (
+            self.pace(layer.sources[place]) == self.pace(layer.name))  # fmt: skip
+
+    def total(self, layer: Layer) -> str | None:
+        """What the layer makes of all tokens of its source, if it does no more."""
+        if self.is_serial(layer.name) or not layer.sources:
+            return None
+        name = layer.sources[0]
+        return total_of(layer, self.ways[name], self.network[name])
 
     def by_digits(self, layer: Layer) -> bool:
         if self.reuse == 1 or self.is_serial(layer.name):

@@ -62,7 +62,7 @@ def schedule(
         if feed is None:
             return first
         at = first if feed.section == INPUT else times[feed.section] + behind[feed.section]
-        if feed.phase is not None:
+        if feed.phase is not None or feed.total:
             return at + folded.reuse
         if feed.window is not None:
             return at + feed.window.pace.flush + masked

@@ -39,13 +39,24 @@ def ways(layer: Layer, sources: Sequence[Way | None]) -> list[Way]:
     rule, owners = _RULES.get(type(layer)), [each and each.owners for each in sources]
     found = []
     for serial, own in rule(layer, owners) if rule and any(sources) else ():
-        paces = {sources[place].pace for place in serial}
-        if len(paces) == 1 and _alike(layer, own, owners, (pace := paces.pop()).tokens):
+        pace = _of_all(layer, [sources[place].pace for place in serial])
+        if pace is not None and _alike(layer, own, owners, pace.tokens):
             found.append(Way(own, frozenset(serial), pace))
     seen = windows(layer, [each and (each.owners, each.pace) for each in sources])
     if seen is not None and not any(_is(way.owners, seen) for way in found):
         found.append(Way(seen.owners, frozenset(), seen.pace, seen))
     return found
+
+
+def _of_all(layer, paces) -> Pace | None:
+    """The pace of what is made of tokens of all these. Those that come too early wait; if the end
+    of a sample is not that of its tokens, it is not known which."""
+    different = tuple(dict.fromkeys(paces))
+    first = different[0]
+    if len(different) == 1:
+        return first
+    alike = all(each.tokens == first.tokens and each.punctual for each in different)
+    return Pace(first.tokens, first.row, None, (), different, layer.name) if alike else None
 
 
 def _is(owners, seen):
