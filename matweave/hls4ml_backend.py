@@ -31,7 +31,7 @@ from matweave.hw import output
 from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
 from matweave.hw.network.advice import advice
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
-from matweave.hw.network.fold.sections import cycles
+from matweave.hw.network.fold.sections import STREAM, cycles
 from matweave.hw.network.layers import Input, Reshape
 from matweave.hw.network.reading import read
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
@@ -43,6 +43,7 @@ from matweave.sim.streams import EngineError
 
 NAME = "Matweave"
 
+IO_TYPES = ("io_parallel", "io_stream")
 OURS = ("clock_period", "family", "fold", "io_type", "softmax", "stages")
 OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
           "tb_output_stream", "write_emulation_constants")  # fmt: skip
@@ -74,7 +75,8 @@ class MatweaveWriter(Writer):
 
 
 class MatweaveBackend(FPGABackend):
-    """Unrolled networks: an adder graph per layer, one sample per clock cycle."""
+    """Networks of adder graphs: unrolled, one sample per clock cycle; folded; or streamed, one
+    pixel per clock cycle."""
 
     def __init__(self):
         super().__init__(NAME)
@@ -108,7 +110,8 @@ class MatweaveBackend(FPGABackend):
         """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
         tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per
-        sample, by default 1; ``tokens``: one for each that the input's first axis counts."""
+        sample, by default 1; ``tokens``: one for each that the input's first axis counts.
+        ``io_type``: ``io_parallel``, a sample per beat, or ``io_stream``: a pixel, or time step."""
         for name in others:
             if name not in OTHERS:
                 known = (*OURS, *OTHERS)
@@ -225,13 +228,11 @@ def made_of(model, family: str | None = None) -> Design:
     """The design of a ModelGraph, made once for its layers and options; ``family`` instead of the
     model's own."""
     config = model.config
-    if config.get_config_value("IOType") != "io_parallel":
-        raise ConfigError("io_type: the streams are ours; allowed is io_parallel")
     stages, period, own = (
         config.get_config_value(key) for key in ("Stages", "ClockPeriod", "Family")
     )
     network = read(model)  # weights and precisions may have changed since
-    fold = cycles(network, config.get_config_value("Fold"))
+    fold = wanted_fold(network, *(config.get_config_value(key) for key in ("IOType", "Fold")))
     wanted = *checked(stages, period, family or own or DEFAULT_FAMILY), fold
     key = wanted, digest(network)
     made = getattr(model, "_matweave_design", None)
@@ -240,6 +241,22 @@ def made_of(model, family: str | None = None) -> Design:
         made = key, design(network, fold=fold, stages=stages, period=period, family=family)
         model._matweave_design = made
     return made[1]
+
+
+def wanted_fold(network, io_type, fold) -> int | str:
+    """Cycles per sample, or :data:`STREAM`; raises for options that cannot be, or not together."""
+    if io_type not in IO_TYPES:
+        raise ConfigError(
+            f"io_type: {shown(io_type)} is none; allowed are {', '.join(IO_TYPES)}"
+            f"{nearest(str(io_type), IO_TYPES)}"
+        )
+    streamed = io_type == IO_TYPES[1]
+    if streamed and fold not in (None, STREAM):
+        raise ConfigError(
+            f"fold: must be left out with io_type='io_stream', which takes a pixel per cycle, not "
+            f"{shown(fold)}"
+        )
+    return STREAM if streamed or fold == STREAM else cycles(network, fold)
 
 
 def checked(stages, period, family) -> tuple[int | None, float | None, str]:

@@ -26,6 +26,7 @@ from matweave.fpga.targets.resources import CARRY_LUTS, SCRIPTS, synthesise
 from matweave.hw.errors import ConfigError, UserError, shown
 from matweave.hw.network.config import NetworkConfig
 from matweave.hw.network.design import Design
+from matweave.hw.network.fold.sections import STREAM
 from matweave.sim import toolchain
 from matweave.sim.progress import Reporter
 
@@ -90,7 +91,7 @@ def build(made: Design, wanted: Wanted, options: dict, folder: Path) -> dict:
     if placed is not None:
         period = round(1e3 / placed["fmax_mhz"], 3)
     resources = {
-        "BRAM_18K": "0",  # a pipeline has no memories
+        "BRAM_18K": str(core.blocks),  # line buffers, where they are not LUTs
         "FF": str(core.flops),
         "LUT": str(core.luts + CARRY_LUTS[family] * core.carries),
     }
@@ -148,7 +149,7 @@ def _bitstream(made: Design, wanted: Wanted, options: dict, folder: Path) -> dic
     clock = wanted.clock
     if clock is None and options["ClockPeriod"] is not None:
         clock = 1e3 / options["ClockPeriod"]
-    fold = made.folded.reuse if made.folded.reuse > 1 else None
+    fold = STREAM if made.folded.streamed else made.folded.reuse if made.folded.reuse > 1 else None
     config = NetworkConfig(made.network, stages=options["Stages"], fold=fold)
     request = flow.Request(config, wanted.board.name, clock=clock, seeds=wanted.seeds)
     with Reporter() as progress:

@@ -27,13 +27,14 @@ CCU2C not."""
 class Resources:
     """``luts``: LUT1 to LUT6, or LUT4; ``inverters``: INV, which Yosys counts apart; ``carries``:
     CARRY4 or CARRY8, CCU2C (two LUT4 each, which are not in ``luts``), or SB_CARRY (one bit);
-    ``flops``: flip-flops; ``memories``: LUT and block RAM cells."""
+    ``flops``: flip-flops; ``memories``: LUT and block RAM cells, ``blocks``: the latter alone."""
 
     luts: int
     inverters: int
     carries: int
     flops: int
     memories: int
+    blocks: int = 0
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -65,4 +66,5 @@ def _counted(stat: dict) -> Resources:
         carries=count("CARRY", "CCU2C", "SB_CARRY"),
         flops=count("FD", "TRELLIS_FF", "SB_DFF"),
         memories=count("RAM", "SRL", "TRELLIS_DPR16X4", "DP16KD", "SB_RAM40"),
+        blocks=count("RAMB", "DP16KD", "SB_RAM40"),
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from .. import names, source
 from ..errors import ConfigError, nearest, plain, shown
 from . import store, timing
-from .fold.sections import cycles
+from .fold.sections import STREAM, cycles
 from .layers import Network
 
 KIND = "network"
@@ -55,6 +55,11 @@ class NetworkConfig:
             if not isinstance(self.family, str):
                 raise ConfigError(f"family: must be a name, not {shown(self.family)}")
             timing.family(self.family)
+        if self.fold == STREAM:
+            raise ConfigError(
+                "fold: 'stream' is not for boards yet, whose link sends whole samples; allowed are "
+                "'tokens' or a number of cycles"
+            )
         cycles(self.network, self.fold)
 
     @property

@@ -10,10 +10,10 @@ __all__ = ["Spacer"]
 
 
 class Spacer(wiring.Component):
-    """Tokens in, tokens out. Behind a sample's last one there are steps in line buffers still, which
-    may be the next sample's, but not with a pause between these. So its first token waits until
-    they are over, or until so many tokens are here that there will be no pause. With tokens in
-    every cycle it waits at first; from then on as many are here, and none waits again.
+    """Tokens in, tokens out. Behind a sample's last one there are steps in line buffers still,
+    which may be the next sample's, but not with a pause between these. So its first token waits
+    until they are over, or until so many tokens are here that there will be no pause. With tokens
+    in every cycle it waits at first; from then on as many are here, and none waits again.
 
     Parameters
     ----------

@@ -58,8 +58,8 @@ class Folded:
     """Sections in an order in which each needs only those before it. ``input``: for every phase,
     the places of the values that the sample's tokens have; ``None``: the sample is taken whole.
     ``outputs``: the results, each with its ``exponent`` and the least and largest value.
-    ``root``: the pace of the sample's tokens, ``None`` if it is whole. ``streamed``: they come one by
-    one, with pauses between them if need be; ``pace``: of results that leave token by token,
+    ``root``: the pace of the sample's tokens, ``None`` if it is whole. ``streamed``: they come one
+    by one, with pauses between them if need be; ``pace``: of results that leave token by token,
     ``None``: they are whole."""
 
     reuse: int

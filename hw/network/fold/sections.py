@@ -9,8 +9,8 @@ from numbers import Integral
 
 import numpy as np
 
-from ...errors import ConfigError, shown
-from ..layers import Layer, Network
+from ...errors import ConfigError, plain, shown
+from ..layers import Contraction, Dense, Layer, Network, Pool, Reshape, Select, check_size
 from .digits import Digits, is_by_digits
 from .making import DigitsMaker, SectionMaker
 from .paces import Pace
@@ -70,6 +70,11 @@ class _Folding:
     def run(self) -> Folded:
         first = self.network.input
         self._choose_ways()
+        check_size(self.network, {
+            name: way.pace.tokens for name, way in self.ways.items() if way is not None
+        })  # fmt: skip
+        if self.streamed:
+            self._check_streamed()
         self._find_levels()
         self.tensors[first.name] = self._input(first)
         groups: dict[tuple, list[Layer]] = {}
@@ -149,6 +154,31 @@ class _Folding:
         """Whether the layer takes that source token by token."""
         way = self.ways[layer.name]
         return way is not None and place in way.serial
+
+    def _check_streamed(self):
+        """What is done at every place of an image must be so with one pixel at a time."""
+        for layer in self.network.layers[1:]:
+            everywhere = (
+                (isinstance(layer, Dense) and layer.n_rows > 1)
+                or (isinstance(layer, Pool) and len(layer.shape) > 1)
+                or isinstance(layer, Contraction)
+            )  # fmt: skip
+            if everywhere and not self.is_serial(layer.name) and self._of_pixels(layer):
+                raise ConfigError(
+                    f"layer {plain(layer.name)}: cannot be streamed: it needs pixels in other "
+                    "places than a window that moves along the rows sees, counts them otherwise at "
+                    "the border, or takes all of them together; change it (an average without "
+                    "padding can be), or give io_type='io_parallel'"
+                )
+
+    def _of_pixels(self, layer):
+        """Whether it takes its values of pixels, but for their order."""
+        for name in layer.sources:
+            source = self.network[name]
+            moved = isinstance(source, Select | Reshape) and not self.is_serial(name)
+            if self.is_serial(name) or (moved and self._of_pixels(source)):
+                return True
+        return False
 
     # Sections.
 

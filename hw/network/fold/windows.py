@@ -112,8 +112,8 @@ class _Finder:
 
 
 def _offsets(tokens, inside):
-    """``base`` and ``offset`` with ``tokens[t, k] == base[t] + offset[k]`` where that is inside, and
-    which offsets there are; ``None``: there are none."""
+    """``base`` and ``offset`` with ``tokens[t, k] == base[t] + offset[k]`` where that is inside,
+    and which offsets there are; ``None``: there are none."""
     rows, columns = inside.shape
     base, offset = np.zeros(rows, int), np.zeros(columns, int)
     known, used = np.zeros(rows, bool), np.zeros(columns, bool)
