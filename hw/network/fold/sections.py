@@ -159,10 +159,10 @@ class _Folding:
         """What is done at every place of an image must be so with one pixel at a time."""
         for layer in self.network.layers[1:]:
             everywhere = (
-                (isinstance(layer, Dense) and layer.n_rows > 1)
-                or (isinstance(layer, Pool) and len(layer.shape) > 1)
+                (isinstance(layer, Dense) and layer.n_rows > len(layer.matrices))
+                or (isinstance(layer, Pool) and math.prod(layer.shape[:-1]) > 1)
                 or isinstance(layer, Contraction)
-            )  # fmt: skip
+            )
             if everywhere and not self.is_serial(layer.name) and self._of_pixels(layer):
                 raise ConfigError(
                     f"layer {plain(layer.name)}: cannot be streamed: it needs pixels in other "

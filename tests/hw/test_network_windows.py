@@ -1,0 +1,253 @@
+"""Windows of streamed tokens: found in what layers take, and not a bit differs from the golden
+model, which knows nothing of streams."""
+
+import numpy as np
+import pytest
+from amaranth.sim import Simulator
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from matweave.hw.errors import ConfigError
+from matweave.hw.fixed import Fixed
+from matweave.hw.network.config import NetworkConfig
+from matweave.hw.network.design import design
+from matweave.hw.network.fold.evaluate import evaluate
+from matweave.hw.network.fold.lines import LineBuffer, Steps
+from matweave.hw.network.fold.paces import Pace, bits
+from matweave.hw.network.fold.sections import cycles, fold
+from matweave.hw.network.layers import Dense, Input, Network, Pool, Select
+from matweave.hw.network.spacer import Spacer
+from matweave.sim.golden import network as golden
+from matweave.sim.stimuli import networks
+
+F = Fixed(6, 3)
+
+
+def places(size, window, stride, before, behind):
+    """(results, window): where the windows along one axis are, -1 outside."""
+    count = (size + before + behind - window) // stride + 1
+    at = np.arange(count)[:, None] * stride + np.arange(window) - before
+    return np.where((at < 0) | (at >= size), -1, at)
+
+
+def patches(shape, rows, columns):
+    """(rows, columns, window rows, window columns, channels)."""
+    _, width, channels = shape
+    row, column = rows[:, None, :, None, None], columns[None, :, None, :, None]
+    index = (row * width + column) * channels + np.arange(channels)
+    return np.where((row < 0) | (column < 0), -1, index)
+
+
+def convolution(rng, source, shape, axes, filters, name):
+    """``axes``: of rows and columns, as :func:`places` takes them behind the size."""
+    index = patches(shape, *(places(size, *axis) for size, axis in zip(shape, axes, strict=False)))
+    count = index.shape[0] * index.shape[1]
+    index = index.reshape(count, -1)
+    weight, accum = Fixed(3, 3), Fixed(20, 17)
+    select = Select(f"{name}_patches", source, index.shape, F, index.ravel())
+    dense = Dense(
+        name, select.name, (count, filters), F,
+        weight=networks.integers(rng, weight, (index.shape[1], filters)), weight_format=weight,
+        bias=np.tile(networks.integers(rng, weight, filters), count), bias_format=weight,
+        accum=accum,
+    )  # fmt: skip
+    return [select, dense]
+
+
+def largest(source, shape, axes, name):
+    index = patches(shape, *(places(size, *axis) for size, axis in zip(shape, axes, strict=False)))
+    out = *index.shape[:2], shape[-1]
+    index = index.reshape(out[0] * out[1], -1, shape[-1]).swapaxes(1, 2)
+    index = index.reshape(-1, index.shape[-1])
+    return Pool(name, source, out, F, "max", index, np.ones(len(index), int), F.min, F)
+
+
+AXIS = st.tuples(
+    st.integers(2, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(0, 2)
+)
+
+
+def possible(size, window, stride, before, behind):
+    return before < window and behind < window and size + before + behind >= window
+
+
+def follows(rows, columns):
+    """Whether the first window is over before the image is, and the last no more than an image
+    later."""
+    width = columns[0]
+    first = (rows[1] - 1 - rows[3]) * width + columns[1] - 1 - columns[3]
+    counts = [len(places(*axis)) - 1 for axis in (rows, columns)]
+    span = counts[0] * rows[2] * width + counts[1] * columns[2]
+    return first < rows[0] * width > span
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=AXIS, columns=AXIS, channels=st.integers(1, 2), pool=st.booleans())
+def test_any_window_changes_no_bit(rows, columns, channels, pool):
+    assume(possible(*rows) and possible(*columns))
+    shape = (rows[0], columns[0], channels)
+    rng = np.random.default_rng(sum(rows))
+    axes = rows[1:], columns[1:]
+    layers = [Input("x", None, shape, F)]
+    if pool:
+        inside = all((places(*axis) >= 0).any(axis=1).all() for axis in (rows, columns))
+        assume(inside)
+        layers.append(largest("x", shape, axes, "y"))
+    else:
+        layers += convolution(rng, "x", shape, axes, 2, "y")
+    network = Network("windows", tuple(layers), "y")
+    try:
+        folded = fold(network, cycles(network, "stream"), streamed=True)
+    except ConfigError as error:
+        assert "cannot be streamed" in str(error)
+        assert not follows(rows, columns)
+        return
+    x = networks.inputs(network, 1, 60)
+    tokens = folded.pace.tokens if folded.pace else 1
+    results = evaluate(folded, x) * 2.0 ** np.array(folded.exponents * tokens)
+    assert (results == golden.predict(network, x) * 2.0**-F.fraction).all()
+
+
+def image(height=4, width=5, window=3, stride=1, around=1):
+    rng = np.random.default_rng(1)
+    axis = (window, stride, around, around)
+    layers = convolution(rng, "x", (height, width, 1), (axis, axis), 1, "y")
+    return Network("image", (Input("x", None, (height, width, 1), F), *layers), "y")
+
+
+def test_the_pace_of_a_padded_convolution():
+    pace = fold(image(), 20, streamed=True).sections[-1].pace
+    assert pace.steps == tuple(range(6, 26))  # one row and one pixel later
+    assert (pace.flush, pace.unbroken, pace.pause, pace.punctual) == (6, 6, 0, True)
+    assert pace.times == tuple(range(6, 26))
+
+
+def test_the_pace_of_strides():
+    pace = fold(image(5, 5, 3, 2, 0), 25, streamed=True).sections[-1].pace
+    assert pace.steps == (12, 14, 22, 24)
+    assert (pace.row, pace.flush, pace.punctual) == (2, 0, True)
+    early = fold(image(6, 6, 2, 2, 0), 36, streamed=True).sections[-1].pace
+    assert early.punctual
+    assert not fold(image(5, 5, 2, 2, 0), 25, streamed=True).sections[-1].pace.punctual
+
+
+def test_first_tokens_with_gaps_keep_samples_apart():
+    root = Pace(49, 7)
+    steps = tuple(8 + 14 * row + 2 * column for row in range(4) for column in range(4))
+    strided = Pace(16, 4, root, steps)
+    same = Pace(16, 4, strided, tuple(range(5, 21)))
+    assert strided.pause == 0
+    # Its last token is in cycle 56, the next sample's first in 57, then one in two cycles: of the
+    # five steps behind 56 only the first may be shared.
+    assert same.pause == 4
+
+
+def test_a_streamed_network_has_no_board_yet():
+    with pytest.raises(ConfigError, match=r"^fold: 'stream' is not for boards yet"):
+        NetworkConfig(image(), fold="stream")
+
+
+def test_the_manifest_says_how_many_beats():
+    streams = design(image(stride=2), fold="stream").manifest["streams"]
+    assert (streams["input"]["beats"], len(streams["input"]["values"])) == (20, 1)
+    assert (streams["output"]["beats"], len(streams["output"]["values"])) == (6, 1)
+
+
+def simulated(dut, bench):
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-8)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_line_buffers_hold_what_was():
+    """Registers only, memories of one place and of several, and a value that is read early only."""
+    delays = ((0, 1, 5, 18, 19), (0,), (2, 18))
+    dut = LineBuffer(widths=(4, 3, 5), delays=delays)
+    rng = np.random.default_rng(3)
+    past, checked = [], 0
+
+    async def bench(ctx):
+        nonlocal checked
+        for _ in range(300):
+            values = [int(rng.integers(1 << width)) for width in dut.widths]
+            ctx.set(dut.i, values[0] | values[1] << 4 | values[2] << 7)
+            step = int(rng.integers(3) > 0)
+            ctx.set(dut.step, step)
+            out = ctx.get(dut.o)
+            for index, (width, each) in enumerate(zip(dut.widths, delays, strict=True)):
+                for delay in each:
+                    found, out = out & ((1 << width) - 1), out >> width
+                    if delay <= len(past) and (step or delay):
+                        expected = values if not delay else past[-delay]
+                        assert found == expected[index]
+                        checked += 1
+            await ctx.tick()
+            if step:
+                past.append(values)
+
+    simulated(dut, bench)
+    assert checked > 1500
+
+
+def test_steps_give_tokens_and_masks():
+    """Samples one behind another, or after the steps behind the last token."""
+    folded = fold(image(), 20, streamed=True)
+    section = folded.sections[-1]
+    insides = tuple(dict.fromkeys(each.window.inside for each in section.feeds))
+    dut, rng = Steps(pace=section.pace, insides=insides), np.random.default_rng(4)
+    found = []
+
+    async def tick(ctx, valid):
+        ctx.set(dut.valid, valid)
+        assert ctx.get(dut.step) >= valid
+        if ctx.get(dut.token):
+            found.append(ctx.get(dut.inside))
+        await ctx.tick()
+
+    async def bench(ctx):
+        for sample in range(4):
+            for token in range(20):
+                apart = sample % 2 == 0 or token > section.pace.unbroken
+                for _ in range(int(rng.integers(3)) * apart):
+                    await tick(ctx, 0)
+                await tick(ctx, 1)
+            for _ in range(9 * (sample % 2)):  # every second one is followed at once
+                await tick(ctx, 0)
+
+    simulated(dut, bench)
+    masks = np.array([bits(each, 20) for each in insides])
+    expected = [int(sum(int(b) << k for k, b in enumerate(masks[:, token]))) for token in range(20)]
+    assert found == 4 * expected
+
+
+@pytest.mark.parametrize("pause", [0, 3])
+@pytest.mark.parametrize("probability", [0.2, 0.7, 1.0])
+def test_no_pause_where_there_must_be_none(pause, probability):
+    tokens, unbroken = 12, 7
+    dut, rng = Spacer(width=8, tokens=tokens, unbroken=unbroken, pause=pause), None
+    rng, out, sent = np.random.default_rng(5), [], 0
+
+    async def bench(ctx):
+        nonlocal sent
+        for cycle in range(1500):
+            ctx.set(dut.i_data, sent % 256)
+            ctx.set(dut.i_valid, int(rng.random() < probability))
+            ctx.set(dut.room, int(cycle < 700 or rng.random() < 0.5))
+            sent += ctx.get(dut.i_valid) & ctx.get(dut.i_ready)
+            if ctx.get(dut.o_valid):
+                assert ctx.get(dut.o_data) == len(out) % 256
+                assert ctx.get(dut.last) == (len(out) % tokens == tokens - 1)
+                out.append(cycle)
+            await ctx.tick()
+
+    simulated(dut, bench)
+    assert len(out) > 150
+    for at in range(tokens, len(out), tokens):
+        end = out[at - 1]
+        assert out[at] > end + pause
+        soon = [cycle for cycle in out[at:] if cycle <= end + unbroken]
+        assert soon == list(range(soon[0], end + unbroken + 1)) if soon else True
+    if probability == 1.0:  # once so many are there, none waits for others
+        spent = out[tokens * 40] - out[tokens * 20]
+        assert spent == 20 * (tokens + pause)
