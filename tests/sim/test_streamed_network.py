@@ -8,6 +8,7 @@ from matweave.hw.network.reading import read
 from matweave.sim.driver import Pause
 from matweave.sim.golden import network as golden
 from matweave.sim.network import NetworkSimulator, pack
+from matweave.sim.stimuli import networks, token_networks
 from matweave.sim.stimuli.hls4ml_images import IMAGES
 from matweave.sim.stimuli.hls4ml_layers import converted
 
@@ -25,11 +26,10 @@ QUICK = [pytest.param(name, marks=() if name in ("strided", "residual") else pyt
 
 
 class Case:
-    def __init__(self, name, folder):
-        self.name, side = name, IMAGES[name]()
-        network = read(converted(side.layers, side.config, "Matweave", folder, "io_stream"))
-        self.made, self.network = design(network, fold="stream"), network
-        self.x = golden.quantised(side.inputs(150).reshape(150, -1), network.input.result)
+    """A network, its samples and results, and its compiled Verilog."""
+
+    def __init__(self, name, network, x, fold="stream"):
+        self.name, self.x, self.made = name, x, design(network, fold=fold)
         fraction = network[network.output].result.fraction
         self.expected = golden.predict(network, self.x) * 2.0**-fraction
         self.simulator = NetworkSimulator(self.made.verilog, self.made.manifest)
@@ -40,11 +40,35 @@ class Case:
         return outcome
 
 
+def image(name, folder):
+    """One of the networks of images, and samples."""
+    side = IMAGES[name]()
+    network = read(converted(side.layers, side.config, "Matweave", folder, "io_stream"))
+    return network, golden.quantised(side.inputs(150).reshape(150, -1), network.input.result)
+
+
 @pytest.fixture(scope="module", params=QUICK)
 def case(request, tmp_path_factory):
-    case = Case(request.param, tmp_path_factory.mktemp("network"))
+    case = Case(request.param, *image(request.param, tmp_path_factory.mktemp("network")))
     with case.simulator:
         yield case
+
+
+def test_windows_of_a_sample_that_comes_whole(tmp_path):
+    """Folded, its tokens are in cycles behind one another."""
+    case = Case("series", *image("series", tmp_path), fold="tokens")
+    with case.simulator:
+        for pauses in ({}, {"x": Pause(0.3, 20)}, {"y": Pause(0.5, 20)}):
+            case.right(pauses=pauses)
+
+
+def test_quantisers_that_differ_from_token_to_token():
+    network = token_networks.steps(3)
+    case = Case("steps", network, networks.inputs(network, 1, 150))
+    with case.simulator:
+        for pauses in PAUSES.values():
+            case.right(pauses=pauses)
+    assert len(np.unique(case.expected)) > 10
 
 
 @pytest.mark.parametrize("pauses", PAUSES)

@@ -1,7 +1,8 @@
 """A network in sections: which layers are in a pipeline together, and what is between them.
 
-See docs/decisions/0011-folded-networks.md, and 0013-streamed-networks.md for windows. A section's layers are lowered for the tokens of one
-cycle (``tokens / reuse``), or for all values if they are whole.
+See docs/decisions/0011-folded-networks.md, and 0013-streamed-networks.md for windows. A section's
+layers are lowered for the tokens of one cycle (``tokens / reuse``), or for all values if they are
+whole.
 """
 
 import math
