@@ -8,59 +8,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from matweave.hw.errors import ConfigError
-from matweave.hw.fixed import Fixed
 from matweave.hw.network.config import NetworkConfig
 from matweave.hw.network.design import design
 from matweave.hw.network.fold.evaluate import evaluate
 from matweave.hw.network.fold.lines import LineBuffer, Steps
 from matweave.hw.network.fold.paces import Pace, bits
 from matweave.hw.network.fold.sections import cycles, fold
-from matweave.hw.network.layers import Dense, Input, Network, Pool, Select
+from matweave.hw.network.layers import Input, Network
 from matweave.hw.network.spacer import Spacer
 from matweave.sim.golden import network as golden
 from matweave.sim.stimuli import networks
-
-F = Fixed(6, 3)
-
-
-def places(size, window, stride, before, behind):
-    """(results, window): where the windows along one axis are, -1 outside."""
-    count = (size + before + behind - window) // stride + 1
-    at = np.arange(count)[:, None] * stride + np.arange(window) - before
-    return np.where((at < 0) | (at >= size), -1, at)
-
-
-def patches(shape, rows, columns):
-    """(rows, columns, window rows, window columns, channels)."""
-    _, width, channels = shape
-    row, column = rows[:, None, :, None, None], columns[None, :, None, :, None]
-    index = (row * width + column) * channels + np.arange(channels)
-    return np.where((row < 0) | (column < 0), -1, index)
-
-
-def convolution(rng, source, shape, axes, filters, name):
-    """``axes``: of rows and columns, as :func:`places` takes them behind the size."""
-    index = patches(shape, *(places(size, *axis) for size, axis in zip(shape, axes, strict=False)))
-    count = index.shape[0] * index.shape[1]
-    index = index.reshape(count, -1)
-    weight, accum = Fixed(3, 3), Fixed(20, 17)
-    select = Select(f"{name}_patches", source, index.shape, F, index.ravel())
-    dense = Dense(
-        name, select.name, (count, filters), F,
-        weight=networks.integers(rng, weight, (index.shape[1], filters)), weight_format=weight,
-        bias=np.tile(networks.integers(rng, weight, filters), count), bias_format=weight,
-        accum=accum,
-    )  # fmt: skip
-    return [select, dense]
-
-
-def largest(source, shape, axes, name):
-    index = patches(shape, *(places(size, *axis) for size, axis in zip(shape, axes, strict=False)))
-    out = *index.shape[:2], shape[-1]
-    index = index.reshape(out[0] * out[1], -1, shape[-1]).swapaxes(1, 2)
-    index = index.reshape(-1, index.shape[-1])
-    return Pool(name, source, out, F, "max", index, np.ones(len(index), int), F.min, F)
-
+from matweave.sim.stimuli.window_networks import F, convolution, image, largest, places
 
 AXIS = st.tuples(
     st.integers(2, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(0, 2)
@@ -106,13 +64,6 @@ def test_any_window_changes_no_bit(rows, columns, channels, pool):
     tokens = folded.pace.tokens if folded.pace else 1
     results = evaluate(folded, x) * 2.0 ** np.array(folded.exponents * tokens)
     assert (results == golden.predict(network, x) * 2.0**-F.fraction).all()
-
-
-def image(height=4, width=5, window=3, stride=1, around=1):
-    rng = np.random.default_rng(1)
-    axis = (window, stride, around, around)
-    layers = convolution(rng, "x", (height, width, 1), (axis, axis), 1, "y")
-    return Network("image", (Input("x", None, (height, width, 1), F), *layers), "y")
 
 
 def test_the_pace_of_a_padded_convolution():

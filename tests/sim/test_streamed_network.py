@@ -8,7 +8,7 @@ from matweave.hw.network.reading import read
 from matweave.sim.driver import Pause
 from matweave.sim.golden import network as golden
 from matweave.sim.network import NetworkSimulator, pack
-from matweave.sim.stimuli import networks, token_networks
+from matweave.sim.stimuli import networks, token_networks, window_networks
 from matweave.sim.stimuli.hls4ml_images import IMAGES
 from matweave.sim.stimuli.hls4ml_layers import converted
 
@@ -69,6 +69,15 @@ def test_quantisers_that_differ_from_token_to_token():
         for pauses in PAUSES.values():
             case.right(pauses=pauses)
     assert len(np.unique(case.expected)) > 10
+
+
+def test_constants_come_with_their_pixels():
+    network = window_networks.dead()
+    case = Case("dead", network, networks.inputs(network, 1, 20))
+    with case.simulator:
+        outcome = case.right()
+        assert outcome.last_out - outcome.first_in >= 20 * 20
+        case.right(pauses=PAUSES["both"])
 
 
 @pytest.mark.parametrize("pauses", PAUSES)

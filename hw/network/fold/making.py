@@ -123,7 +123,10 @@ class SectionMaker:
         joined = self.pace not in (None, self.folding.pace(name))
         for index in range(len(self.folding.tensors[name].outputs)):
             feed, span = self.folding.value(name, index)
-            yield replace(feed, joined=joined), span
+            feed = replace(feed, joined=joined)
+            if joined and not index:
+                self._told(feed, span)
+            yield feed, span
 
     def _totals(self, name, operation):
         count = self.folding.pace(name).tokens if operation == "add" else 1
@@ -134,12 +137,19 @@ class SectionMaker:
 
     def _slots(self, layer, windows):
         """A token's values through windows, of all sources one after another."""
-        return [self._slot(layer.sources[slot.source], slot) for slot in windows.slots]
+        slots = [(layer.sources[slot.source], slot) for slot in windows.slots]
+        name, slot = next(each for each in slots if each[1].window)
+        self._told(*self._through(name, slot))
+        return [self._slot(name, slot) for name, slot in slots]
 
     def _slot(self, name, slot):
-        fraction = self.folding.network[name].result.fraction
         if slot.window is None:
-            return self.build.constant(0, -fraction)
+            return self.build.constant(0, -self.folding.network[name].result.fraction)
+        return self._input(*self._through(name, slot))
+
+    def _through(self, name, slot):
+        """A slot's feed, and what it can be."""
+        fraction = self.folding.network[name].result.fraction
         feed, (low, high, exponent) = self.folding.value(name, slot.place)
         window = slot.window
         if not window.always:
@@ -148,7 +158,12 @@ class SectionMaker:
             outside = window.outside >> exponent + fraction  # a sign, or the bit in its place
             window = replace(window, outside=outside)
             low, high = min(low, outside), max(high, outside)
-        return self._input(replace(feed, window=window), (low, high, exponent))
+        return replace(feed, window=window), (low, high, exponent)
+
+    def _told(self, feed, span):
+        """Takes a feed also if it is constant, as its pace is known by it."""
+        low, high, _ = span
+        self._node(feed, low, high)
 
     def _input(self, feed, span):
         low, high, exponent = span

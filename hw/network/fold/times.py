@@ -68,9 +68,12 @@ def schedule(
             return at + feed.window.pace.flush + masked
         return at + (feed.digits is not None)  # in a register that gives digits
 
+    # What only takes constants is not before its pace, or before a stream's sample has come.
+    begun = {None: folded.reuse if folded.streamed else first}
     for section in sections:
-        masked = section.masked
-        times.append(max((ready(feed, masked) for feed in section.feeds), default=first))
+        since = begun.get(section.pace, first)
+        times.append(max([since, *(ready(feed, section.masked) for feed in section.feeds)]))
+        begun.setdefault(section.pace, times[-1])
     last = folded.reuse - 1 if folded.pace else 0
     latency = max(1, *(ready(feed) + last for feed in folded.outputs))  # also without any layer
     return Schedule(tuple(placed), tuple(times), tuple(behind), first, latency)
