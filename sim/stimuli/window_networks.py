@@ -53,6 +53,16 @@ def largest(source, shape, axes, name):
     return Pool(name, source, out, F, "max", index, np.ones(len(index), int), F.min, F)
 
 
+def follows(rows, columns):
+    """Whether the first window is over before the image is, the last no more than an image later,
+    and the next row's first behind a row's last."""
+    width = columns[0]
+    first = (rows[1] - 1 - rows[3]) * width + columns[1] - 1 - columns[3]
+    counts = [len(places(*axis)) - 1 for axis in (rows, columns)]
+    span = counts[0] * rows[2] * width + counts[1] * columns[2]
+    return first < rows[0] * width > span and rows[2] * width > counts[1] * columns[2]
+
+
 def image(height=4, width=5, window=3, stride=1, around=1):
     """One convolution of one channel."""
     rng = np.random.default_rng(1)
@@ -74,3 +84,46 @@ def dead() -> Network:
     )
     layers = (Input("x", None, (4, 5, 1), F), *first, *second, added, mean)
     return Network("dead", layers, "mean")
+
+
+def chain(seed: int) -> Network:
+    """A few convolutions and maxima of any kind on a small image, sums of what has as many pixels;
+    the result is an image, its mean or a Dense of all of it."""
+    rng = np.random.default_rng(seed)
+    shape = (*map(int, rng.integers(3, 8, 2)), 1)
+    layers, alike = [Input("x", None, shape, F)], {"x": shape}
+    for number in range(int(rng.integers(1, 4))):
+        name, source = f"y{number}", layers[-1].name
+        axes = tuple(_axis(rng, size) for size in shape[:2])
+        while not follows(*((size, *axis) for size, axis in zip(shape, axes, strict=False))):
+            axes = tuple(_axis(rng, size) for size in shape[:2])
+        if rng.integers(3) == 0 and all(
+            (places(size, *axis) >= 0).any(axis=1).all()
+            for size, axis in zip(shape, axes, strict=False)
+        ):
+            layers.append(largest(source, shape, axes, name))
+        else:
+            layers += convolution(rng, source, shape, axes, shape[2], name)
+        shape = *(len(places(size, *axis)) for size, axis in zip(shape, axes, strict=False)), 1
+        others = [each for each, other in alike.items() if other == shape]
+        if others and rng.integers(2):
+            name = f"sum{number}"
+            other = others[rng.integers(len(others))]
+            layers.append(Merge(name, (layers[-1].name, other), shape, F, "add"))
+        alike[name] = shape
+    size, last = shape[0] * shape[1], layers[-1].name
+    kind = rng.integers(3) if size > 1 else 2
+    if kind == 0:
+        index, accum = np.arange(size)[None], Fixed(20, 15)
+        counts = np.array([size])
+        layers.append(Pool("mean", last, (1,), F, "average", index, counts, 0, accum))
+    elif kind == 1:
+        source = dataclasses.replace(layers[-1], shape=(size,))
+        layers.append(networks.dense(rng, source, 2, "dense", exact=True))
+    return Network(f"chain{seed}", tuple(layers), layers[-1].name)
+
+
+def _axis(rng, size):
+    """A window of at most the axis, its stride and padding of less than the window."""
+    window = int(rng.integers(1, min(size, 3) + 1))
+    return window, int(rng.integers(1, 3)), *map(int, rng.integers(0, window, 2))

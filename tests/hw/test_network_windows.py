@@ -17,8 +17,9 @@ from matweave.hw.network.fold.sections import cycles, fold
 from matweave.hw.network.layers import Input, Network
 from matweave.hw.network.spacer import Spacer
 from matweave.sim.golden import network as golden
-from matweave.sim.stimuli import networks
-from matweave.sim.stimuli.window_networks import F, convolution, image, largest, places
+from matweave.sim.network import unpack
+from matweave.sim.stimuli import networks, window_networks
+from matweave.sim.stimuli.window_networks import F, convolution, follows, image, largest, places
 
 AXIS = st.tuples(
     st.integers(2, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(0, 2)
@@ -27,16 +28,6 @@ AXIS = st.tuples(
 
 def possible(size, window, stride, before, behind):
     return before < window and behind < window and size + before + behind >= window
-
-
-def follows(rows, columns):
-    """Whether the first window is over before the image is, and the last no more than an image
-    later."""
-    width = columns[0]
-    first = (rows[1] - 1 - rows[3]) * width + columns[1] - 1 - columns[3]
-    counts = [len(places(*axis)) - 1 for axis in (rows, columns)]
-    span = counts[0] * rows[2] * width + counts[1] * columns[2]
-    return first < rows[0] * width > span
 
 
 @settings(max_examples=60, deadline=None)
@@ -202,3 +193,60 @@ def test_no_pause_where_there_must_be_none(pause, probability):
     if probability == 1.0:  # once so many are there, none waits for others
         spent = out[tokens * 40] - out[tokens * 20]
         assert spent == 20 * (tokens + pause)
+
+
+def streamed(made, x, seed):
+    """Results of samples with pauses of all lengths on both sides, in Amaranth's simulator."""
+    kind, parameters = made.component
+    dut, rng, results = kind(**parameters), np.random.default_rng(seed), []
+    beats = x.reshape(len(x) * dut.tokens, -1)
+    wanted = len(x) * dut.results
+
+    async def bench(ctx):
+        sent, waits, calm = 0, 0, 1.0
+        for cycle in range(40 * len(beats) + 2000):
+            if cycle % 50 == 0:
+                calm = rng.choice([0.1, 0.5, 1.0])
+            waits = max(waits - 1, 0) if rng.random() < calm else int(rng.integers(1, 12))
+            valid = sent < len(beats) and not waits
+            ready = rng.random() < (calm + 1) / 2
+            if valid:
+                lanes = [int(v) & ((1 << dut.input_lane) - 1) for v in beats[sent]]
+                ctx.set(dut.s_axis_x_tdata,
+                        sum(v << (dut.input_lane * i) for i, v in enumerate(lanes)))  # fmt: skip
+            ctx.set(dut.s_axis_x_tvalid, int(valid))
+            ctx.set(dut.m_axis_y_tready, int(ready))
+            if ctx.get(dut.m_axis_y_tvalid) and ready:
+                results.append(ctx.get(dut.m_axis_y_tdata))
+            sent += valid and ctx.get(dut.s_axis_x_tready)
+            await ctx.tick()
+            if len(results) == wanted:
+                break
+        ctx.set(dut.s_axis_x_tvalid, 0)
+        for _ in range(50):
+            assert not ctx.get(dut.m_axis_y_tvalid)
+            await ctx.tick()
+
+    simulated(dut, bench)
+    lane, stream = dut.output_lane, made.manifest["streams"]["output"]
+    rows = [
+        [
+            (int(beat) >> (lane * place)) & ((1 << lane) - 1)
+            for place in range(len(stream["values"]))
+        ]
+        for beat in results
+    ]
+    return unpack(np.array(rows, f"<u{lane // 8}").view(np.uint8), stream)
+
+
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(s, marks=pytest.mark.slow)
+                                               for s in range(4, 120))])  # fmt: skip
+def test_chains_of_windows(seed):
+    network = window_networks.chain(seed)
+    made = design(network, fold="stream")
+    x = networks.inputs(network, seed, 8)
+    stream = made.manifest["streams"]["output"]
+    exponents = np.array([each["exponent"] for each in stream["values"]] * stream["beats"])
+    fraction = network[network.output].result.fraction
+    expected = golden.predict(network, x) * 2.0**-fraction
+    assert (streamed(made, x, seed) * 2.0**exponents == expected).all()

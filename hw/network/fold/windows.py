@@ -51,9 +51,8 @@ def windows(layer: Layer, sources: Sequence) -> Windows | None:
 
 
 def _counts(layer, pace) -> list[int]:
-    """How many tokens a layer may have: leading axes of its shape, or as many as before."""
-    found = [int(np.prod(layer.shape[:axes])) for axes in range(1, len(layer.shape))]
-    found = [*reversed(found), pace.tokens]
+    """How many tokens a layer may have: all axes but the last one's, or as many as before."""
+    found = [int(np.prod(layer.shape[:-1])), pace.tokens]
     return [each for each in dict.fromkeys(found) if each > 1 and layer.size % each == 0]
 
 
