@@ -51,8 +51,7 @@ class Pace:
         """
         if self.parent is None:
             return all(each.punctual for each in self.joined)
-        last = self.parent.tokens - 1
-        return self.steps[-1] > last or (self.steps[-1] == last and self.parent.punctual)
+        return self.steps[-1] >= self.parent.tokens - 1 and self.parent.punctual
 
     @property
     def unbroken(self) -> int:
