@@ -118,14 +118,13 @@ class Steps(wiring.Component):
     step, token : Out
         There is a step; and with it a token of the pace.
     inside : Out
-        Of each of ``insides`` the token's bit.
+        Of each of ``insides`` the token's bit; if there are any.
     """
 
     def __init__(self, *, pace: Pace, insides: tuple[int, ...]):
         self.pace, self.insides = pace, insides
-        super().__init__(
-            {"valid": In(1), "step": Out(1), "token": Out(1), "inside": Out(len(insides))}
-        )
+        ports = {"valid": In(1), "step": Out(1), "token": Out(1)}
+        super().__init__(ports | ({"inside": Out(len(insides))} if insides else {}))
 
     def elaborate(self, platform):
         m = Module()
@@ -158,7 +157,9 @@ class Steps(wiring.Component):
             for axis, (name, address) in enumerate((("rows", row), ("columns", column)))
         )
         found = by_row & by_column
-        m.d.comb += [self.token.eq(self.step & active & found[0]), self.inside.eq(found[1:])]
+        m.d.comb += self.token.eq(self.step & active & found[0])
+        if self.insides:
+            m.d.comb += self.inside.eq(found[1:])
         return m
 
     def _flushing(self, m, ends):

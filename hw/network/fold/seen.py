@@ -68,7 +68,8 @@ class Seen:
             waits = most - (ready[pace] - pace.unbroken) + max(
                 later - earlier for later, earlier
                 in zip(section.pace.times, pace.times, strict=True))  # fmt: skip
-            queue = RowQueue(width=sum(map(len, taps)), depth=2 << (waits + 1).bit_length())
+            width = max(sum(map(len, taps)), 1)  # none, if all are constant
+            queue = RowQueue(width=width, depth=2 << (waits + 1).bit_length())
             self.m.submodules[f"queue{number}_{len(there)}"] = queue
             self.m.d.comb += [
                 queue.i_data.eq(Cat(*taps)),
