@@ -7,6 +7,8 @@ import pytest
 
 from matweave.hw.errors import ConfigError
 from matweave.hw.network.design import design
+from matweave.hw.network.fold.evaluate import evaluate
+from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.reading import read
 from matweave.sim.golden import network as golden
 from matweave.sim.stimuli import hls4ml_images, hls4ml_layers
@@ -46,6 +48,27 @@ def larger(side):
     side.add("UpSampling2D", "u", in_height=4, in_width=4, n_chan=2, out_height=8, out_width=8,
              algorithm="nearest")  # fmt: skip
     hls4ml_layers.convolution(side, "c", (8, 8, 2), (3, 3), 2, source="u")
+
+
+def test_padding_by_a_layer_of_its_own_is_the_window_s(tmp_path):
+    """Also behind cropping; and cropping in front of a pool."""
+    side = Side((5, 5, 2), "fixed<6,3>")
+    side.add("Cropping2D", "cropped", in_height=5, in_width=5, n_chan=2, out_height=5, out_width=4,
+             crop_top=0, crop_bottom=0, crop_left=1, crop_right=0)  # fmt: skip
+    side.add("ZeroPadding2D", "padded", "cropped", in_height=5, in_width=4, n_chan=2, out_height=7,
+             out_width=6, pad_top=1, pad_bottom=1, pad_left=1, pad_right=1)  # fmt: skip
+    hls4ml_layers.convolution(side, "c", (7, 6, 2), (3, 3), 2, source="padded")
+    side.add("Cropping2D", "again", "c", in_height=5, in_width=4, n_chan=2, out_height=4,
+             out_width=4, crop_top=0, crop_bottom=1, crop_left=0, crop_right=0)  # fmt: skip
+    hls4ml_layers.pooling(side, "p", "Max", (4, 4, 2), (2, 2), (2, 2), accum="fixed<10,6>",
+                          result="fixed<10,6>", source="again")  # fmt: skip
+    network = read(converted(side.layers, side.config, "Matweave", tmp_path, "io_stream"))
+    folded = fold(network, 25, streamed=True)
+    assert [each.layers for each in folded.sections] == [("c_patches", "c"), ("p",)]
+    x = golden.quantised(side.inputs(300).reshape(300, -1), network.input.result)
+    results = evaluate(folded, x) * 2.0 ** np.array(folded.exponents * folded.pace.tokens)
+    fraction = network[network.output].result.fraction
+    assert (results == golden.predict(network, x) * 2.0**-fraction).all()
 
 
 @pytest.mark.parametrize(("change", "layer"), [(averaged, "p"), (larger, "c")])

@@ -18,6 +18,7 @@ from .paces import Pace
 from .plan import INPUT, Feed, Folded, Tensor
 from .tokens import Owners, Way, chosen, ways
 from .totals import total_of
+from .wires import composed
 
 STREAM = "stream"
 """The ``fold`` of networks whose samples come token by token, a pixel or time step each."""
@@ -56,6 +57,8 @@ def fold(network: Network, reuse: int, choices=None, *, streamed: bool = False) 
     """``network`` in ``reuse`` :func:`cycles` per sample; ``choices``: how to solve matrices
     (:class:`..cmvm.Options`), instead of what suits their size; ``streamed``: tokens come one by
     one."""
+    if streamed:
+        network = composed(network)
     return _Folding(network, reuse, choices, streamed).run()
 
 
