@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "matweave: error: Python 3.11 or newer is needed; set PYTHON=python3.x")'
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV) || \
 		{ rm -rf $(VENV); echo "matweave: error: python -m venv failed; Debian: apt install python3-venv" >&2; exit 2; }
-	$(PIP) install --quiet --editable '.[demo,formal,fpga,networks,test]'
+	$(PIP) install --quiet --editable '.[demo,formal,fpga,networks,test,weights]'
 	@touch $@
 
 demo: install

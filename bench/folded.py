@@ -4,7 +4,7 @@
 process of its own (keras, HGQ2 and jax are needed). The RTL, folded to one particle per cycle, is
 driven natively with jets whose results are compared with the golden model's: eight particles of
 three features, half of them in the range of most, half in all of the input's range. Its
-pipelines are counted by Yosys without DSP blocks, then placed and routed out of context by nextpnr.
+pipelines are counted by Yosys, then placed and routed out of context by nextpnr.
 """
 
 import common
@@ -31,7 +31,7 @@ def driven(made) -> tuple[int, int]:
     return int(different.sum()), outcome.last_out - outcome.first_in
 
 
-def measured(fold: str, period: float, dsps: int, seed: int) -> dict:
+def measured(fold: str, period: float, dsps: int, seed: int, clock: float) -> dict:
     from matweave.fpga.targets.out_of_context import implement
     from matweave.fpga.targets.resources import CARRY_LUTS, synthesise
     from matweave.hw.network import store
@@ -45,16 +45,17 @@ def measured(fold: str, period: float, dsps: int, seed: int) -> dict:
     performance = made.manifest["performance"]
     latency, interval = performance["latency"], performance["initiation_interval"]
     different, cycles = driven(made)
-    counted = synthesise(made.core, f"{made.name}_core", "ecp5")
+    counted = synthesise(made.core, f"{made.name}_core", "ecp5", dsp=dsps > 0)
     row = common.row(
-        {"model": MODEL.name, "fold": fold, "period_ns": period, "dsps": dsps, "seed": seed},
+        {"model": MODEL.name, "fold": fold, "period_ns": period, "dsps": dsps, "clock_mhz": clock,
+         "seed": seed},
         latency=latency, interval=interval, different=different, cycles_of_all=cycles,
         expected_cycles=(JETS - 1) * interval + latency, luts=counted.luts,
         carries=counted.carries, lut4=counted.luts + CARRY_LUTS["ecp5"] * counted.carries,
         flops=counted.flops,
     )  # fmt: skip
     try:
-        usage = implement(made.core, f"{made.name}_core", dsp=dsps > 0, seed=seed)
+        usage = implement(made.core, f"{made.name}_core", dsp=dsps > 0, seed=seed, clock=clock)
     except ToolFailed as error:
         return row | {"placed": 0, "why": str(error)}
     return row | {
@@ -66,11 +67,14 @@ def measured(fold: str, period: float, dsps: int, seed: int) -> dict:
 def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--fold", default="tokens", help="cycles per jet (default: tokens, 8)")
-    parser.add_argument("--period", type=float, default=14.0, help="ns a stage may take")
-    parser.add_argument("--dsps", type=int, default=0, help="products that may be DSP blocks")
+    parser.add_argument("--period", type=float, default=16.0, help="ns a stage may take")
+    parser.add_argument("--dsps", type=int, default=156, help="products that may be DSP blocks")
+    parser.add_argument("--clock", type=float, default=45.0, help="MHz to place and route for")
     parser.add_argument("--seed", type=int, default=1, help="the placer's")
     arguments = parser.parse_args()
-    row = measured(arguments.fold, arguments.period, arguments.dsps, arguments.seed)
+    row = measured(
+        arguments.fold, arguments.period, arguments.dsps, arguments.seed, arguments.clock
+    )
     bars = [
         common.Bar("results that differ", row["different"], "<=", 0),
         common.Bar("placed and routed on an LFE5U-85F", row["placed"], ">=", 1),

@@ -8,6 +8,8 @@ and counts with its best throughput per area; ratios are to dequantise-then-MAC 
 weights. ``precompute`` is what makes the tables from activations; its registers are `registers`.
 """
 
+import dataclasses
+import itertools
 import json
 import sys
 from dataclasses import dataclass
@@ -32,7 +34,7 @@ class Point:
 
 
 def pe_of(point: Point, k: int):
-    """The PE of a design."""
+    """The PE of a design. Raises :class:`ValueError` for a design that there is not."""
     from matweave.hw.formats import Format
     from matweave.hw.lut.multiply import MultiplyPe
     from matweave.hw.lut.popcount import PopcountPe
@@ -40,12 +42,17 @@ def pe_of(point: Point, k: int):
     from matweave.hw.lut.table import TablePe
     from matweave.hw.weights import WeightFormat
 
+    classes = {"table": TablePe, "shift_add": ShiftAddPe, "popcount": PopcountPe, "mac": MultiplyPe}
     name, *settings = point.design.split(",")
+    if name not in classes:
+        raise ValueError(f"{name!r} is not a design; allowed are {', '.join(classes)}")
     options = {"k": k}
     for setting in settings:
         key, _, value = setting.partition("=")
+        known = [field.name for field in dataclasses.fields(classes[name])]
+        if key not in known or value.isdigit() != (key in ("k", "sign")):
+            raise ValueError(f"{setting!r} is no setting of {name}; there are {', '.join(known)}")
         options[key] = (int(value) if value.isdigit() else value) if value else True
-    classes = {"table": TablePe, "shift_add": ShiftAddPe, "popcount": PopcountPe, "mac": MultiplyPe}
     return classes[name](Format(point.a), WeightFormat(point.w), **options)
 
 
@@ -240,6 +247,17 @@ def measured(options) -> list[dict]:
     return [row | {"yosys": flow.tool_version()} for row in rows]
 
 
+def refusal(options) -> str | None:
+    """Why a point cannot be built; ``None`` if all can."""
+    for a, w in itertools.product(options.activations, options.weights):
+        for design in options.designs:
+            try:
+                pe_of(Point(a, w, design), options.k)
+            except ValueError as error:
+                return f"--designs {design} with int{a} and {w}-bit weights: {error}"
+    return None
+
+
 def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--liberty", type=Path, help="standard cells; without: generic gates")
@@ -262,6 +280,9 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, help="put the table into this page")
     parser.add_argument("--section", default="", help="which of the page's marks")
     options = parser.parse_args()
+    if reason := refusal(options):
+        print(f"lut: error: {reason}", file=sys.stderr)
+        return 2
     if options.earlier:
         rows, runs = earlier(options.earlier)
     else:

@@ -21,10 +21,12 @@ BAR = 30
 
 
 def operands(config, size: int, seed: int = 1):
+    from matweave.sim.cases import values
+
     rng = np.random.default_rng(seed)
     shape = (size, size)
     a = rng.integers(config.a.min, config.a.max, shape, endpoint=True)
-    return a, rng.integers(config.b.min, config.b.max, shape, endpoint=True)
+    return a, values(config.b, "random", shape, rng)
 
 
 def native(config, size: int, repeat: int) -> dict:

@@ -26,6 +26,7 @@ BARS = {8 * SIDE: 0.95, 2 * SIDE: 0.80}
 
 def measure(preset: str, sizes) -> list[dict]:
     from matweave.hw import config as configuration
+    from matweave.sim.cases import values
     from matweave.sim.native import Engine
     from matweave.sim.perf import predict
 
@@ -35,7 +36,7 @@ def measure(preset: str, sizes) -> list[dict]:
     with Engine(config) as engine:
         for size in sizes:
             a = rng.integers(config.a.min, config.a.max, (size, size), endpoint=True)
-            b = rng.integers(config.b.min, config.b.max, (size, size), endpoint=True)
+            b = values(config.b, "random", (size, size), rng)
             result = engine.gemm(a, b)
             assert np.array_equal(result.c, a @ b)
             rows.append(

@@ -2,7 +2,9 @@
 
 Float and quantised scores are those that training wrote; the golden model computes the network as
 hls4ml reads it, in exact integers, and must give the quantised scores, all bits of them. ``--rtl``
-runs them through the Verilog as well, ``--picture DIR`` draws ROC curves and confusion matrices.
+runs them through the Verilog as well, ``--plots DIR`` draws ROC curves and confusion matrices of
+each tagger as ``zoo_NAME.png``, float against hardware: the Verilog's scores with ``--rtl``, else
+the golden model's.
 ``--jets FILE`` takes other jets (of ``matweave data jets``), of which only the golden model has
 scores.
 ``--write`` makes the networks' files that ship (``NAME.network.json``) from the Keras models, which
@@ -16,6 +18,8 @@ import numpy as np
 
 WRITTEN = ("jet_mlp",)
 """Networks that ship as a file."""
+FOLD = {"jet_transformer": "tokens"}
+"""Those whose particles take turns in the hardware."""
 
 
 def network(tagger):
@@ -39,16 +43,24 @@ def golden_scores(layers, x) -> np.ndarray:
     return raw * 2.0 ** -layers[layers.output].result.fraction
 
 
-def rtl_scores(layers, x) -> np.ndarray:
+def rtl_scores(layers, fold: str | None, x) -> tuple[np.ndarray, dict]:
+    """Scores, and what the manifest says of the design."""
     from matweave.hw.network.design import design
+    from matweave.sim import verilate
     from matweave.sim.network import NetworkSimulator
 
-    made = design(layers)
+    verilate.LONG_NETWORK = 0  # few samples: it is the compiler that takes long
+    made = design(layers, fold=fold)
+    performance = made.manifest["performance"]
+    about = {
+        "cycles": performance["latency"], "interval": performance["initiation_interval"],
+        "adders": made.manifest["estimate"]["adders"],
+    }  # fmt: skip
     with NetworkSimulator(made.verilog, made.manifest) as simulator:
-        return simulator.predict(x, layers.input.result)
+        return simulator.predict(x, layers.input.result), about
 
 
-def measured(name: str, *, rtl: bool, pictures: Path | None) -> dict:
+def measured(name: str, *, rtl: bool, plotted: Path | None) -> dict:
     from matweave.zoo import metrics, plots, taggers
     from matweave.zoo.jets import sample
     from matweave.zoo.jets.data import CLASSES
@@ -59,18 +71,21 @@ def measured(name: str, *, rtl: bool, pictures: Path | None) -> dict:
     layers, x = network(tagger), tagger.inputs(jets)
     scores["golden"] = golden_scores(layers, x)
     different = {"golden": int((scores["golden"] != scores["quantised"]).sum())}
+    hardware, design = "golden", {}
     if rtl:
-        scores["rtl"] = rtl_scores(layers, x)
+        hardware = "rtl"
+        scores["rtl"], design = rtl_scores(layers, FOLD.get(name), x)
         different["rtl"] = int((scores["rtl"] != scores["golden"]).sum())
     found = {kind: metrics.summary(each, jets.labels, CLASSES) for kind, each in scores.items()}
-    if pictures:
-        shown = {kind: scores[kind] for kind in ("float", "golden")}
-        (pictures / f"{name}.png").write_bytes(plots.png(name, shown, jets.labels, CLASSES))
+    if plotted:
+        shown = {"float": scores["float"], "hardware": scores[hardware]}
+        (plotted / f"zoo_{name}.png").write_bytes(plots.png(name, shown, jets.labels, CLASSES))
     return common.row(
         {"tagger": name, "jets": len(jets)},
         weights=sum(int(np.count_nonzero(getattr(each, "weight", 0))) for each in layers.layers),
         bit_operations=tagger.training["bit_operations"],
         different=different,
+        **design,
         **{f"{kind}_accuracy": each["accuracy"] for kind, each in found.items()},
         **{f"{kind}_auc": " ".join(f"{area:.3f}" for area in found[kind]["auc"].values())
            for kind in ("float", "golden")},
@@ -113,7 +128,7 @@ def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("taggers", nargs="*", default=taggers.names())
     parser.add_argument("--rtl", action="store_true", help="through the Verilog as well")
-    parser.add_argument("--picture", type=Path, metavar="DIR", help="draw NAME.png there")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw zoo_NAME.png there")
     parser.add_argument("--jets", type=Path, metavar="FILE", help="other jets than the held-out")
     parser.add_argument("--write", action="store_true", help="make the files that ship, and end")
     arguments = parser.parse_args()
@@ -124,7 +139,7 @@ def main() -> int:
         rows = [of_other_jets(name, arguments.jets) for name in arguments.taggers]
         return common.report("zoo", rows, [], as_json=arguments.json)
     rows = [
-        measured(name, rtl=arguments.rtl, pictures=arguments.picture) for name in arguments.taggers
+        measured(name, rtl=arguments.rtl, plotted=arguments.plots) for name in arguments.taggers
     ]
     return common.report("zoo", rows, [bar for row in rows for bar in bars(row)],
                          as_json=arguments.json)  # fmt: skip

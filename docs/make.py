@@ -42,12 +42,18 @@ One 32-bit word per column n of C, write only, whole words only. The tables' win
 other and grow with `limits.n`: each is 4 bytes times `limits.n` rounded up to a power of two, and
 at least 256 bytes.
 
-| `limits.n` | bias[0] | multiplier[0] | shift[0] |
-|---|---|---|---|
+| `limits.n` | bias[0] | multiplier[0] | shift[0] | zero[0] |
+|---|---|---|---|---|
 {rows}
 
-bias is signed 32 bits; multiplier is 0 to 2^31 - 1, shift 0 to 62. The last two exist where
-`output.scale` is `channel` and `output.mode` is not `raw`.
+bias is signed 32 bits; multiplier is 0 to 2^31 - 1, shift 0 to 62. These two exist where
+`output.scale` is `channel` and `output.mode` is not `raw`. zero is 0 to 2^W of weights of W bits.
+
+WEIGHTS exists where `array.planes` is `serial`, GROUPS where `groups` is more than 1, the table
+zero and SUBTRACT_ZEROS where `zero_points` is `channel`, KEEP_B in engines of `kind = "lut"`;
+elsewhere these registers are not mapped, and those bits of MODE are ignored. With `groups` the
+table zero has a word per group and column, group after group of as many words as the column
+panels have lanes, and begins at its size if that is more.
 
 ## A job
 
@@ -113,7 +119,7 @@ def pages() -> dict[Path, str]:
 
 def registers() -> str:
     rows = []
-    for register in regmap.REGISTERS:
+    for register in regmap.registers(serial=True, zero_points=True, keep_b=True, groups=2):
         rows.append(
             f"| 0x{register.address:02X} | {register.name} | {register.access} | {register.doc} |"
         )
@@ -122,7 +128,7 @@ def registers() -> str:
             rows.append(f"| | · {field.name} | bit {bits} | {field.doc} |")
     tables = []
     for most in (16, 64, 256, 1024):
-        addresses = regmap.table_addresses(most, per_channel=True).values()
+        addresses = regmap.table_addresses(most, per_channel=True, zeros=most).values()
         tables.append(f"| {most} | " + " | ".join(f"0x{each:X}" for each in addresses) + " |")
     page = REGISTERS_HEAD + "\n".join(rows) + "\n" + TABLES.format(rows="\n".join(tables))
     network = [f"| 0x{each.address:02X} | {each.name} | {each.access} | {each.doc} |"

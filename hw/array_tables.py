@@ -175,6 +175,11 @@ class Lookup(Table):
     sign: integer(0, 5) = Field(
         0, description="Which of them has one sign in all entries: that of a word's sign bit."
     )
+    planes: literal("an order of planes", "parallel", "serial") = Field(
+        "parallel",
+        description="Bits of weights: all at once, or `serial`, one per cycle, and how many and "
+        "how they are coded is up to each job.",
+    )
 
     @model_validator(mode="after")
     def _sign_fits(self):

@@ -4,6 +4,7 @@
 keys. Sizes are bounded, so a configuration that loads can be built.
 """
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -22,14 +23,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from . import catalog, cost, source, weights
+from . import catalog, cost, source
 from .array_tables import ARRAYS, Lookup, Table
 from .errors import ConfigError, described, nearest, shown
 from .explain import explain
 from .fields import (
     Name,
     OperandFormat,
-    PackedOperandFormat,
+    SignedOperandFormat,
+    WeightOperandFormat,
     choice,
     integer,
     integer_or,
@@ -38,8 +40,6 @@ from .fields import (
     wrong,
 )
 from .formats import (
-    MAX_WIDTH,
-    MIN_WIDTH,
     Format,
     Overflow,
     Rounding,
@@ -47,12 +47,16 @@ from .formats import (
     lane_width,
 )
 from .geometry import Geometry
+from .weights import Coding, WeightFormat, WeightRange
 
 MAX_LIMIT = 65_536
 """Largest M, N or K."""
 MIN_ACCUMULATOR, MAX_ACCUMULATOR = 2, 48
 """Bounds in bits of an accumulator whose width is given."""
 
+
+MAX_GROUPS = 256
+"""Most groups of a job."""
 
 Limit = integer(1, MAX_LIMIT)
 
@@ -221,8 +225,38 @@ class GemmConfig(Table):
         """Signed; if exact, the narrowest that holds any sum of ``limits.k`` products."""
         width = self.accumulator.width
         return Format(
-            accumulator_width(self.a, self.b, self.limits.k) if width == "exact" else width
+            accumulator_width(self.a, self.b_range, self.limits.k) if width == "exact" else width
         )
+
+    @property
+    def b_range(self) -> Format | WeightRange:
+        """What is multiplied with A: B's least and largest element."""
+        return self.b
+
+    @property
+    def serial(self) -> bool:
+        """Whether B comes bit after bit, in the format that a job says."""
+        return False
+
+    @property
+    def subtracts_zeros(self) -> bool:
+        """Whether a job may subtract zero points from B."""
+        return False
+
+    @property
+    def max_groups(self) -> int:
+        """Most groups of K in a job."""
+        return 1
+
+    def b_beats(self, b: Format | WeightFormat) -> int:
+        """Beats of B per block, where its elements are of format ``b``."""
+        return b.width if self.serial else 1
+
+    @property
+    def macs_per_cycle(self) -> int | float:
+        """Peak multiply-accumulates per cycle with B of the configured format."""
+        peak = self.geometry.macs / self.b_beats(self.b)
+        return int(peak) if peak == int(peak) else peak
 
     @property
     def result_format(self) -> Format:
@@ -231,11 +265,15 @@ class GemmConfig(Table):
 
     @property
     def cost(self) -> cost.Cost:
-        limits = (self.limits.m, self.limits.n, self.limits.k)
+        # Groups are as much memory as so many blocks along K.
+        k = -(-self.limits.k // self.geometry.k) * self.geometry.k * self.max_groups
+        limits = (self.limits.m, self.limits.n, k if self.max_groups > 1 else self.limits.k)
         model = getattr(self.array, "cost_model", cost.gemm)
-        return model(
+        found = model(
             self.geometry, self.a, self.b, self.accumulator_format, self.result_format, limits
         )
+        zeros = self.subtracts_zeros * self.max_groups * self.limits.n * (self.b.width + 1)
+        return dataclasses.replace(found, buffer_bits=found.buffer_bits + zeros)
 
     def __reduce__(self):
         # Classes of PEs are made when this module is read, and have no place to pickle them by.
@@ -263,27 +301,63 @@ class LutConfig(GemmConfig):
     of sums of A's elements."""
 
     kind: Literal["lut"] = Field(description="Which engine this is.")
-    b: PackedOperandFormat = Field(description="Format of B, 2, 3, 4, 6 or 8 bits.")
+    a: SignedOperandFormat = Field(description="Format of A.")
+    b: WeightOperandFormat = Field(
+        description="Format of B; `binary`: -1 and 1, `ternary`: -1, 0 and 1. With array.planes = "
+        "'serial' the widest, and what WEIGHTS says after reset."
+    )
+    zero_points: literal("what zero points are for", "none", "channel") = Field(
+        "none",
+        description="`channel`: a job may subtract one number per column from B (MODE, table "
+        "zero).",
+    )
+    groups: integer(1, MAX_GROUPS) = Field(
+        1,
+        description="Most groups along K of a job, each of at most limits.k and with sums, and "
+        "zero points, of its own.",
+    )
     array: Lookup = Field(description="The tables and the lanes that look up in them.")
     pe: LookupPe = Field(LookupPe(), description="What each of them is made of.")
 
     def _own_refusal(self):
-        if not self.a.signed:
-            return f"{self.a} is not signed; allowed are int{MIN_WIDTH} to int{MAX_WIDTH}", "a"
-        if self.b.width not in weights.WIDTHS:
-            widths = [width for width in weights.WIDTHS if width >= MIN_WIDTH]
-            allowed = ", ".join(f"{u}int{width}" for u in ("", "u") for width in widths)
-            return f"{self.b} is no format of weights; allowed are {allowed}", "b"
-        beat = self.geometry.b_lanes * self.b.width
+        bits = 1 if self.serial else self.b.width
+        beat = self.geometry.b_lanes * bits
         if beat % 8:
             return (
-                f"a beat of B, {self.geometry.b_lanes} weights of {self.b.width} bits, must be "
+                f"a beat of B, {self.geometry.b_lanes} weights of {bits} bits, must be "
                 f"whole bytes and has {beat} bits; make array.columns a multiple of 8",
                 "array.columns",
+            )
+        if self.zero_points != "none" and self.b.coding is not Coding.ASYMMETRIC:
+            return (
+                f"weights of {self.b} have no zero points; allowed is 'none', or b = "
+                f"'uint{self.b.width}'",
+                "zero_points",
             )
         if self.accumulator.width != "exact":
             return "sums of a lookup array are exact; allowed is 'exact'", "accumulator.width"
         return None
+
+    @property
+    def b_range(self):
+        """With zero points, 0 to ``2**W``, they are subtracted; serial ones have any coding."""
+        low, high = self.b.min, self.b.max
+        codes = 1 << self.b.width
+        if self.serial:
+            low, high = -max(codes // 2, 1), codes - 1
+        return WeightRange(-codes if self.subtracts_zeros else low, high)
+
+    @property
+    def serial(self):
+        return self.array.planes == "serial"
+
+    @property
+    def subtracts_zeros(self):
+        return self.zero_points != "none"
+
+    @property
+    def max_groups(self):
+        return self.groups
 
     @property
     def pe_facts(self):

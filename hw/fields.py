@@ -14,7 +14,9 @@ from pydantic_core import PydanticCustomError
 
 from . import names
 from .errors import described, nearest, shown
-from .formats import MAX_WIDTH, MIN_WIDTH, Format, PackedFormat
+from .formats import MAX_WIDTH, MIN_WIDTH, Format
+from .weights import NAMES as WEIGHTS
+from .weights import WeightFormat
 
 
 def wrong(message: str, path: str | None = None) -> PydanticCustomError:
@@ -88,17 +90,31 @@ Name = Annotated[
 ]
 
 
-def _operand(cls: type[Format]):
+def _format(check: Callable[[object], object], cls: type, allowed: list[str]):
     return Annotated[
         cls,
-        PlainValidator(lambda value: cls.parse(str(_check_format(value)))),
+        PlainValidator(check),
         PlainSerializer(str, return_type=str),
-        WithJsonSchema({"type": "string", "enum": _FORMATS}),
+        WithJsonSchema({"type": "string", "enum": allowed}),
     ]
 
 
-OperandFormat = _operand(Format)
-PackedOperandFormat = _operand(PackedFormat)
+def _check_signed(value: object) -> Format:
+    found = _check_format(value)
+    if not found.signed:
+        raise wrong(f"{found} is not signed; allowed are int{MIN_WIDTH} to int{MAX_WIDTH}")
+    return found
+
+
+def _check_weights(value: object) -> WeightFormat:
+    text = str(value) if isinstance(value, WeightFormat) else value
+    one_of("a format of weights", lambda: WEIGHTS)(text)
+    return WeightFormat.parse(text)
+
+
+OperandFormat = _format(_check_format, Format, _FORMATS)
+SignedOperandFormat = _format(_check_signed, Format, [name for name in _FORMATS if name[0] != "u"])
+WeightOperandFormat = _format(_check_weights, WeightFormat, list(WEIGHTS))
 
 
 def choice(enum: type[Enum], what: str):

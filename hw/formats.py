@@ -76,15 +76,6 @@ class Format:
         return lane_width(self.width)
 
 
-@dataclass(frozen=True)
-class PackedFormat(Format):
-    """The same without bits between the elements of a stream's beat."""
-
-    @property
-    def lane_width(self) -> int:
-        return self.width
-
-
 def lane_width(width: int) -> int:
     """The stream lane of a ``width``-bit element: 8, 16, 32 or 64 bits."""
     for lane in (8, 16, 32, 64):

@@ -51,9 +51,12 @@ class Geometry:
         """Elements per beat of the C and C0 streams: one row of a tile."""
         return self.n
 
-    def beats(self, m: int, n: int, k: int) -> dict[str, int]:
-        """Beats per stream of one ``m`` x ``n`` x ``k`` job (``c0`` as ``c``)."""
+    def beats(self, m: int, n: int, k: int, b_beats: int = 1, groups: int = 1) -> dict[str, int]:
+        """Beats per stream of one ``m`` x ``n`` x ``k`` job (``c0`` as ``c``); ``b_beats``: of a
+        block of B, and ``groups`` of ``k`` elements, where outputs are stationary."""
         m_tiles, n_tiles, k_tiles = -(-m // self.m), -(-n // self.n), -(-k // self.k)
         if self.stationary is Stationary.OUTPUT:
-            return {"a": m_tiles * k_tiles, "b": n_tiles * k_tiles, "c": m * n_tiles}
+            k_tiles *= groups
+            b = n_tiles * k_tiles * b_beats
+            return {"a": m_tiles * k_tiles, "b": b, "c": m * n_tiles * groups}
         return {"a": m * k_tiles, "b": k * n_tiles, "c": m * n_tiles}

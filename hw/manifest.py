@@ -43,6 +43,14 @@ def _stream(prefix: str, role: str, format, lanes: int, lane_width: int):
     }
 
 
+def _by_bits(config) -> dict:
+    """Of bit-serial weights: peak by their bits, which a job says."""
+    if not config.serial:
+        return {}
+    bits = range(1, config.b.width + 1)
+    return {"macs_per_cycle_by_bits": {str(each): config.geometry.macs / each for each in bits}}
+
+
 def manifest(config, engine) -> dict:
     """The manifest as plain JSON types. Cycles are of ``clk``; widths in bits."""
     shape, g = engine.shape, config.geometry
@@ -61,7 +69,9 @@ def manifest(config, engine) -> dict:
         "ports": _ports(engine),
         "streams": {
             "a": _stream("s_axis_a", "sink", config.a, g.a_lanes, config.a.lane_width),
-            "b": _stream("s_axis_b", "sink", config.b, g.b_lanes, config.b.lane_width),
+            "b": _stream(
+                "s_axis_b", "sink", config.b, g.b_lanes, 1 if shape.serial else config.b.lane_width
+            ),
             "c0": _stream("s_axis_c0", "sink", config.result_format, g.c_lanes, shape.result.width),
             "c": _stream(
                 "m_axis_c", "source", c_format, g.c_lanes, shape.output.lane(shape.result)
@@ -76,9 +86,15 @@ def manifest(config, engine) -> dict:
             "output": None if shape.output.format is None else str(shape.output.format),
         },
         "accumulation_block": g.k,
-        "limits": {"m": shape.max_m, "n": shape.max_n, "k": shape.max_k},
+        "limits": {
+            "m": shape.max_m,
+            "n": shape.max_n,
+            "k": shape.max_k,
+            **({"groups": shape.groups} if shape.groups > 1 else {}),
+        },
         "performance": {
-            "macs_per_cycle": g.macs,
+            "macs_per_cycle": config.macs_per_cycle,
+            **_by_bits(config),
             # null: a tile takes as many cycles as its digits.
             "initiation_interval": getattr(array, "initiation_interval", 1),
             "array_latency": array.latency,
@@ -90,9 +106,20 @@ def manifest(config, engine) -> dict:
             "queue_rows": core.queue_depth,
         },
         "registers": {
-            "address_width": regmap.address_width(shape.max_n),
-            "addresses": regmap.ADDRESS,
-            "tables": regmap.table_addresses(shape.max_n, per_channel=shape.output.per_channel),
+            "address_width": engine.address_width,
+            "addresses": regmap.addresses(
+                regmap.registers(
+                    serial=shape.serial,
+                    zero_points=shape.zero_points,
+                    keep_b=shape.keep_b,
+                    groups=shape.groups,
+                )
+            ),
+            "tables": regmap.table_addresses(
+                shape.max_n,
+                per_channel=shape.output.per_channel,
+                zeros=shape.zeros,
+            ),
         },
     }
 
@@ -110,7 +137,7 @@ def c_header(content: dict) -> str:
         f"#define {prefix}_REGS_H",
         "",
     ]
-    for register in regmap.REGISTERS:
+    for register in regmap.of_manifest(content):
         lines.append(
             f"#define {prefix}_{register.name} 0x{register.address:02X}u /* {register.access} */"
         )
@@ -139,7 +166,7 @@ def register_markdown(content: dict) -> str:
         "| address | name | access | meaning |",
         "|---|---|---|---|",
     ]
-    for register in regmap.REGISTERS:
+    for register in regmap.of_manifest(content):
         lines.append(
             f"| 0x{register.address:02X} | {register.name} | {register.access} | {register.doc} |"
         )
@@ -151,7 +178,12 @@ def register_markdown(content: dict) -> str:
         "bias": "signed 32 bits, added to channel n",
         "multiplier": "0 to 2^31 - 1, of channel n",
         "shift": "0 to 62, of channel n",
+        "zero": "zero point of column n of B, 0 to 2^W of W-bit weights",
     }
+    if content["limits"].get("groups", 1) > 1:
+        lanes = content["geometry"]["n"]
+        stride = -(-content["limits"]["n"] // lanes) * lanes
+        docs["zero"] += f"; of group g it is zero[n + {stride} g]"
     for name, address in content["registers"]["tables"].items():
         lines.append(
             f"| 0x{address:X} + 4n | {name}[n] | WO | {docs[name]}; n < {content['limits']['n']}; "

@@ -6,6 +6,7 @@ Pure Python, shared by RTL and golden model as :mod:`.formats` is. Reinterpretat
 """
 
 import enum
+import re
 from dataclasses import dataclass
 
 WIDTHS = (1, 2, 3, 4, 6, 8)
@@ -21,9 +22,33 @@ class Coding(enum.Enum):
     TERNARY = "ternary"  # two bits of equal weight, (p + n) / 2 of two signs: -1, 0 (twice) or 1
 
 
+CODINGS = tuple(Coding)
+"""In the order of their numbers in the register WEIGHTS."""
+
+NAMES = (
+    "binary",
+    "ternary",
+    *(f"int{width}" for width in WIDTHS if width > 1),
+    *(f"uint{width}" for width in WIDTHS),
+)
+"""What a configuration may call them: ``uint1`` is 0 or 1, ``binary`` -1 or 1."""
+
+
+@dataclass(frozen=True)
+class WeightRange:
+    """Numbers that weights of several formats, or less their zero points, have between them."""
+
+    min: int
+    max: int
+
+
 @dataclass(frozen=True)
 class WeightFormat:
-    """Weights of ``width`` bits. Raises :class:`ValueError` for a width that the coding has not."""
+    """Weights of ``width`` bits. Raises :class:`ValueError` for a width that the coding has not.
+
+    An operand's format (:class:`.formats.Format`) as far as others ask: ``width``, ``signed``,
+    ``min``, ``max``, ``lane_width``; elements of a stream are codes, without bits between them.
+    """
 
     width: int
     coding: Coding = Coding.ASYMMETRIC
@@ -36,8 +61,51 @@ class WeightFormat:
                 f"not {self.width!r}"
             )
 
+    @classmethod
+    def parse(cls, text: str) -> "WeightFormat":
+        """The format called ``text`` (:data:`NAMES`). Raises :class:`ValueError` for others."""
+        if text not in NAMES:
+            raise ValueError(f"{text!r} is not a format of weights; allowed are {', '.join(NAMES)}")
+        match = re.fullmatch(r"(u?)int(.)", text)
+        if match:
+            return cls(int(match[2]), Coding.ASYMMETRIC if match[1] else Coding.SYMMETRIC)
+        coding = Coding(text)
+        return cls(1 if coding is Coding.BINARY else 2, coding)
+
     def __str__(self):
-        return f"{self.coding.value}{self.width}"
+        prefix = {Coding.ASYMMETRIC: "uint", Coding.SYMMETRIC: "int"}.get(self.coding)
+        return f"{prefix}{self.width}" if prefix else self.coding.value
+
+    @property
+    def signed(self) -> bool:
+        """Whether there are negative ones."""
+        return self.min < 0
+
+    @property
+    def lane_width(self) -> int:
+        return self.width
+
+    @property
+    def step(self) -> int:
+        """Numbers are ``min``, ``min + step`` and so on: there is no 0 between -1 and 1."""
+        return 2 if self.coding is Coding.BINARY else 1
+
+    def code(self, number):
+        """The code of a number (or of an array of them): an unsigned pattern of ``width`` bits."""
+        if self.coding is Coding.SYMMETRIC:
+            return number & ((1 << self.width) - 1)
+        if self.coding is Coding.TERNARY:  # the signs p and n, n where one is enough
+            return number + 1 | number + 1 >> 1
+        return (number - self.min) // self.step
+
+    def number(self, code):
+        """What a code (or an array of them) stands for; asymmetric: with zero point 0."""
+        if self.coding is Coding.TERNARY:
+            return (code & 1) + (code >> 1) - 1
+        half = 1 << (self.width - 1)
+        if self.coding is Coding.SYMMETRIC:
+            return (code ^ half) - half
+        return self.min + code * self.step
 
     @property
     def shifts(self) -> tuple[int, ...]:

@@ -13,9 +13,10 @@ import typer
 import typer.core
 
 import matweave
+from matweave.hw.errors import UserError
 from matweave.sim.progress import Reporter
 
-from . import data, failure, implementing
+from . import data, failure, implementing, layer_commands
 from .options import Config, Configs, Debug, Json, Set, discard_output, show
 
 
@@ -154,6 +155,18 @@ def import_(
             "sample comes pixel by pixel.",
         ),
     ] = None,
+    reuse: Annotated[
+        int | None,
+        typer.Option(metavar="CYCLES", help="Of every layer of weights, on an array of its own."),
+    ] = None,
+    pe: Annotated[str, typer.Option(help="What these arrays are made of: a PE, or lut.")] = "mac",
+    dsps: Annotated[
+        int, typer.Option(min=0, help="Products of two values that may become DSP blocks.")
+    ] = 0,
+    luts: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fold it into about so many LUTs, and --dsps multipliers."),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ):
@@ -162,8 +175,11 @@ def import_(
 
     with Reporter() as progress:
         result = importing.import_model(
-            model, output, name, weights, precision, logits, stages, clock, family, fold, progress
-        )
+            model, output, name, weights, precision, logits,
+            {"stages": stages, "clock": clock, "family": family, "fold": fold, "reuse": reuse,
+             "pe": pe, "dsps": dsps, "luts": luts},
+            progress,
+        )  # fmt: skip
     show(result, importing.text, as_json)
 
 
@@ -199,8 +215,14 @@ def test(
 def run(
     config: Config,
     a: Annotated[Path, typer.Option("--a", metavar="A.npy", help="A, M × K integers.")],
-    b: Annotated[Path, typer.Option("--b", metavar="B.npy", help="B, K × N integers.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="C.npy", help="C, M × N.")],
+    b: Annotated[
+        Path | None, typer.Option("--b", metavar="B.npy", help="B, K × N integers.")
+    ] = None,
+    layer: Annotated[
+        Path | None,
+        typer.Option("--layer", metavar="DIR", help="In place of B, what `matweave pack` wrote."),
+    ] = None,
     c0: Annotated[Path | None, typer.Option("--c0", metavar="C0.npy", help="Added to A·B.")] = None,
     bias: Annotated[
         Path | None, typer.Option("--bias", metavar="BIAS.npy", help="N integers, added to rows.")
@@ -226,6 +248,15 @@ def run(
     """Multiply matrices on the engine's simulated Verilog."""
     from . import running
 
+    if (b is None) == (layer is None):
+        raise UserError("exactly one of --b and --layer is needed")
+    if layer is not None:
+        if relu or any(each is not None for each in (c0, bias, multiplier, shift, zero_point)):
+            raise UserError("--layer: nothing else is done to its results")
+        with Reporter() as progress:
+            result = running.run_layer(config, overrides or [], a, layer, check, output, progress)
+        show(result, running.text, as_json)
+        return
     files = running.Files(a, b, c0, bias, multiplier, shift)
     with Reporter() as progress:
         result = running.run(
@@ -234,6 +265,6 @@ def run(
     show(result, running.text, as_json)
 
 
-for command in implementing.COMMANDS:
+for command in (*implementing.COMMANDS, *layer_commands.COMMANDS):
     app.command()(command)
 app.add_typer(data.app)

@@ -23,7 +23,7 @@ def generate(
         "hash": settings.hash,
         "folder": str(folder),
         "files": {name: len(text.encode()) for name, text in generated.files.items()},
-        "macs_per_cycle": settings.geometry.macs,
+        "macs_per_cycle": settings.macs_per_cycle,
     }
 
 

@@ -31,9 +31,10 @@ from matweave.hw import output
 from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
 from matweave.hw.network.advice import advice
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
-from matweave.hw.network.fold.sections import STREAM, cycles
+from matweave.hw.network.fold.matrix import DEFAULT_PE, checked_pe
+from matweave.hw.network.fold.options import STREAM, cycles
 from matweave.hw.network.layers import Input, Reshape
-from matweave.hw.network.reading import read
+from matweave.hw.network.reading import read, reuse_factors
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
 from matweave.hw.network.store import digest
 from matweave.hw.network.timing import family as known_family
@@ -44,7 +45,7 @@ from matweave.sim.streams import EngineError
 NAME = "Matweave"
 
 IO_TYPES = ("io_parallel", "io_stream")
-OURS = ("clock_period", "family", "fold", "io_type", "softmax", "stages")
+OURS = ("clock_period", "dsps", "family", "fold", "io_type", "luts", "pe", "softmax", "stages")
 OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
           "tb_output_stream", "write_emulation_constants")  # fmt: skip
 """What other backends take, and hls4ml's functions hand on: without effect here."""
@@ -75,7 +76,7 @@ class MatweaveWriter(Writer):
 
 
 class MatweaveBackend(FPGABackend):
-    """Networks of adder graphs: unrolled, one sample per clock cycle; folded; or streamed, one
+    """Networks of constant weights: unrolled, one sample per clock cycle, folded, or streamed, one
     pixel per clock cycle."""
 
     def __init__(self):
@@ -105,13 +106,16 @@ class MatweaveBackend(FPGABackend):
 
     def create_initial_config(
         self, clock_period=None, stages=None, family=DEFAULT_FAMILY, io_type="io_parallel",
-        softmax=SOFTMAX[0], fold=None, **others,
+        softmax=SOFTMAX[0], fold=None, pe=DEFAULT_PE, dsps=0, luts=None, **others,
     ):  # fmt: skip
         """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
         tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per
-        sample, by default 1; ``tokens``: one for each that the input's first axis counts.
-        ``io_type``: ``io_parallel``, a sample per beat, or ``io_stream``: a pixel, or time step."""
+        sample, by default the largest ReuseFactor; ``tokens``: one for each that the input's first
+        axis counts. ``io_type``: ``io_parallel``, a sample per beat, or ``io_stream``: a pixel, or
+        time step. ``pe``: what the arrays of layers with the strategy Resource are made of.
+        ``dsps``: products of two values that may become DSP blocks; ``luts``: a budget that chooses
+        cycles and arrays, of about so many LUTs and ``dsps`` multipliers."""
         for name in others:
             if name not in OTHERS:
                 known = (*OURS, *OTHERS)
@@ -127,6 +131,9 @@ class MatweaveBackend(FPGABackend):
             "Family": family,
             "IOType": "io_parallel" if io_type is None else io_type,
             "Fold": fold,
+            "DSPs": dsps,
+            "LUTs": luts,
+            "PE": checked_pe(DEFAULT_PE if pe is None else pe),
             "Softmax": SOFTMAX[0] if softmax is None else softmax,
             "HLSConfig": {},
         }
@@ -232,19 +239,26 @@ def made_of(model, family: str | None = None) -> Design:
         config.get_config_value(key) for key in ("Stages", "ClockPeriod", "Family")
     )
     network = read(model)  # weights and precisions may have changed since
+    most, layers = reuse_factors(model, network)
     fold = wanted_fold(network, *(config.get_config_value(key) for key in ("IOType", "Fold")))
-    wanted = *checked(stages, period, family or own or DEFAULT_FAMILY), fold
+    luts, dsps = config.get_config_value("LUTs"), config.get_config_value("DSPs") or 0
+    fold = most if fold is None and luts is None and most > 1 else fold
+    pe = checked_pe(config.get_config_value("PE") or DEFAULT_PE)
+    wanted = *checked(stages, period, family or own or DEFAULT_FAMILY), fold, layers, pe, dsps, luts
     key = wanted, digest(network)
     made = getattr(model, "_matweave_design", None)
     if made is None or made[0] != key:
-        stages, period, family, fold = wanted
-        made = key, design(network, fold=fold, stages=stages, period=period, family=family)
+        stages, period, family, *_ = wanted
+        made = key, design(
+            network, fold=fold, reuse=layers or None, pe=pe, stages=stages, period=period,
+            family=family, dsps=dsps, luts=luts,
+        )  # fmt: skip
         model._matweave_design = made
     return made[1]
 
 
-def wanted_fold(network, io_type, fold) -> int | str:
-    """Cycles per sample, or :data:`STREAM`; raises for options that cannot be, or not together."""
+def wanted_fold(network, io_type, fold) -> int | str | None:
+    """What is said of cycles per sample; raises for options that cannot be, or not together."""
     if io_type not in IO_TYPES:
         raise ConfigError(
             f"io_type: {shown(io_type)} is none; allowed are {', '.join(IO_TYPES)}"
@@ -256,7 +270,8 @@ def wanted_fold(network, io_type, fold) -> int | str:
             f"fold: must be left out with io_type='io_stream', which takes a pixel per cycle, not "
             f"{shown(fold)}"
         )
-    return STREAM if streamed or fold == STREAM else cycles(network, fold)
+    cycles(network, fold)
+    return STREAM if streamed else fold
 
 
 def checked(stages, period, family) -> tuple[int | None, float | None, str]:

@@ -26,7 +26,6 @@ from matweave.fpga.targets.resources import CARRY_LUTS, SCRIPTS, synthesise
 from matweave.hw.errors import ConfigError, UserError, shown
 from matweave.hw.network.config import NetworkConfig
 from matweave.hw.network.design import Design
-from matweave.hw.network.fold.sections import STREAM
 from matweave.sim import toolchain
 from matweave.sim.progress import Reporter
 
@@ -82,8 +81,9 @@ def build(made: Design, wanted: Wanted, options: dict, folder: Path) -> dict:
     """The reports. ``options``: the model's ``Stages`` and ``ClockPeriod``; ``folder``: that of
     the project, in which the board's folder is made."""
     family = made.family
-    core = synthesise(made.core, f"{made.name}_core", family)
-    shell = synthesise(made.verilog, made.name, family)
+    dsp = made.multiplies
+    core = synthesise(made.core, f"{made.name}_core", family, dsp=dsp)
+    shell = synthesise(made.verilog, made.name, family, dsp=dsp)
     placed = _placed(made, wanted)
     performance, estimate = made.manifest["performance"], made.manifest["estimate"]
     cycles, interval = (str(performance[key]) for key in ("latency", "initiation_interval"))
@@ -91,7 +91,7 @@ def build(made: Design, wanted: Wanted, options: dict, folder: Path) -> dict:
     if placed is not None:
         period = round(1e3 / placed["fmax_mhz"], 3)
     resources = {
-        "BRAM_18K": str(core.blocks),  # line buffers, where they are not LUTs
+        "BRAM_18K": str(core.blocks),
         "FF": str(core.flops),
         "LUT": str(core.luts + CARRY_LUTS[family] * core.carries),
     }
@@ -103,10 +103,10 @@ def build(made: Design, wanted: Wanted, options: dict, folder: Path) -> dict:
             "WorstLatency": cycles,
             "IntervalMin": interval,
             "IntervalMax": interval,
-            "DSP": "0",
+            "DSP": str(core.dsps),
             **resources,
         },
-        "VivadoSynthReport": {"DSP48E": "0", **resources},
+        "VivadoSynthReport": {"DSP48E": str(core.dsps), **resources},
         "Matweave": {"family": family, "Core": core.as_dict(), "Shell": shell.as_dict()},
     }
     if placed is not None:
@@ -149,8 +149,7 @@ def _bitstream(made: Design, wanted: Wanted, options: dict, folder: Path) -> dic
     clock = wanted.clock
     if clock is None and options["ClockPeriod"] is not None:
         clock = 1e3 / options["ClockPeriod"]
-    fold = STREAM if made.folded.streamed else made.folded.reuse if made.folded.reuse > 1 else None
-    config = NetworkConfig(made.network, stages=options["Stages"], fold=fold)
+    config = NetworkConfig(made.network, stages=options["Stages"], **made.options)
     request = flow.Request(config, wanted.board.name, clock=clock, seeds=wanted.seeds)
     with Reporter() as progress:
         try:

@@ -3,17 +3,14 @@
 import json
 import math
 import re
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from matweave.hw import names, output
 from matweave.hw.errors import ConfigError, UserError, plain
 
-TIMEOUT = 900
-"""Seconds that reading a model may take in all."""
+from . import child
 
 
 def import_model(
@@ -23,15 +20,15 @@ def import_model(
     weights: Path | None,
     precision: str | None,
     logits: bool,
-    stages: int | None,
-    clock: float | None,
-    family: str,
-    fold: str | None,
+    options: Mapping[str, Any],
     progress: Callable[..., None],
 ) -> dict[str, Any]:
-    """Write the network in ``path`` to ``folder``, all or nothing; what was written."""
+    """Write the network in ``path`` to ``folder``, all or nothing; what was written. ``options``:
+    those of :func:`~matweave.hw.network.design.design`, with a ``clock`` in MHz for the period."""
     from matweave.hw.network import timing
 
+    options = dict(options)
+    clock, family = options.pop("clock"), options["family"]
     timing.family(family)
     if clock is not None and not 0 < clock < math.inf:
         raise ConfigError(f"clock: must be above 0 MHz and finite, not {clock:g}")
@@ -47,9 +44,10 @@ def import_model(
     progress(f"generating {name}")
     network = store.from_tables(tables)
     made = design(
-        network, fold=_cycles(fold), stages=stages,
-        period=None if clock is None else 1000 / clock, family=family,
-    )  # fmt: skip
+        network,
+        **options | {"fold": _cycles(options["fold"])},
+        period=None if clock is None else 1000 / clock,
+    )
     files = {**made.files, f"{name}.network.json": store.text(network)}
     output.write_folder(folder, files)
     performance, estimate = made.manifest["performance"], made.manifest["estimate"]
@@ -64,6 +62,8 @@ def import_model(
         "period_ns": estimate["period_ns"],
         "adders": estimate["adders"],
         "register_bits": estimate["register_bits"],
+        "luts": estimate["luts"],
+        "multipliers": estimate["multipliers"],
         "warnings": warnings,
     }
 
@@ -91,30 +91,14 @@ def read_file(
 
 
 def _child(request: dict) -> dict:
-    # -P: nothing is imported from the working directory, which may be a download's.
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "matweave.model_file"], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-        start_new_session=True,
-    )  # fmt: skip
-    from matweave.sim import toolchain
-
-    try:
-        out, err = process.communicate(json.dumps(request), timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{plain(request['path'])}: was not read in {TIMEOUT} s") from None
-    finally:
-        toolchain.kill(process)
-    if process.returncode:
-        last = (err.strip().splitlines() or ["no message"])[-1]
-        raise UserError(
-            f"{plain(request['path'])}: reading it ended with status {process.returncode}: "
-            f"{plain(last)[:300]}"
-        )
-    answer = json.loads(out)
+    answer = json.loads(child.ask("matweave.model_file", request).decode(errors="replace"))
     if "error" in answer:
         raise UserError(answer["error"])
     return answer
+
+
+def _multipliers(count: int) -> str:
+    return f"{count} multipliers, " if count else ""
 
 
 def _every(cycles: int) -> str:
@@ -129,7 +113,8 @@ def _cycles(fold: str | None) -> int | str | None:
 def text(result: dict[str, Any]) -> str:
     width = max(map(len, result["files"]))
     lines = [
-        f"{result['name']}: {result['adders']} adders, {result['latency']} cycles, one sample "
+        f"{result['name']}: {result['adders']} adders, {_multipliers(result['multipliers'])}about "
+        f"{result['luts']} LUT4; {result['latency']} cycles, one sample "
         f"{_every(result['initiation_interval'])}; about {result['period_ns']:g} ns a stage on "
         f"{result['family']}"
     ]

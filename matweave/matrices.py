@@ -24,9 +24,15 @@ def load(path: Path, what: str, limits: Format, shape: tuple[int | str, ...]) ->
     memory is allocated if the header is wrong.
     """
     label = f"{what} {plain(path)}"
+    array = _checked(path, label, shape, "iu", "integers")
+    return check_range(array, label, limits.min, limits.max)
+
+
+def _checked(path: Path, label: str, shape, kinds: str, allowed: str) -> np.ndarray:
+    """The array in ``path``, of one of the ``kinds`` of elements."""
     found, dtype = _header(path, label)
-    if dtype.kind not in "iu":
-        raise MatrixError(f"{label}: has elements of type {plain(dtype)}; allowed are integers")
+    if dtype.kind not in kinds:
+        raise MatrixError(f"{label}: has elements of type {plain(dtype)}; allowed are {allowed}")
     if len(found) != len(shape) or any(
         isinstance(wanted, int) and wanted != size
         for wanted, size in zip(shape, found, strict=True)
@@ -34,10 +40,18 @@ def load(path: Path, what: str, limits: Format, shape: tuple[int | str, ...]) ->
         wanted = " × ".join(map(str, shape))
         raise MatrixError(f"{label}: is {_by(found)}; it must be {wanted}")
     try:
-        array = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise MatrixError(f"{label}: cannot be read: {plain(error)}") from error
-    return check_range(array, label, limits.min, limits.max)
+
+
+def load_reals(path: Path, what: str, shape: tuple[int | str, ...]) -> np.ndarray:
+    """The finite floats in ``path`` as float64; as :func:`load` otherwise."""
+    label = f"{what} {plain(path)}"
+    array = _checked(path, label, shape, "f", "floating-point numbers")
+    if not np.isfinite(array).all():
+        raise MatrixError(f"{label}: has elements that are not finite")
+    return array.astype(np.float64)
 
 
 def check_range(array: np.ndarray, label: str, low: int, high: int) -> np.ndarray:

@@ -9,7 +9,6 @@ layers as JSON (:mod:`matweave.hw.network.store`) and lines of advice. Layers th
 import contextlib
 import json
 import os
-import resource
 import shlex
 import sys
 import zipfile
@@ -21,10 +20,8 @@ from matweave.hw.network import store
 from matweave.hw.network.advice import advice
 from matweave.hw.network.reading import read
 
-SECONDS = 600
-"""Of processor time that reading a model may take."""
-MEMORY = 16 << 30
-"""Bytes of address space."""
+from . import child
+
 PRECISION = "ap_fixed<16,6>"
 """Of what a model without quantisers does not say, as in hls4ml."""
 
@@ -46,7 +43,7 @@ PACKAGES = {
 
 def main() -> int:
     """Takes a request as JSON on standard input, answers with JSON on standard output."""
-    limit()
+    child.limit()
     request = json.load(sys.stdin)
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Python's libraries print, and so may those in C
@@ -70,19 +67,6 @@ def install(module: str | None) -> str:
     if not package:
         return ""
     return f": pip install {PACKAGES.get(package, shlex.quote(plain(package)))}"
-
-
-def limit() -> None:
-    """Limits of this process, from now on and for good."""
-    for what, most in (
-        (resource.RLIMIT_CPU, SECONDS),
-        (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_FSIZE, 1 << 24),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
 
 
 def load(path: str, weights: str | None, precision: str | None, name: str, logits: bool):

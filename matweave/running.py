@@ -11,7 +11,7 @@ from matweave.hw import config, output
 from matweave.hw.errors import UserError, shown
 from matweave.hw.formats import Format
 
-from . import matrices
+from . import matrices, packing
 from .failure import CheckFailed
 
 BIAS = Format(32)
@@ -60,7 +60,9 @@ def run(
         result = engine.gemm(**job)
     if check:
         progress("comparing with the golden model")
-        _compare(settings, job, result.c)
+        from matweave.sim.golden import gemm
+
+        _compare(gemm.for_config(settings)(**job), result.c)
     output.write_file(target, matrices.to_npy(result.c))
     return {
         "name": settings.name,
@@ -80,6 +82,58 @@ def text(result: dict[str, Any]) -> str:
         f"{result['name']}: {m} × {k} by {k} × {n} in {result['cycles']} cycles, "
         f"utilisation {result['utilisation']:.1%}; {verdict}; wrote {result['c']}"
     )
+
+
+def run_layer(
+    origin: str,
+    overrides: Iterable[str],
+    a: Path,
+    folder: Path,
+    check: bool,
+    target: Path,
+    progress: Callable[..., None],
+) -> dict[str, Any]:
+    """Write ``y = A · Wᵀ``, float64, of the layer in ``folder`` (:mod:`.packing`) to ``target``.
+
+    The engine's sums must be the golden model's, unless ``check`` is off; what scales make of them
+    is exact and rounded once.
+    """
+    settings = config.load(origin, overrides)
+    output.check_file(target)
+    layer = packing.load(folder, settings)
+    n, k = layer.shape
+    rows = matrices.load(a, "A", settings.a, ("M", k))
+    from matweave.sim import native
+    from matweave.sim.golden import gemm
+
+    golden, cycles = gemm.for_config(settings), []
+
+    def multiply(job):
+        result = engine.job(job)
+        cycles.append(result.cycles)
+        if check:
+            _compare(golden(**job.arguments()), result.c)
+        return result.c
+
+    progress(f"building the simulator of {settings.name}")
+    with native.Engine(settings) as engine:
+        what = f"multiplying {len(rows)} × {k} by {k} × {n}"
+        found = layer.multiply(
+            settings, rows, multiply, lambda done, total: progress(what, done, total)
+        )
+    output.write_file(target, matrices.to_npy(found.rounded()))
+    peak = settings.geometry.macs / settings.b_beats(layer.format)
+    return {
+        "name": settings.name,
+        "c": str(target),
+        "shape": [len(rows), n, k],
+        "format": str(layer.format),
+        "group": layer.group,
+        "jobs": len(cycles),
+        "cycles": sum(cycles),
+        "utilisation": len(rows) * n * k / (peak * sum(cycles)),
+        "checked": check,
+    }
 
 
 def _operands(settings: config.GemmConfig, files: Files) -> dict[str, Any]:
@@ -141,10 +195,7 @@ def _scale(option: str, value: str, most: int, n: int, per_channel: bool) -> np.
     return matrices.check_range(loaded, f"{option} {shown(value)}", 0, most)
 
 
-def _compare(settings: config.GemmConfig, job: dict[str, Any], found: np.ndarray) -> None:
-    from matweave.sim.golden import gemm
-
-    expected = gemm.for_config(settings)(**job)
+def _compare(expected: np.ndarray, found: np.ndarray) -> None:
     if wrong := np.argwhere(found != expected).tolist():
         i, j = wrong[0]
         raise CheckFailed(

@@ -11,6 +11,7 @@ import numpy as np
 
 from matweave.hw.config import GemmConfig
 from matweave.hw.formats import Format
+from matweave.hw.weights import WIDTHS, Coding, WeightFormat
 
 from .golden.gemm import BIAS
 from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
@@ -46,8 +47,11 @@ def case(config: GemmConfig, seed: int, index: int, largest: int | None = None) 
     a_class = VALUES[index % len(VALUES) if index < 9 else rng.integers(len(VALUES))]
     b_class = VALUES[(index + index // 9) % len(VALUES)]
     m, n, k = shape(config, shape_class, rng, largest)
-    a = values(config.a, a_class, (m, k), rng)
-    b = values(config.b, b_class, (k, n), rng)
+    groups = int(rng.integers(1, config.max_groups + 1)) if config.max_groups > 1 else 1
+    of_groups = (groups,) if groups > 1 else ()
+    a = values(config.a, a_class, (m, groups * k), rng)
+    weights = _weights(config, (*of_groups, n), rng)
+    b = values(weights.get("b_format", config.b), b_class, (groups * k, n), rng)
     requantize = config.output.mode != "raw" and (
         config.output.mode == "requantized" or bool(rng.integers(2))
     )
@@ -56,10 +60,12 @@ def case(config: GemmConfig, seed: int, index: int, largest: int | None = None) 
     job = Job(
         a=a,
         b=b,
-        c0=_addend(result, (m, n), rng),
+        c0=_addend(result, (m, *of_groups, n), rng),
         bias=_addend(BIAS, (n,), rng),
         relu=bool(rng.integers(2)),
         requantize=requantize,
+        groups=groups,
+        **weights,
         **(_scale(config, n, k, rng) if requantize else {}),
     )
     return Case(name, job.checked(config))
@@ -93,8 +99,41 @@ def shape(
     return tuple(int(min(max(size, 1), bound)) for size, bound in zip(sizes, bounds, strict=True))
 
 
-def values(format: Format, kind: str, size: tuple, rng: np.random.Generator) -> np.ndarray:
+def _weights(config: GemmConfig, size: tuple, rng: np.random.Generator) -> dict:
+    """Zero points and a format of B, of engines whose jobs may say them."""
+    found = {}
+    if config.serial:
+        formats = formats_up_to(config.b.width)
+        found["b_format"] = formats[rng.integers(len(formats))]
+    of = found.get("b_format", config.b)
+    if config.subtracts_zeros and of.coding is Coding.ASYMMETRIC and rng.integers(4):
+        most = 1 << of.width
+        ends = rng.choice([0, most // 2, most - 1, most], size)
+        found["zeros"] = ends if rng.integers(2) else rng.integers(0, most, size, endpoint=True)
+    return found
+
+
+def formats_up_to(width: int) -> list[WeightFormat]:
+    """What a bit-serial engine takes whose weights have at most ``width`` bits."""
+    found = [WeightFormat(1, Coding.BINARY)]
+    found += [WeightFormat(2, Coding.TERNARY)] * (width > 1)
+    codings = (Coding.ASYMMETRIC, Coding.SYMMETRIC)
+    return found + [WeightFormat(w, c) for w in WIDTHS if w <= width for c in codings]
+
+
+def values(
+    format: Format | WeightFormat, kind: str, size: tuple, rng: np.random.Generator
+) -> np.ndarray:
     """Elements of ``format`` of a corner class."""
+    found = _values(format, kind, size, rng)
+    if not isinstance(format, WeightFormat):
+        return found
+    # The nearest that there is: ternary weights have no -2, binary ones no 0.
+    found = np.clip(found, format.min, format.max) - format.min
+    return found // format.step * format.step + format.min
+
+
+def _values(format, kind: str, size: tuple, rng: np.random.Generator) -> np.ndarray:
     low, high = format.min, format.max
     random = rng.integers(low, high, size, endpoint=True)
     if kind == "lowest":

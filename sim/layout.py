@@ -14,6 +14,7 @@ import numpy as np
 
 from matweave.hw.formats import Format, lane_width
 from matweave.hw.geometry import Geometry, Stationary
+from matweave.hw.weights import WeightFormat
 
 Fill = np.random.Generator | None
 
@@ -23,8 +24,7 @@ class LayoutError(ValueError):
 
 
 def lane_dtype(format: Format) -> np.dtype:
-    """The little-endian integer that one lane of ``format`` holds, or if lanes are packed, that
-    elements are before that."""
+    """The little-endian integer that one lane of ``format`` holds."""
     return np.dtype(f"<{'i' if format.signed else 'u'}{lane_width(format.width) // 8}")
 
 
@@ -41,13 +41,81 @@ def pack_b(b: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None)
     """The beats of stream B for the matrix ``b`` (K × N)."""
     rows = 1 if geometry.stationary is Stationary.WEIGHT else geometry.k
     blocks = _blocks(_lanes(b, rows, geometry.n, format, fill), rows, geometry.n)
-    lanes = blocks.transpose(1, 0, 2, 3)
-    if format.lane_width % 8:  # packed
-        bits = (
-            lanes.reshape(-1, geometry.b_lanes, 1) >> np.arange(format.width, dtype=lanes.dtype) & 1
-        )
-        return np.packbits(bits.reshape(len(bits), -1).astype(bool), axis=1, bitorder="little")
-    return _beats(lanes, geometry.b_lanes)
+    return _beats(blocks.transpose(1, 0, 2, 3), geometry.b_lanes)
+
+
+def pack_weights(
+    b: np.ndarray, geometry: Geometry, format: WeightFormat, serial: bool, fill: Fill = None
+) -> np.ndarray:
+    """The beats of stream B for weights ``b`` (K × N) of few bits: codes without bits between
+    them; ``serial``: of every block a beat for each bit, bit 0 first."""
+    shape = [-(-size // part) * part for size, part in zip(b.shape, (geometry.k, geometry.n),
+                                                           strict=True)]  # fmt: skip
+    codes = np.zeros(shape, np.uint8)
+    if fill is not None:
+        codes = fill.integers(1 << format.width, size=shape, dtype=np.uint8)
+    codes[: b.shape[0], : b.shape[1]] = format.code(b)
+    lanes = _blocks(codes, geometry.k, geometry.n).transpose(1, 0, 2, 3)
+    lanes = lanes.reshape(-1, geometry.b_lanes)
+    bits = lanes[:, :, None] >> np.arange(format.width, dtype=np.uint8) & 1
+    if serial:
+        bits = bits.transpose(0, 2, 1).reshape(-1, geometry.b_lanes)
+    return np.packbits(bits.reshape(len(bits), -1).astype(bool), axis=1, bitorder="little")
+
+
+def unpack_weights(
+    beats: np.ndarray, k: int, n: int, geometry: Geometry, format: WeightFormat, serial: bool
+) -> np.ndarray:
+    """The matrix B (K × N) from its beats; raises :class:`LayoutError` for a wrong number of them,
+    or codes that are none."""
+    steps = format.width if serial else 1
+    k_blocks, panels = -(-k // geometry.k), -(-n // geometry.n)
+    width = geometry.b_lanes * (1 if serial else format.width)
+    if beats.shape != (panels * k_blocks * steps, width // 8):
+        raise LayoutError(f"B has {beats.shape} beats × bytes, which {k} × {n} weights have not")
+    bits = np.unpackbits(beats, axis=1, bitorder="little")
+    if serial:
+        lanes = bits.reshape(-1, format.width, geometry.b_lanes).transpose(0, 2, 1)
+    else:
+        lanes = bits.reshape(-1, geometry.b_lanes, format.width)
+    codes = (lanes.astype(np.int64) << np.arange(format.width)).sum(axis=2)
+    blocks = codes.reshape(panels, k_blocks, geometry.k, geometry.n).transpose(1, 2, 0, 3)
+    return format.number(blocks.reshape(k_blocks * geometry.k, -1)[:k, :n])
+
+
+def grouped(beats: list[np.ndarray], outer: int) -> np.ndarray:
+    """The beats of one operand from those of its groups, which are in ``outer`` panels: of every
+    panel all groups."""
+    each = [part.reshape(outer, -1, part.shape[1]) for part in beats]
+    return np.concatenate(each, axis=1).reshape(-1, beats[0].shape[1])
+
+
+def ungrouped(beats: np.ndarray, groups: int, outer: int) -> list[np.ndarray]:
+    """The inverse of :func:`grouped`."""
+    if len(beats) % (groups * outer):
+        raise LayoutError(f"{len(beats)} beats are not those of {groups} groups")
+    each = beats.reshape(outer, groups, -1, beats.shape[1])
+    return [each[:, group].reshape(-1, beats.shape[1]) for group in range(groups)]
+
+
+def spread(c: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """C or C0 of several groups (M × groups × N) as one matrix, whose columns are lanes of
+    a panel's groups, panel after panel: its beats are those of the job."""
+    m, groups, n = c.shape
+    panels = -(-n // geometry.n)
+    whole = np.zeros((m, groups, panels * geometry.n), c.dtype)
+    whole[:, :, :n] = c
+    return whole.reshape(m, groups, panels, geometry.n).swapaxes(1, 2).reshape(m, -1)
+
+
+def gathered(c: np.ndarray, groups: int, n: int, geometry: Geometry) -> np.ndarray:
+    """M × groups × N from what :func:`spread` makes of it; padding must be zero."""
+    panels = -(-n // geometry.n)
+    whole = c.reshape(len(c), panels, groups, geometry.n).swapaxes(1, 2)
+    whole = whole.reshape(len(c), groups, -1)
+    if whole[:, :, n:].any():
+        raise LayoutError(f"padding of C is not zero behind column {n} of a group")
+    return np.ascontiguousarray(whole[:, :, :n])
 
 
 def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:

@@ -106,8 +106,7 @@ class Engine(TakesJobs, StreamDriver):
         config = self.config
         job = job.checked(config)
         beats = job.pack(config, fill)
-        m, n, k = job.shape
-        expected = config.geometry.beats(m, n, k)["c"]
+        expected = job.beats(config)["c"]
         outcome = self.run(
             beats,
             {"c": expected},
@@ -127,9 +126,9 @@ class Engine(TakesJobs, StreamDriver):
                 raise EngineError(
                     f"{outcome.taken[stream]} of {len(packed)} beats of {stream} were taken"
                 )
-        c = layout.unpack_c(outcome.outputs["c"], m, n, config.geometry, job.lane(config))
+        c = job.unpack(config, outcome.outputs["c"])
         cycles = outcome.last_out - (outcome.first_in or 0) + 1
-        utilisation = m * n * k / (config.geometry.macs * cycles)
+        utilisation = job.utilisation(config, cycles)
         return Result(c, cycles, utilisation, self.counters())
 
 
@@ -140,7 +139,7 @@ def stream_bytes(config: GemmConfig) -> tuple[dict[str, int], dict[str, int]]:
     lane = config.output.format if config.output.mode == "requantized" else raw
     inputs = {
         "s_axis_a": g.a_lanes * config.a.lane_width // 8,
-        "s_axis_b": g.b_lanes * config.b.lane_width // 8,
+        "s_axis_b": g.b_lanes * (1 if config.serial else config.b.lane_width) // 8,
         "s_axis_c0": g.c_lanes * raw.lane_width // 8,
     }
     return inputs, {"m_axis_c": g.c_lanes * lane.lane_width // 8}

@@ -3,10 +3,19 @@
 import numpy as np
 from amaranth.sim import Simulator
 
+from matweave.hw.network.fold.plan import Folded
+from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.graph import Graph
-from matweave.hw.network.lower import Lowered
+from matweave.hw.network.layers import Network
 from matweave.hw.network.pipeline import Stages
 from matweave.hw.network.rtl import Pipeline, lanes
+
+
+def unfolded(network: Network) -> tuple[Folded, Graph]:
+    """A network in one cycle per sample, and the graph of its one section."""
+    folded = fold(network, 1)
+    (section,) = folded.sections
+    return folded, section.graph
 
 
 def packed(graph: Graph, indices, row) -> int:
@@ -34,11 +43,11 @@ def simulated(graph: Graph, stages: Stages, x: np.ndarray) -> list[int]:
     return outputs
 
 
-def raw_results(lowered: Lowered, network, nodes: np.ndarray) -> np.ndarray:
+def raw_results(folded: Folded, network: Network, nodes: np.ndarray) -> np.ndarray:
     """Values of the output nodes as raw integers of the result's format."""
     fraction = network[network.output].result.fraction
     columns = []
-    for column, exponent in zip(nodes.T, lowered.exponents, strict=True):
+    for column, exponent in zip(nodes.T, folded.exponents, strict=True):
         shift = exponent + fraction
         column = column.astype(object)
         assert shift >= 0 or not np.any(column % (1 << -shift))

@@ -321,8 +321,7 @@ class Driver:
         for index, (name, source) in enumerate(self.sources.items()):
             drawn = _Pauses(pauses.get(name, QUIET), 16 * self._seed + index)
             source.load(packed.get(name, ()), drawn)
-        m, n, k = job.shape
-        expected = self.config.geometry.beats(m, n, k)["c"]
+        expected = job.beats(self.config)["c"]
         self.sink.expect(expected, _Pauses(pauses.get("c", QUIET), 16 * self._seed + 8))
         self._seed += 1
         self.first_in, self._quiet = None, 0
@@ -348,11 +347,10 @@ class Driver:
         for name, source in self.sources.items():
             if source.taken != len(source.beats):
                 raise EngineError(f"{source.taken} of {len(source.beats)} beats of {name} taken")
-        m, n, k = job.shape
-        geometry = self.config.geometry
-        c = layout.unpack_c(self.sink.array(), m, n, geometry, job.lane(self.config))
+        config = self.config
+        c = job.unpack(config, self.sink.array())
         cycles = self.last_out - self.first_in + 1
-        return Result(c, cycles, m * n * k / (geometry.macs * cycles), await self.counters())
+        return Result(c, cycles, job.utilisation(config, cycles), await self.counters())
 
     async def job(
         self,

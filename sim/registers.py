@@ -33,6 +33,11 @@ class Register(enum.IntEnum):
     GEOMETRY = 0x6C
 
 
+WEIGHTS = 0x30
+"""Of engines with bit-serial weights; the others have no register there."""
+GROUPS = 0x34
+"""Of engines whose jobs may have several groups."""
+
 ID_VALUE = 0x4D545756
 VERSION_VALUE = 1
 
@@ -65,6 +70,8 @@ class Mode(enum.IntFlag):
     ADD_BIAS = 2
     REQUANTIZE = 4
     RELU = 8
+    SUBTRACT_ZEROS = 16
+    KEEP_B = 32
 
 
 class NetworkRegister(enum.IntEnum):
@@ -95,3 +102,9 @@ def tables(max_n: int) -> dict[str, int]:
     window = 4 * (1 << (max_n - 1).bit_length())
     step = max(window, 0x100)
     return {"bias": step, "multiplier": 2 * step, "shift": 3 * step}
+
+
+def zero_table(max_n: int, entries: int = 0) -> int:
+    """Byte address of the table of zero points, of engines that have it: behind the others, at a
+    multiple of its size. ``entries``: if more than one per channel."""
+    return max(4 * tables(max_n)["bias"], 4 << (max(entries, 1) - 1).bit_length())

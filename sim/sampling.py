@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from matweave.hw import catalog
+from matweave.hw import catalog, weights
 from matweave.hw.config import ARRAYS, GemmConfig, from_tables
 from matweave.hw.errors import ConfigError
 from matweave.hw.formats import Overflow, Rounding
@@ -32,8 +32,10 @@ def _tables(rng: np.random.Generator, index: int) -> dict:
     def between(low, high):
         return int(rng.integers(low, high + 1))
 
-    kinds = list(ARRAYS)
+    kinds = [*ARRAYS, "lookup"]
     kind = kinds[index % len(kinds)]
+    if kind == "lookup":
+        return _lookup(index, one, between)
     pes = [catalog.pes()[name] for name in catalog.fitting(kind)]
     pe = pes[index // len(kinds) % len(pes)]
     fields = ARRAYS[kind].model_fields
@@ -63,13 +65,39 @@ def _tables(rng: np.random.Generator, index: int) -> dict:
             "width": one("exact", between(8, 48)),
             "overflow": one(*(value.value for value in Overflow)),
         },
-        "output": {
-            "mode": one("raw", "requantized", "both"),
-            "format": f"{one('', 'u')}int{between(2, 16)}",
-            "rounding": one(*(value.value for value in Rounding)),
-            "scale": one("channel", "tensor"),
-            "multiplier_stages": one(1, 2),
+        "output": _output(one, between),
+    }
+
+
+def _output(one, between) -> dict:
+    return {
+        "mode": one("raw", "requantized", "both"),
+        "format": f"{one('', 'u')}int{between(2, 16)}",
+        "rounding": one(*(value.value for value in Rounding)),
+        "scale": one("channel", "tensor"),
+        "multiplier_stages": one(1, 2),
+    }
+
+
+def _lookup(index: int, one, between) -> dict:
+    k = between(2, 5)
+    return {
+        "kind": "lut",
+        "name": f"sample_{index}",
+        "a": f"int{between(2, 16)}",
+        "b": one(*weights.NAMES),
+        "zero_points": one("none", "channel"),
+        "groups": one(1, between(2, 4)),
+        "limits": {size: between(1, 24) for size in "mnk"},
+        "array": {
+            "kind": "lookup",
+            "rows": between(1, 4),
+            "columns": between(1, 9),
+            "k": k,
+            "sign": between(0, k - 1),
+            "planes": one("parallel", "serial"),
         },
+        "output": _output(one, between),
     }
 
 

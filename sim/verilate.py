@@ -17,8 +17,6 @@ DRIVER = Path(__file__).with_name("native.cpp")
 VERILATOR_FLAGS = (
     *("--cc", "--prefix", "Vtop", "-O3", "--no-timing", "--no-assert"),
     *("--x-assign", "fast", "--x-initial", "fast", "--output-split", "12000"),
-    # Functions as long as a 16 x 16 engine's cycle: what two share is stored and read again.
-    *("--output-split-cfuncs", "50000"),
     # Lint belongs to the tests of the emitted Verilog; here a warning must not stop a user.
     *("-Wno-fatal", "-Wno-lint", "-Wno-style"),
 )
@@ -31,10 +29,13 @@ FAST = (
     *("-O3", "-march=native", "-fvisibility=hidden", "-fno-semantic-interposition"),
     *("-fno-tree-ter", "-fno-gcse", "-fno-tree-pre", "-fno-ivopts"),
 )
+# Functions as long as a 16 x 16 engine's cycle: what two share is stored and read again.
+FAST_FUNCTIONS = ("--output-split-cfuncs", "50000")
 DRIVER_FLAGS, SLOW = ("-O2",), ("-O0",)
 # A network is one long sequence of additions without loops: there is nothing to win, and g++ takes
-# ten times as long over it.
+# ten times as long over it. What g++ takes also grows faster than a function does.
 LONG = ("-O1", "-march=native", "-fvisibility=hidden", "-fno-semantic-interposition")
+LONG_FUNCTIONS = ("--output-split-cfuncs", "2000")
 LONG_NETWORK = 1_500_000
 """Characters of a network's Verilog from which on it is compiled so."""
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
@@ -66,16 +67,16 @@ def library(
     """The shared library of the engine ``top`` with ``native.cpp``."""
     long = not registers and len(verilog) > LONG_NETWORK
     ports = ports_header(inputs, outputs, registers=registers)
-    return compiled(verilog, top, DRIVER, ports, LONG if long else FAST)
+    return compiled(verilog, top, DRIVER, ports, long=long)
 
 
-def compiled(
-    verilog: str, top: str, driver: Path, ports: str, fast: tuple[str, ...] = FAST
-) -> Path:
+def compiled(verilog: str, top: str, driver: Path, ports: str, *, long: bool = False) -> Path:
     """The shared library of module ``top`` with ``driver``, which includes ``ports.h``; built where
-    the cache does not have it. ``fast``: g++'s flags for what runs in every cycle."""
+    the cache does not have it. ``long``: so that g++ is soon done with it."""
     tools = (toolchain.verilator().version, toolchain.compiler(), toolchain.processor())
-    flags = (VERILATOR_FLAGS, COMPILER_FLAGS, DRIVER_FLAGS, fast, SLOW)
+    fast, split = (LONG, LONG_FUNCTIONS) if long else (FAST, FAST_FUNCTIONS)
+    verilator_flags = (*VERILATOR_FLAGS, *split)
+    flags = (verilator_flags, COMPILER_FLAGS, DRIVER_FLAGS, fast, SLOW)
     key = cache.digest(verilog, top, ports, driver.read_bytes(), tools, flags)
 
     def make(folder: Path) -> None:
@@ -83,7 +84,7 @@ def compiled(
         generated = folder / "generated"
         verilator = toolchain.verilator().path
         toolchain.run(
-            [verilator, *VERILATOR_FLAGS, "--top-module", top, "-Mdir", generated, "design.v"],
+            [verilator, *verilator_flags, "--top-module", top, "-Mdir", generated, "design.v"],
             cwd=folder,
             env=toolchain.environment(),
             timeout=TIMEOUT,

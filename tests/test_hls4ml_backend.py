@@ -1,5 +1,6 @@
 """The hls4ml backend: found, bit-exact with hls4ml's C++ emulation, clear about refusals."""
 
+import json
 import os
 import re
 import types
@@ -355,17 +356,42 @@ def test_other_layers_are_refused_by_name(tmp_path, kind):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("option", "message"),
-    [({"Strategy": "Resource"}, "Strategy is resource; allowed is Latency"),
-     ({"ReuseFactor": 4}, "ReuseFactor is 4; allowed is 1")],
-)  # fmt: skip
-def test_folded_layers_are_refused(tmp_path, option, message):
+def test_a_strategy_that_is_none_is_refused(tmp_path):
     layers, config = small_model()
-    config["dense0"] |= option
+    config["dense0"] |= {"Strategy": "Unrolled"}
     model = converted(layers, config, "Matweave", tmp_path)
-    with pytest.raises(ConfigError, match=rf"layer dense0 \(Dense\): {message}"):
+    with pytest.raises(ConfigError, match=r"layer dense0 \(Dense\): Strategy is unrolled; allowed"):
         model.write()
+
+
+def test_resource_layers_are_on_arrays(tmp_path):
+    """hls4ml's strategy and reuse factors: cycles per sample, and still its emulation's results."""
+    layers, config = small_model()
+    for name, reuse in (("dense0", 3), ("dense1", 5)):
+        config[name] |= {"Strategy": "Resource", "ReuseFactor": reuse}
+        config[name]["Precision"]["accum"] = "fixed<32,16>"
+    x = np.random.default_rng(1).normal(0, 8, (1000, 2)).astype(np.float32)
+    theirs = converted(layers, config, "Vitis", tmp_path / "Vitis")
+    theirs.compile()
+    expected = theirs.predict(x)
+    for pe in ("mac", "ent"):
+        ours = converted(layers, config, "Matweave", tmp_path / pe)
+        ours.config.config["PE"] = pe
+        ours.compile()
+        assert (ours.predict(x) == expected).all()
+        manifest = json.loads((tmp_path / pe / "net.json").read_text())
+        assert manifest["performance"]["initiation_interval"] == 5
+        assert [(each["layer"], each["pe"], each["cycles"]) for each in manifest["arrays"]] == [
+            ("dense0", pe, 3), ("dense1", pe, 5)
+        ]  # fmt: skip
+
+
+def test_a_reuse_factor_alone_is_the_interval(tmp_path):
+    layers, config = small_model()
+    config["dense1"] |= {"ReuseFactor": 4}
+    made = made_of(converted(layers, config, "Matweave", tmp_path))
+    assert made.manifest["performance"]["initiation_interval"] == 4
+    assert not made.manifest["arrays"]
 
 
 def test_unknown_options_are_refused():

@@ -155,7 +155,7 @@ def large_table(side):
 
 def folded(side):
     hls4ml_layers.convolution(side, "c", (4, 4, 2), (2, 2), 2)
-    side.config["c"]["Strategy"] = "Resource"
+    side.config["c"]["Strategy"] = "Unrolled"
 
 
 def sum_of_one(side):
@@ -172,7 +172,7 @@ REFUSED = {
     dilated: r"layer c \(Conv2D\): is dilated; use a dilation of 1",
     channels_first: r"layer p \(Pooling2D\): has its channels first; put them last",
     large_table: r"layer t \(Activation\): table_size is 8192; allowed are 1 to 4096",
-    folded: r"layer c \(Conv2D\): Strategy is resource; allowed is Latency",
+    folded: r"layer c \(Conv2D\): Strategy is unrolled; allowed are Latency and Resource",
     sum_of_one: r"layer e \(EinsumDense\): the equation nhc,cd->nd sums one input alone",
     bilinear: r"layer u \(Resize\): the algorithm bilinear is none; allowed is nearest",
 }

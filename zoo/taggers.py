@@ -21,15 +21,19 @@ from .jets.data import Jets
 
 WEIGHTS = Path(__file__).parent / "weights"
 SCRIPT = Path(__file__).parent / "train"
-PARTICLES = 16
-"""Constituents that the taggers of particles look at."""
+NAMES = ("jet_deepsets", "jet_interaction", "jet_mlp", "jet_transformer")
+"""Those that the script can train."""
+SHAPES = {"features": (16,), "constituents": (16, 3), "particles": (15, 6)}
+"""Of what a tagger takes of a jet, by name."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """How a jet becomes an input: ``(x - mean) * scale``, where x is its ``features``, (16,), or
-    its leading ``constituents``, (16, 3), with ln(1 + pT / GeV) for pT. Their mean is taken as 0,
-    so that padding stays 0."""
+    """How a jet becomes an input: ``(x - mean) * scale``, where x is its ``features``; or its
+    leading ``constituents`` with ln(1 + pT / GeV) for pT; or as ``particles`` the same of fewer
+    with three more numbers of each: the distance ΔR from the jet's axis, the share z in the pT of
+    those that are looked at, and √z ΔR, which makes mass. The mean of constituents and particles is
+    taken as 0, so that padding stays 0."""
 
     array: str
     mean: tuple[float, ...]
@@ -47,7 +51,7 @@ class Inputs:
         return cls(array, tuple(map(float, mean)), tuple(map(float, 1 / deviation)))
 
     def __call__(self, jets: Jets) -> np.ndarray:
-        """(N, 16) or (N, 16, 3), ``float32``."""
+        """(N, shape), ``float32``; ``shape`` as in :data:`SHAPES`."""
         x = (raw(self.array, jets) - self.mean) * self.scale
         return x.astype(np.float32)
 
@@ -61,9 +65,15 @@ def raw(array: str, jets: Jets) -> np.ndarray:
         return np.asarray(jets.features, np.float64)
     if jets.constituents is None:
         raise UserError("these jets have no constituents")
-    x = np.array(jets.constituents[:, :PARTICLES], np.float64)
-    x[..., 0] = np.log1p(x[..., 0])
-    return np.pad(x, ((0, 0), (0, PARTICLES - x.shape[1]), (0, 0)))
+    count = SHAPES[array][0]
+    x = np.array(jets.constituents[:, :count], np.float64)
+    x = np.pad(x, ((0, 0), (0, count - x.shape[1]), (0, 0)))
+    pt, distance = x[..., 0].copy(), np.hypot(x[..., 1], x[..., 2])
+    x[..., 0] = np.log1p(pt)
+    if array == "constituents":
+        return x
+    share = pt / pt.sum(axis=1, keepdims=True)
+    return np.concatenate([x, np.stack([distance, share, np.sqrt(share) * distance], 2)], axis=2)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ from matweave.hw.cells import is_sequential
 from matweave.hw.engine.digit_lists import DigitLists, DigitStore
 from matweave.hw.engine.group_lists import GroupLists
 from matweave.hw.engine.output import OutputStage
+from matweave.hw.lut.array import LowBitTile
+from matweave.hw.lut.drain import Correct
+from matweave.hw.lut.precompute import HalfTable
+from matweave.hw.lut.table import TableEdge
 from matweave.hw.pe.base import Resolve
 from matweave.hw.stream import HeldMemory, RowQueue
 
@@ -95,6 +99,19 @@ def array_figure(kind: str) -> Figure:
     circuit = Circuit(component, functools.partial(_is_box, pe, parts))
     inside = [path for path, part in circuit.components.items() if isinstance(part, GRIDS)]
     title = f"The array {kind}, from its edges to its drain."
+    svg, cycles = _drawn(Blocks(circuit, inside), pe, title, alike=True)
+    return Figure(svg, preset, settings, choice, cycles, {})
+
+
+def lookup_figure(preset: str = "tiny_lut") -> Figure:
+    """The array of a lookup engine, whose PEs, tables and what makes products of sums are boxes."""
+    settings = config.load(preset)
+    choice = engine.array_choice(settings)
+    pe = dict(choice.parameters)["pe"]
+    parts = (*BOXES, *CELLS, HalfTable, TableEdge, Correct)
+    circuit = Circuit(choice.cls(**dict(choice.parameters)), lambda part: isinstance(part, parts))
+    inside = [path for path, part in circuit.components.items() if isinstance(part, LowBitTile)]
+    title = "The array lookup, from its edges to its drain."
     svg, cycles = _drawn(Blocks(circuit, inside), pe, title, alike=True)
     return Figure(svg, preset, settings, choice, cycles, {})
 

@@ -8,7 +8,7 @@ from matweave import listing
 from matweave.hw import catalog, config
 from matweave.hw.pe import REGISTRY
 
-from .figures import Figure, array_figure, pe_figure, recoders
+from .figures import Figure, array_figure, lookup_figure, pe_figure, recoders
 
 HEAD = """\
 # Datapaths
@@ -39,6 +39,17 @@ edge and at the drain. Registers inside the PE's field are those between tiles, 
 of the next.
 """
 
+LOOKUP = """
+### `lookup`
+
+M tables, each of all sums of `k` elements of A with signs, and N lanes at each of them, which are
+its PEs ([LUT mpGEMM](../decisions/0012-lut-mpgemm.md)). `Half table` makes a row's table, `Table
+edge` select lines from a column's weights, `Correct` products from the sums of odd integers that
+the PEs keep. Drawn: the sizes of `{preset}`.
+
+![The array lookup](../{pictures}/array_lookup.svg)
+"""
+
 PICTURES = "pictures"
 
 
@@ -54,6 +65,9 @@ def pages() -> dict[str, str]:
         figure = array_figure(kind)
         files[f"{PICTURES}/array_{kind}.svg"] = figure.svg
         page.append(_array(kind, figure))
+    figure = lookup_figure()
+    files[f"{PICTURES}/array_lookup.svg"] = figure.svg
+    page.append(LOOKUP.format(preset=figure.preset, pictures=PICTURES))
     return files | {"reference/datapaths.md": "".join(page)}
 
 

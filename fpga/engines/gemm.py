@@ -1,7 +1,7 @@
 """GEMM engines: what the flow knows of :class:`~matweave.hw.config.GemmConfig`."""
 
 from ...hw import config as configurations
-from ...hw.formats import Rounding
+from ...hw.formats import Rounding, signed_width
 from ...hw.geometry import Stationary
 from .engine import Engine, Multipliers
 
@@ -110,6 +110,15 @@ class Lut(Gemm):
     kind = "lut"
     configuration = configurations.LutConfig
     without = "weights are looked up in tables: there is no multiplication"
+
+    def multipliers(self):
+        """And, of zero points, one per column: by the sum of a row's activations."""
+        config, found = self.config, super().multipliers()
+        if config.subtracts_zeros:
+            most = -config.limits.k * config.a.min
+            bits = (config.b.width + 1, signed_width(-most, most))
+            found.append(Multipliers("zero points", config.geometry.n, bits))
+        return found
 
     @staticmethod
     def reads(origin):

@@ -22,7 +22,7 @@ def performance(config: GemmConfig, clock_mhz: float, fmax_mhz: float, baud: int
     it could; GMAC are 10^9 multiply-accumulates."""
     jobs = [_job(config, *size, clock_mhz, fmax_mhz, baud) for size in _sizes(config)]
     beat = beat_bytes(config)
-    macs = config.geometry.macs
+    macs = config.macs_per_cycle
     return {
         "in_words": f"{_gmacs(macs, clock_mhz):.3g} GMAC/s at most",
         "macs_per_cycle": macs,
@@ -67,7 +67,7 @@ def beat_bytes(config: GemmConfig) -> dict[str, int]:
     result = config.result_format if raw else config.output.format
     return {
         "a": g.a_lanes * config.a.lane_width // 8,
-        "b": g.b_lanes * config.b.lane_width // 8,
+        "b": g.b_lanes * (1 if config.serial else config.b.lane_width) // 8,
         "c": g.c_lanes * result.lane_width // 8,
     }
 
@@ -82,7 +82,7 @@ def _cycles(config: GemmConfig, m: int, n: int, k: int) -> int:
 
 def _job(config, m: int, n: int, k: int, clock_mhz: float, fmax_mhz: float, baud: int) -> dict:
     cycles, macs = _cycles(config, m, n, k), m * n * k
-    beats, beat = config.geometry.beats(m, n, k), beat_bytes(config)
+    beats, beat = config.geometry.beats(m, n, k, config.b_beats(config.b)), beat_bytes(config)
     moved = sum(beats[name] * beat[name] for name in beat)
     link = moved * BITS_PER_BYTE / baud
     return {
@@ -91,7 +91,7 @@ def _job(config, m: int, n: int, k: int, clock_mhz: float, fmax_mhz: float, baud
         "k": k,
         "macs": macs,
         "cycles": cycles,
-        "utilisation": round(macs / (config.geometry.macs * cycles), 4),
+        "utilisation": round(macs / (config.macs_per_cycle * cycles), 4),
         "bytes": moved,
         "macs_per_byte": digits(macs / moved),
         "us": digits(cycles / clock_mhz),

@@ -2,8 +2,10 @@
 
 import dataclasses
 
+from ...hw.formats import Format
 from ...hw.network import config as configurations
-from .engine import BITS_PER_BYTE, Engine, digits
+from ...hw.network.fold.matrix import DEFAULT_PE
+from .engine import BITS_PER_BYTE, Engine, Multipliers, digits
 
 OPTIMISM = 0.8
 """Of the clock's period, what the delay model may use up: placement with a link beside it, on a
@@ -44,7 +46,15 @@ class NetworkEngine(Engine):
         return linked_verilog(self.config, clock_frequency, baud)
 
     def multipliers(self):
-        return []  # weights are constants: there are but additions
+        """Those of the arrays; all else are additions."""
+        arrays = self.config.design.manifest["arrays"]
+        if not arrays:
+            return []
+        widths = [max(Format.parse(each[side]).width for each in arrays) for side in "ab"]
+        pe = arrays[0]["pe"]
+        recoded = None if pe == DEFAULT_PE else f"PE {pe}"
+        count = sum(each["multipliers"] for each in arrays)
+        return [Multipliers("array", count, tuple(widths), recoded)]
 
     def faster(self, words):
         return f"give it more stages than {self._stages} (--set stages=...)"
@@ -52,7 +62,12 @@ class NetworkEngine(Engine):
     def smaller(self, resource, *, dsp):
         if resource in ("FF", "BRAM"):
             return f"give it fewer stages than {self._stages} (--set stages=...)"
-        return "prune the network or quantise it to fewer bits"
+        if resource == "DSP":
+            return "give its layers more cycles (--set reuse=...), or another PE (--set pe=ent)"
+        return (
+            "give it a budget, which folds it (--set luts=..., with --set dsps=...), prune it, or "
+            "quantise it to fewer bits"
+        )
 
     @property
     def _stages(self) -> int:
@@ -103,7 +118,7 @@ class NetworkEngine(Engine):
             "samples_s": rate,
             "samples_s_at_fmax": digits(fmax_mhz * 1e6 / interval),
             "macs_per_cycle": facts["macs_per_cycle"],
-            "gmac_s": digits(facts["macs_per_cycle"] * clock_mhz / interval / 1e3),
+            "gmac_s": digits(facts["macs_per_cycle"] * clock_mhz / 1e3),
             "baud": baud,
             "sample_bytes": beat["input"],
             "result_bytes": beat["output"],

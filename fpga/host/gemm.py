@@ -1,8 +1,9 @@
 """Whole matrices on a GEMM engine at the other end of a serial line."""
 
+import dataclasses
+
 from matweave.hw.config import GemmConfig
 from matweave.hw.geometry import Stationary
-from matweave.sim import layout
 from matweave.sim.jobs import Job, TakesJobs
 from matweave.sim.native import Result, stream_bytes
 from matweave.sim.registers import COUNTERS, Register
@@ -39,11 +40,13 @@ class GemmDevice(TakesJobs, EngineDevice):
         for the line. Raises :class:`ValueError` where the job does not fit the engine.
         """
         job = job.checked(self.config)
-        return self.restarting(lambda: self._attempt(job))
+        # After a reset the engine has lost the B that was to stay.
+        whole = dataclasses.replace(job, keep_b=False)
+        attempts = iter([job if self._idle else whole])
+        return self.restarting(lambda: self._attempt(next(attempts, whole)))
 
     def _attempt(self, job: Job) -> Result:
         config = self.config
-        m, n, k = job.shape
         self.device.write(job.registers(config))
         packed = job.pack(config)
         # The operand that the engine buffers whole goes first, to save attempts.
@@ -52,11 +55,11 @@ class GemmDevice(TakesJobs, EngineDevice):
             name: (INPUTS.index(name), packed[name])
             for name in sorted(packed, key=lambda name: name != first)
         }
-        given = self.transfer(beats, config.geometry.beats(m, n, k)["c"], "C")
-        c = layout.unpack_c(given, m, n, config.geometry, job.lane(config))
+        given = self.transfer(beats, job.beats(config)["c"], "C")
+        c = job.unpack(config, given)
         counters = self.counters()
         cycles = max(1, counters["cycles"])
-        return Result(c, cycles, m * n * k / (config.geometry.macs * cycles), counters)
+        return Result(c, cycles, job.utilisation(config, cycles), counters)
 
     def counters(self) -> dict[str, int]:
         """The engine's counter registers."""

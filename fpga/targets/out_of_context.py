@@ -28,7 +28,7 @@ synth_ecp5 -top {top} {options} -json design.json
 """
 BOOTH = "hierarchy -top {top}; proc; flatten; opt; wreduce; booth"
 CLOCK = 200
-"""MHz that placement and routing aim at."""
+"""MHz that placement and routing aim at, if nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,23 @@ class Registered(wiring.Component):
         return m
 
 
-def implement(verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: int = 1) -> Usage:
+def implement(
+    verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: int = 1, clock: float = CLOCK
+) -> Usage:
     """Module ``top`` placed and routed; ``dsp``: whether multipliers may become DSP blocks;
     ``booth``: whether they become Yosys' Booth multipliers, not its default ones.
 
-    ``seed`` is the placer's; designs with several are synthesised once. Raises
-    :class:`.toolchain.ToolError` if a tool is missing or fails, such as for a design that is larger
+    ``clock``: MHz to aim at. What a small design reaches is best seen with more than it can reach;
+    a large one is then placed and routed for hours, as all its paths are critical. ``seed`` is the
+    placer's; designs with several are synthesised once. Raises
+    :class:`.toolchain.ToolError` if a tool is missing or fails, as for a design that is larger
     than the device.
     """
     yosys, router = toolchain.yosys(), tools.find(ecp5.NEXTPNR)
     first = BOOTH.format(top=top) if booth else ""
     script = SCRIPT.format(first=first, top=top, options="" if dsp else "-nodsp")
     synthesis = cache.digest(verilog, script, yosys.version)
-    key = cache.digest(synthesis, router.name, router.version, DEVICE, str(CLOCK), str(seed))
+    key = cache.digest(synthesis, router.name, router.version, DEVICE, f"{clock:g}", str(seed))
 
     def make(folder: Path) -> None:
         netlist = _netlist(verilog, script, top, synthesis) / NETLIST
@@ -86,7 +90,7 @@ def implement(verilog: str, top: str, *, dsp: bool, booth: bool = False, seed: i
         shutil.copyfile(netlist, folder / NETLIST)
         toolchain.run(
             [router.path, DEVICE, "--json", NETLIST, "--report", "report.json", "--quiet",
-             "--out-of-context", "--freq", str(CLOCK), "--seed", str(seed),
+             "--out-of-context", "--freq", f"{clock:g}", "--seed", str(seed),
              "--timing-allow-fail"],
             cwd=folder, timeout=TIMEOUT, what=f"placing and routing {top}",
         )  # fmt: skip

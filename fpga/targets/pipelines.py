@@ -40,5 +40,7 @@ def place(design: Design, seeds: int) -> Placed:
     Raises :class:`.toolchain.ToolError` as :func:`.out_of_context.implement` does."""
     name = f"{design.name}_registered"
     verilog = emit.verilog(Registered(design.pipeline()), name)
-    usages = (implement(verilog, name, dsp=False, seed=seed) for seed in range(1, seeds + 1))
+    usages = (
+        implement(verilog, name, dsp=design.multiplies, seed=seed) for seed in range(1, seeds + 1)
+    )
     return Placed(tuple(usages), design.stages.count)

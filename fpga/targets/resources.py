@@ -1,7 +1,7 @@
 """What a module takes of an FPGA, by synthesis alone: cells as Yosys maps them.
 
 Before placement, so without route-throughs and packing; the same scripts as the published
-comparisons of networks use (no DSP blocks, ABC9).
+comparisons of networks use (ABC9, and no DSP blocks unless they are asked for).
 """
 
 import json
@@ -27,28 +27,34 @@ CCU2C not."""
 class Resources:
     """``luts``: LUT1 to LUT6, or LUT4; ``inverters``: INV, which Yosys counts apart; ``carries``:
     CARRY4 or CARRY8, CCU2C (two LUT4 each, which are not in ``luts``), or SB_CARRY (one bit);
-    ``flops``: flip-flops; ``memories``: LUT and block RAM cells, ``blocks``: the latter alone."""
+    ``flops``: flip-flops; ``memories``: LUT and block RAM cells, ``blocks``: the latter alone;
+    ``dsps``: DSP blocks."""
 
     luts: int
     inverters: int
     carries: int
     flops: int
     memories: int
+    dsps: int = 0
     blocks: int = 0
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 
 
-def synthesise(verilog: str, top: str, family: str) -> Resources:
-    """Map module ``top`` to ``family``; cached by content. Raises :class:`ConfigError` for an
-    unknown family, and :class:`.toolchain.ToolError` where Yosys is missing or fails."""
+def synthesise(verilog: str, top: str, family: str, *, dsp: bool = False) -> Resources:
+    """Map module ``top`` to ``family``, with DSP blocks if ``dsp``; cached by content. Raises
+    :class:`ConfigError` for an unknown family, and :class:`.toolchain.ToolError` where Yosys is
+    missing or fails."""
     if family not in SCRIPTS:
         raise ConfigError(
             f"family: {shown(family)} is none; allowed are {', '.join(SCRIPTS)}"
             f"{nearest(family, SCRIPTS)}"
         )
-    script = f"read_verilog design.v\n{SCRIPTS[family].format(top=top)}\n"
+    mapping = SCRIPTS[family].format(top=top)
+    if dsp:
+        mapping = mapping.replace(" -nodsp", "").replace("synth_ice40", "synth_ice40 -dsp")
+    script = f"read_verilog design.v\n{mapping}\n"
     script += "tee -q -o stat.json stat -json\n"
     folder = netlist.yosys("resources", script, {"design.v": verilog})
     return _counted(json.loads((folder / "stat.json").read_text()))
@@ -65,6 +71,7 @@ def _counted(stat: dict) -> Resources:
         inverters=count("INV"),
         carries=count("CARRY", "CCU2C", "SB_CARRY"),
         flops=count("FD", "TRELLIS_FF", "SB_DFF"),
+        dsps=count("DSP48", "MULT18X18D", "SB_MAC16"),
         memories=count("RAM", "SRL", "TRELLIS_DPR16X4", "DP16KD", "SB_RAM40"),
         blocks=count("RAMB", "DP16KD", "SB_RAM40"),
     )

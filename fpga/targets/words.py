@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 TABLES = {"bias_table": "bias table", "multiplier_table": "multiplier table",
-          "shift_table": "shift table"}  # fmt: skip
+          "shift_table": "shift table", "zero_table": "zero point table"}  # fmt: skip
 PARTS = {
     "a_buffer": "operand buffer A",
     "b_buffer": "operand buffer B",
@@ -17,6 +17,7 @@ PARTS = {
     "sums": "partial sums",
     "registers": "register file",
     "pipeline": "network",
+    "zero_products": "zero points",
     **TABLES,
 }
 """Submodules that are a part of their own, wherever they are."""

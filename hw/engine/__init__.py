@@ -23,6 +23,8 @@ def array_choice(config) -> ArrayChoice:
         return ArrayChoice.of(
             LookupArray,
             pe=Pe(config.a, config.b),
+            serial=config.serial,
+            panels=config.groups * -(-config.limits.n // array.columns) * config.subtracts_zeros,
             rows=array.rows,
             columns=array.columns,
             depth=array.k,
@@ -101,5 +103,9 @@ def build(config) -> GemmEngine:
             per_channel=output.mode != "raw" and output.scale == "channel",
             multiplier_stages=1 if output.mode == "raw" else output.multiplier_stages,
         ),
+        serial=config.serial,
+        zero_points=config.subtracts_zeros,
+        keep_b=config.kind == "lut",
+        groups=config.max_groups,
     )
     return GemmEngine(shape=shape, array=choice)

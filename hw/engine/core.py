@@ -10,6 +10,7 @@ from ..formats import Format, Overflow
 from ..geometry import Geometry, Stationary
 from ..pe.base import Pe
 from ..stream import sink_ports, source_ports
+from .walk import Steps
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ class CoreShape:
     ``geometry``: block per cycle; ``pe``: operand formats; ``max_m``, ``max_n``, ``max_k``: largest
     sizes; ``accumulator``: format of the sum of products, which saturates if ``saturate``;
     ``result``: of a raw result and of C0, which overflows as ``overflow`` says; ``output``: how
-    results leave.
+    results leave; ``serial``: B comes plane after plane, in the format that a job says;
+    ``zero_points``: a job may subtract one per column from B; ``keep_b``: it may use the B that the
+    job before has loaded; ``groups``: most of a job, each of at most ``max_k``, with sums of
+    its own.
     """
 
     geometry: Geometry
@@ -51,6 +55,10 @@ class CoreShape:
     overflow: Overflow
     result: Format
     output: "OutputShape"
+    serial: bool = False
+    zero_points: bool = False
+    keep_b: bool = False
+    groups: int = 1
 
     @property
     def panels(self) -> int:
@@ -67,7 +75,12 @@ class CoreShape:
         """Tiles (blocks of B, where that stays) of the largest job."""
         if self.geometry.stationary is Stationary.WEIGHT:
             return self.panels * self.k_blocks
-        return -(-self.max_m // self.geometry.m) * self.panels
+        return -(-self.max_m // self.geometry.m) * self.panels * self.groups
+
+    @property
+    def zeros(self) -> int:
+        """Words of the table of zero points: a whole panel's for each panel of each group."""
+        return self.panels * self.geometry.n * self.groups if self.zero_points else 0
 
     @property
     def a_width(self) -> int:
@@ -75,7 +88,12 @@ class CoreShape:
 
     @property
     def b_width(self) -> int:
-        return self.geometry.b_lanes * self.pe.b.lane_width
+        return self.geometry.b_lanes * (1 if self.serial else self.pe.b.lane_width)
+
+    @property
+    def zero_width(self) -> int:
+        """Bits of a zero point: 0 to ``2**W``."""
+        return self.pe.b.width + 1
 
     @property
     def c0_width(self) -> int:
@@ -115,14 +133,19 @@ def job_ports(shape: CoreShape) -> dict:
         "zero_point": In(signed(17)),
         "multiplier": In(31),
         "shift": In(6),
+        **({"b_bits": In(4), "b_coding": In(2)} if shape.serial else {}),
+        **({"subtract_zeros": In(1)} if shape.zero_points else {}),
+        **({"keep_b": In(1)} if shape.keep_b else {}),
+        **({"groups": In(range(shape.groups + 1))} if shape.groups > 1 else {}),
     }
 
 
 def table_ports(shape: CoreShape) -> dict:
-    """Writes to the channel tables: one-hot ``t_en`` {bias, multiplier, shift}."""
+    """Writes to the channel tables: one-hot ``t_en`` {bias, multiplier, shift, zero}, the last
+    where there are zero points."""
     return {
-        "t_en": In(3),
-        "t_panel": In(range(max(shape.panels, 2))),
+        "t_en": In(3 + shape.zero_points),
+        "t_panel": In(range(max(shape.panels * (shape.groups if shape.zeros else 1), 2))),
         "t_lane": In(range(max(shape.geometry.n, 2))),
         "t_data": In(32),
     }
@@ -141,6 +164,12 @@ def core_ports(shape: CoreShape) -> dict:
         **{f"stall_{name}": Out(1) for name in ("a", "b", "c0", "c")},
         "tile": Out(1),
     }
+
+
+def group_loops(m, core, name: str, **options) -> tuple[Steps, ...]:
+    """The loop over a job's groups, of a part with a job's ports; none where there is one."""
+    groups = core.shape.groups
+    return (Steps(m, name, core.groups, 1, groups, **options),) if groups > 1 else ()
 
 
 def connect(m, target, source, names):

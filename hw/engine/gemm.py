@@ -46,9 +46,10 @@ class GemmEngine(wiring.Component):
     def __init__(self, *, shape: CoreShape, array: ArrayChoice):
         self.shape, self.array = shape, array
         self.core_class = CORES[array.cls]
+        self.address_width = regmap.address_width(shape.max_n, zeros=shape.zeros)
         super().__init__(
             {
-                **axi_lite_ports("s_axil", regmap.address_width(shape.max_n)),
+                **axi_lite_ports("s_axil", self.address_width),
                 **sink_ports("s_axis_a", shape.a_width),
                 **sink_ports("s_axis_b", shape.b_width),
                 **sink_ports("s_axis_c0", shape.c0_width),
@@ -63,7 +64,7 @@ class GemmEngine(wiring.Component):
         m.submodules.core = core = shared(
             self.core_class, shape=shape, array=self.array, reset=registers.soft_reset
         )
-        lite = axi_lite_ports("s_axil", regmap.address_width(shape.max_n))
+        lite = axi_lite_ports("s_axil", self.address_width)
         inputs = [name for name, member in lite.items() if member.flow == wiring.In]
         outputs = [name for name in lite if name not in inputs]
         connect(m, registers, self, inputs)

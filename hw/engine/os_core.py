@@ -6,10 +6,11 @@
                                             +-> array -> row queue -> output stage -> C
     B -> buffer (all column panels) --------+
 
-Loops, outermost first: row panels of A, column panels of B, blocks along K. Operands are used in
-the cycle after they arrive or whenever they are needed again, so that computation starts with the
-first beats and each element crosses the port once. Nothing in the array ever waits: the last block
-of a tile is issued only when the row queue has room for the tile.
+Loops, outermost first: row panels of A, column panels of B, groups along K if a job may have
+several (each with sums of its own), blocks along K, planes of bit-serial weights. Operands are used
+in the cycle after they arrive or whenever they are needed again, so that computation starts with
+the first beats and each element crosses the port once. Nothing in the array ever waits: the last
+block of a tile is issued only when the row queue has room for the tile.
 """
 
 from amaranth.hdl import Cat, Module, Mux, Signal
@@ -19,20 +20,29 @@ from amaranth.utils import exact_log2
 from ..cells import shared
 from ..cost import power_of_two
 from ..stream import BufferMemory, RowQueue
+from ..weights import WeightFormat
 from .core import (
     ArrayChoice,
     CoreShape,
     connect_output,
     core_ports,
     elements,
+    group_loops,
     mask_depth,
 )
-from .output import OutputStage
+from .output import ChannelTable, OutputStage
+from .regmap import TABLES
 from .walk import Steps, advance, expecting, finished
+
+ZERO = TABLES.index("zero")
 
 
 class OutputStationaryCore(wiring.Component):
     """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
+
+    Bit-serial weights: a beat of B is one plane of a block; planes are the innermost loop, and the
+    block of A stays for all of them. Zero points: a table beside the array, read as sums leave. A
+    B that is kept is there from the start, as if all of its beats had come.
 
     Timing with streams that never stall: the block of beat *i* enters the array one cycle after
     the beat; see :mod:`matweave.sim.perf` for the whole model.
@@ -43,8 +53,9 @@ class OutputStationaryCore(wiring.Component):
         described = array.describe()
         g = shape.geometry
         #: Beats of the A buffer: two panels, so that the next one loads while this one is used.
-        self.a_depth = power_of_two(2 * shape.k_blocks)
-        self.b_depth = shape.panels * shape.k_blocks
+        blocks = shape.k_blocks * shape.groups
+        self.a_depth = power_of_two(2 * blocks)
+        self.b_depth = shape.panels * blocks * (shape.pe.b.width if shape.serial else 1)
         #: Rows of the queue: two tiles and what is on its way through the array.
         self.queue_depth = power_of_two(2 * g.m + described.latency + 4)
         super().__init__(core_ports(shape))
@@ -63,15 +74,20 @@ class OutputStationaryCore(wiring.Component):
         a_buffer, a_push, a_level = self._load(
             m, "a", shape.pe.a, g.a_lanes, self.a_depth, self.m, g.m, shape.max_m, a_freed
         )
+        b_format = WeightFormat(1) if shape.serial else shape.pe.b
         b_buffer, b_push, b_level = self._load(
-            m, "b", shape.pe.b, g.b_lanes, self.b_depth, self.n, g.n, shape.max_n
+            m, "b", b_format, g.b_lanes, self.b_depth, self.n, g.n, shape.max_n
         )
 
         # Issuing.
         rows = Steps(m, "rows", self.m, g.m, shape.max_m)
-        columns = Steps(m, "columns", self.n, g.n, shape.max_n)
+        columns = Steps(m, "columns", self.n, g.n, shape.max_n, indexed=shape.zero_points)
         blocks = Steps(m, "blocks", self.k, g.k, shape.max_k, indexed=True)
-        loops = (blocks, columns, rows)
+        planes = self._planes(m, "planes", indexed=True)
+        groups = group_loops(m, self, "groups", indexed=shape.zero_points)
+        sums = (*planes, blocks)
+        panel = (*sums, *groups)
+        loops = (*panel, columns, rows)
         running = Signal()
         issue = Signal()
         gate = Signal()
@@ -82,19 +98,20 @@ class OutputStationaryCore(wiring.Component):
         b_here = Signal()
         a_free = Signal()
         room = self._room(m, queue, rows)
+        a_place = self._place(m, issue, blocks, planes, groups)
         m.d.comb += [
-            a_head.eq(a_base + blocks.index),
+            a_head.eq(a_base + a_place),
             a_buffer.r_addr.eq(a_head),
             b_buffer.r_addr.eq(b_head),
             # Never more were used than are there, and a beat that arrives in this very cycle is
             # read with its new value.
-            a_here.eq((a_level != blocks.index) | a_push),
+            a_here.eq((a_level != a_place) | a_push),
             b_here.eq((b_level != b_head) | b_push),
-            gate.eq(~blocks.last | room),
+            gate.eq(~finished(*sums) | room),
             issue.eq(running & a_here & b_here & gate),
-            a_free.eq(issue & finished(blocks, columns)),
-            a_freed.eq(Mux(a_free, blocks.index + 1, 0)),
-            self.tile.eq(issue & blocks.last),
+            a_free.eq(issue & finished(*panel, columns)),
+            a_freed.eq(Mux(a_free, a_place + 1, 0)),
+            self.tile.eq(issue & finished(*sums)),
             self.stall_a.eq(running & ~a_here),
             self.stall_b.eq(running & ~b_here),
         ]
@@ -104,7 +121,7 @@ class OutputStationaryCore(wiring.Component):
                 loop.restart()
         with m.Elif(issue):
             advance(m, *loops)
-            m.d.sync += b_head.eq(Mux(finished(blocks, columns), 0, b_head + 1))
+            m.d.sync += b_head.eq(Mux(finished(*panel, columns), 0, b_head + 1))
             with m.If(a_free):
                 m.d.sync += a_base.eq(a_head + 1)
             with m.If(finished(*loops)):
@@ -117,10 +134,11 @@ class OutputStationaryCore(wiring.Component):
         size = Signal.like(rows.size, name="size", reset_less=True)
         m.d.sync += [
             valid.eq(issue),
-            first.eq(blocks.index == 0),
-            last.eq(blocks.last),
+            first.eq(self._starts(blocks, planes)),
+            last.eq(finished(*sums)),
             size.eq(rows.size),
         ]
+        self._weights(m, array, planes, groups, columns)
         a = mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks, "k_mask")
         m.d.comb += [
             array.valid.eq(valid),
@@ -133,6 +151,64 @@ class OutputStationaryCore(wiring.Component):
             queue.i_valid.eq(array.o_valid),
         ]
         return m
+
+    def _planes(self, m, name: str, **options) -> tuple[Steps, ...]:
+        """The loop over the bits of bit-serial weights, innermost."""
+        if not self.shape.serial:
+            return ()
+        return (Steps(m, name, self.b_bits, 1, self.shape.pe.b.width, **options),)
+
+    def _starts(self, blocks, planes):
+        """Whether this is the first step of a sum."""
+        first = blocks.index == 0
+        return first & (planes[0].index == 0) if planes else first
+
+    def _place(self, m, issue, blocks, planes, groups):
+        """Which beat of A's row panel is in use: the block's, or with groups that of all."""
+        if not groups:
+            return blocks.index
+        place = Signal(range(self.shape.k_blocks * self.shape.groups), name="a_place")
+        moves = issue & finished(*planes) if planes else issue
+        with m.If(self.start):
+            m.d.sync += place.eq(0)
+        with m.Elif(moves):
+            m.d.sync += place.eq(Mux(finished(blocks, *groups), 0, place + 1))
+        return place
+
+    def _weights(self, m, array, planes, groups, columns):
+        """What the array must know of weights beside their bits: which plane these are of, how
+        they are coded, and the zero points of the columns whose sums it gives."""
+        if planes:
+            (plane,) = planes
+            plane_index = Signal.like(plane.index, name="plane", reset_less=True)
+            last_plane = Signal(name="last_plane", reset_less=True)
+            m.d.sync += [plane_index.eq(plane.index), last_plane.eq(plane.last)]
+            m.d.comb += [
+                array.plane.eq(plane_index),
+                array.last_plane.eq(last_plane),
+                array.bits.eq(self.b_bits),
+                array.coding.eq(self.b_coding),
+            ]
+        if self.shape.zero_points:
+            panel = Signal.like(array.panel, name="panel", reset_less=True)
+            index = columns.index
+            if groups:
+                index = index + groups[0].index * self.shape.panels
+            m.d.sync += panel.eq(index)
+            m.submodules.zero_table = table = shared(
+                ChannelTable, width=self.shape.zero_width, lanes=self.shape.geometry.n,
+                panels=self.shape.panels * self.shape.groups,
+            )  # fmt: skip
+            m.d.comb += [
+                table.w_en.eq(self.t_en[ZERO]),
+                table.w_panel.eq(self.t_panel),
+                table.w_lane.eq(self.t_lane),
+                table.w_data.eq(self.t_data[: self.shape.zero_width]),
+                table.r_en.eq(1),
+                array.panel.eq(panel),
+                table.r_panel.eq(array.zero_panel),
+                array.zeros.eq(Mux(self.subtract_zeros, table.r_data, 0)),
+            ]
 
     def _room(self, m, queue, tile):
         """Whether the ``tile`` (a step of the rows) may end now: the queue has room for it beside
@@ -169,14 +245,19 @@ class OutputStationaryCore(wiring.Component):
         level = Signal(range(depth + 1), name=f"{name}_level")
         outer = Steps(m, f"{name}_load", total, step, limit)
         blocks = Steps(m, f"{name}_load_k", self.k, shape.geometry.k, shape.max_k)
-        ready = expecting(m, name, self.start, push, blocks, outer)
+        planes = self._planes(m, f"{name}_load_plane") if name == "b" else ()
+        kept = self.keep_b if name == "b" and shape.keep_b else None
+        fetched = {} if kept is None else {"when": ~kept}
+        groups = group_loops(m, self, f"{name}_load_group")
+        ready = expecting(m, name, self.start, push, *planes, blocks, *groups, outer, **fetched)
         tail, taken = level, level + push
         if freed is not None:
             # ``depth`` is a power of two: full is the top bit alone.
             ready, taken = ready & ~level[-1], level + push - freed
             tail = Signal(range(depth), name=f"{name}_tail", reset_less=True)
             m.d.sync += tail.eq(Mux(self.start, 0, tail + push))
-        m.d.sync += level.eq(Mux(self.start, 0, taken))
+        before = 0 if kept is None else Mux(kept, level, 0)
+        m.d.sync += level.eq(Mux(self.start, before, taken))
         m.d.comb += [
             getattr(self, f"{name}_tready").eq(ready),
             push.eq(getattr(self, f"{name}_tvalid") & ready),

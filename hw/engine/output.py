@@ -17,7 +17,7 @@ from ..cells import shared
 from ..formats import Overflow
 from ..geometry import Stationary
 from ..stream import SkidBuffer, sink_ports, source_ports
-from .core import CoreShape, job_ports, table_ports
+from .core import CoreShape, group_loops, job_ports, table_ports
 from .output_lane import OutputLane, lane_latency
 from .walk import Steps, advance, expecting, finished
 
@@ -207,7 +207,8 @@ class OutputStage(wiring.Component):
         shape = self.shape
         rows = Steps(m, "c0_rows", self.m, 1, shape.max_m)
         columns = Steps(m, "c0_columns", self.n, shape.geometry.n, shape.max_n)
-        return expecting(m, "c0", self.start, push, rows, columns, when=self.add_c0)
+        groups = group_loops(m, self, "c0_groups")
+        return expecting(m, "c0", self.start, push, rows, *groups, columns, when=self.add_c0)
 
     def _loops(self, m):
         """Column panel, and all loops of the beats of C from the innermost."""
@@ -216,7 +217,8 @@ class OutputStage(wiring.Component):
         if g.stationary is Stationary.WEIGHT:
             return columns, [Steps(m, "m", self.m, 1, shape.max_m), columns]
         rows = Steps(m, "m", self.m, g.m, shape.max_m)
-        return columns, [_Rows(m, rows.top, g.m), columns, rows]
+        groups = group_loops(m, self, "groups")
+        return columns, [_Rows(m, rows.top, g.m), *groups, columns, rows]
 
     def _table(self, m, number: int, width: int, panel, enable):
         name = ("bias", "multiplier", "shift")[number]

@@ -8,12 +8,15 @@ from ..axi_lite import DECERR, OKAY, SLVERR, AxiLiteSlave
 from ..cells import shared
 from ..geometry import Stationary
 from ..stream import axi_lite_ports
+from ..weights import CODINGS, Coding
 from . import regmap
 from .core import CoreShape, connect, job_ports, table_ports
-from .regmap import ADDRESS
 
 # Bits of ERROR, as in regmap.
 ILLEGAL_SIZE, START_WHILE_BUSY, MODE_NOT_BUILT_IN, ILLEGAL_SCALE = range(4)
+
+OF_B = ("N", "K", "WEIGHTS", "GROUPS")
+"""Registers that say what is in B's buffer."""
 
 
 class GemmRegisters(wiring.Component):
@@ -25,8 +28,13 @@ class GemmRegisters(wiring.Component):
 
     def __init__(self, *, shape: CoreShape):
         self.shape = shape
-        self.address_width = regmap.address_width(shape.max_n)
-        self.tables = regmap.table_addresses(shape.max_n, per_channel=shape.output.per_channel)
+        self.address_width = regmap.address_width(shape.max_n, zeros=shape.zeros)
+        self.tables = regmap.table_addresses(
+            shape.max_n, per_channel=shape.output.per_channel, zeros=shape.zeros
+        )
+        options = {"zero_points": shape.zero_points, "keep_b": shape.keep_b}
+        self.registers = regmap.registers(serial=shape.serial, groups=shape.groups, **options)
+        self.mode_width = regmap.mode_width(**options)
         ports = {name: Out(member.shape) for name, member in job_ports(shape).items()}
         ports |= {name: Out(member.shape) for name, member in table_ports(shape).items()}
         ports |= {"soft_reset": Out(1), "done": In(1), "tile": In(1)}
@@ -45,11 +53,22 @@ class GemmRegisters(wiring.Component):
             "M": Signal(32, name="m_register"),
             "N": Signal(32, name="n_register"),
             "K": Signal(32, name="k_register"),
-            "MODE": Signal(4, name="mode_register"),
+            "MODE": Signal(self.mode_width, name="mode_register"),
             "ZERO_POINT": Signal(17, name="zero_point_register"),
             "MULTIPLIER": Signal(31, name="multiplier_register"),
             "SHIFT": Signal(6, name="shift_register"),
         }
+        if self.shape.groups > 1:
+            values["GROUPS"] = Signal(32, name="groups_register", init=1)
+            m.d.comb += self.groups.eq(values["GROUPS"])
+        mode = [self.add_c0, self.add_bias, self.requantize, self.relu]
+        if self.shape.zero_points:
+            mode.append(self.subtract_zeros)
+        if self.shape.serial:
+            b = self.shape.pe.b
+            coded = b.width + (CODINGS.index(b.coding) << 4)
+            values["WEIGHTS"] = Signal(6, name="weights_register", init=coded)
+            m.d.comb += Cat(self.b_bits, self.b_coding).eq(values["WEIGHTS"])
         busy = Signal()
         control = Signal(3)
         raised = Signal(4)
@@ -58,12 +77,16 @@ class GemmRegisters(wiring.Component):
             self.m.eq(values["M"]),
             self.n.eq(values["N"]),
             self.k.eq(values["K"]),
-            Cat(self.add_c0, self.add_bias, self.requantize, self.relu).eq(values["MODE"]),
+            Cat(mode).eq(values["MODE"]),
+            *([self.keep_b.eq(values["MODE"][5])] if self.shape.keep_b else []),
             self.zero_point.eq(values["ZERO_POINT"]),
             self.multiplier.eq(values["MULTIPLIER"]),
             self.shift.eq(values["SHIFT"]),
         ]
-        done = self._control(m, control, busy, values, raised)
+        # Whether B of the job before may be used again, and what ends that.
+        kept = Signal(name="b_kept") if self.shape.keep_b else None
+        changes = Signal(name="b_changes")
+        done = self._control(m, control, busy, values, raised, kept, changes)
         errors = Signal(4)
         m.d.sync += errors.eq((errors & ~clear) | raised)
         counts = self._counters(m, busy, control[2])
@@ -72,18 +95,19 @@ class GemmRegisters(wiring.Component):
         m.d.comb += slave.w_response.eq(DECERR)
         with m.If(slave.write), m.Switch(self._window(slave.w_word)):
             with m.Case(0):
-                self._register_writes(m, slave, values, busy, control, clear, raised)
-            for number, (name, base) in enumerate(self.tables.items()):
-                with m.Case(base // regmap.window(self.shape.max_n)):
+                self._register_writes(m, slave, values, busy, control, clear, raised, changes)
+            for number, name in enumerate(self.tables):
+                with m.Case(*self._windows(name)):
                     self._table_write(m, slave, name, accepted[number], busy, raised)
         # Table writes go through a register, which hides the division by lanes.
-        index = Signal(range(max(self.shape.max_n, 2)), name="table_index", reset_less=True)
+        entries = max(self.shape.max_n, self.shape.zeros, 2)
+        index = Signal(range(entries), name="table_index", reset_less=True)
         data = Signal(32, name="table_data", reset_less=True)
         m.d.comb += self.t_data.eq(data)
         m.d.sync += [
-            self.t_en.eq(accepted),
+            self.t_en.eq(self._by_table(accepted)),
             data.eq(slave.w_data),
-            index.eq(self._offset(slave.w_word)),
+            index.eq(self._index(slave.w_word)),
         ]
         m.d.comb += self._split(index)
         self._reads(
@@ -106,19 +130,21 @@ class GemmRegisters(wiring.Component):
         )
         return m
 
-    def _control(self, m, control, busy, values, raised):
+    def _control(self, m, control, busy, values, raised, kept, changes):
         """Start and soft reset; returns ``done``. A soft reset wins over a start beside it."""
         shape, output = self.shape, self.shape.output
         legal_size = Signal()
         legal_mode = Signal()
         wanted = Signal()
         done = Signal()
-        limits = (("M", shape.max_m), ("N", shape.max_n), ("K", shape.max_k))
+        mode = Mux(values["MODE"][2], output.format is not None, output.raw)
+        limits = [("M", shape.max_m), ("N", shape.max_n), ("K", shape.max_k)]
+        limits += [("GROUPS", shape.groups)] * (shape.groups > 1)
         m.d.comb += [
             legal_size.eq(
                 Cat((values[name] != 0) & (values[name] <= limit) for name, limit in limits).all()
             ),
-            legal_mode.eq(Mux(values["MODE"][2], output.format is not None, output.raw)),
+            legal_mode.eq(self._legal_mode(mode, kept)),
             self.soft_reset.eq(control[1]),
             wanted.eq(control[0] & ~control[1]),
             self.start.eq(wanted & ~busy & legal_size & legal_mode),
@@ -126,6 +152,11 @@ class GemmRegisters(wiring.Component):
             raised[START_WHILE_BUSY].eq(wanted & busy),
             raised[MODE_NOT_BUILT_IN].eq(wanted & ~busy & ~legal_mode),
         ]
+        if kept is not None:
+            with m.If(self.soft_reset | changes):
+                m.d.sync += kept.eq(0)
+            with m.Elif(self.start):
+                m.d.sync += kept.eq(1)
         # A job that ends in the cycle of a soft reset is too late to count.
         with m.If(self.soft_reset):
             m.d.sync += [busy.eq(0), done.eq(0)]
@@ -163,10 +194,28 @@ class GemmRegisters(wiring.Component):
     def _offset(self, word):
         return word[: self._offset_bits()]
 
+    def _windows(self, name: str) -> range:
+        """Which windows a table has: that of zero points as many as are before it."""
+        first = self.tables[name] // regmap.window(self.shape.max_n)
+        return range(first, 2 * first if name == "zero" else first + 1)
+
+    def _inside(self, name: str, word):
+        """Whether a word address in a table's windows is one of its words."""
+        if name == "zero":
+            return self._index(word) < self.shape.zeros
+        return self._offset(word) < self.shape.max_n
+
+    def _index(self, word):
+        """A word's place in its table: in that of zero points in all of its windows."""
+        if not self.shape.zeros:
+            return self._offset(word)
+        bits = (self.tables["zero"] - 1).bit_length() - 2
+        return Mux(word[bits:].any(), word[:bits], self._offset(word))
+
     def _offset_bits(self) -> int:
         return (regmap.window(self.shape.max_n) - 1).bit_length() - 2
 
-    def _register_writes(self, m, slave, values, busy, control, clear, raised):
+    def _register_writes(self, m, slave, values, busy, control, clear, raised, changes):
         merged = Signal(32)
         old = Signal(32)
         m.d.comb += merged.eq(
@@ -183,9 +232,10 @@ class GemmRegisters(wiring.Component):
             "MULTIPLIER": ~merged[31],
             "SHIFT": merged <= regmap.MAX_SHIFT,
             "ZERO_POINT": merged[16:].all() | ~merged[16:].any(),
+            "WEIGHTS": self._legal_weights(merged),
         }
         with m.Switch(self._offset(slave.w_word)):
-            for register in regmap.REGISTERS:
+            for register in self.registers:
                 with m.Case(register.address // 4):
                     if register.access == "RO":
                         m.d.comb += slave.w_response.eq(SLVERR)
@@ -200,6 +250,8 @@ class GemmRegisters(wiring.Component):
                         ]
                         with m.If(~busy & ~refused):
                             m.d.sync += value.eq(merged)
+                            if self.shape.keep_b and register.name in OF_B:
+                                m.d.comb += changes.eq(1)
                     else:
                         command = {"CONTROL": control, "ERROR": clear}[register.name]
                         m.d.comb += [
@@ -213,13 +265,40 @@ class GemmRegisters(wiring.Component):
             "bias": Const(0, 1),
             "multiplier": slave.w_data[31],
             "shift": slave.w_data > regmap.MAX_SHIFT,
+            "zero": slave.w_data > 1 << self.shape.pe.b.width,
         }[name]
-        with m.If(self._offset(slave.w_word) < self.shape.max_n):
+        with m.If(self._inside(name, slave.w_word)):
             m.d.comb += [
                 raised[ILLEGAL_SCALE].eq(refused),
                 accepted.eq(~busy & slave.w_strobe.all() & ~refused),
                 slave.w_response.eq(Mux(accepted, OKAY, SLVERR)),
             ]
+
+    def _legal_mode(self, mode, kept):
+        """``mode``, zero points are of asymmetric weights, and what stays is there."""
+        if self.shape.zero_points and self.shape.serial:
+            asymmetric = self.b_coding == CODINGS.index(Coding.ASYMMETRIC)
+            mode = mode & (~self.subtract_zeros | asymmetric)
+        return mode if kept is None else mode & (~self.keep_b | kept)
+
+    def _legal_weights(self, value):
+        """Whether ``value`` says a format that there is: up to the configured bits, 1 of -1 and 1,
+        2 of ternary weights."""
+        bits, coding = value[:4], value[4:]
+        wanted = {Coding.BINARY: 1, Coding.TERNARY: 2}
+        fits = [
+            (coding == number) & (bits == wanted[each] if each in wanted else bits != 0)
+            for number, each in enumerate(CODINGS)
+        ]
+        return Cat(fits).any() & (bits <= self.shape.pe.b.width)
+
+    def _by_table(self, accepted):
+        """``accepted``, of the tables that there are, as the core's enables."""
+        there = list(self.tables)
+        if there == list(regmap.TABLES[: len(there)]):
+            return accepted
+        return Cat(accepted[there.index(name)] if name in there else Const(0, 1)
+                   for name in regmap.TABLES)  # fmt: skip
 
     def _split(self, index):
         """Channel index -> panel and lane, by a multiplication where lanes is no power of two."""
@@ -234,15 +313,13 @@ class GemmRegisters(wiring.Component):
         return [self.t_panel.eq(panel), self.t_lane.eq(index - self.t_panel * lanes)]
 
     def _reads(self, m, slave, readable):
+        addresses = regmap.addresses(self.registers)
         m.d.comb += slave.r_response.eq(DECERR)
         with m.Switch(self._window(slave.r_word)):
             with m.Case(0), m.Switch(self._offset(slave.r_word)):
                 for name, value in readable.items():
-                    with m.Case(ADDRESS[name] // 4):
+                    with m.Case(addresses[name] // 4):
                         m.d.comb += [slave.r_data.eq(value), slave.r_response.eq(OKAY)]
-            for base in self.tables.values():
-                with (
-                    m.Case(base // regmap.window(self.shape.max_n)),
-                    m.If(self._offset(slave.r_word) < self.shape.max_n),
-                ):
+            for name in self.tables:
+                with m.Case(*self._windows(name)), m.If(self._inside(name, slave.r_word)):
                     m.d.comb += slave.r_response.eq(OKAY)

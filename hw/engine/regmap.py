@@ -3,7 +3,7 @@
 Pure Python; imports no Amaranth.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ID = 0x4D545756
 """Value of register ID: ``MTWV`` in ASCII."""
@@ -113,8 +113,80 @@ REGISTERS = (
         (Field("STATIONARY", 0, 8, "0 output stationary, 1 weight stationary."),),
     ),
 )
-ADDRESS = {register.name: register.address for register in REGISTERS}
-TABLES = ("bias", "multiplier", "shift")
+TABLES = ("bias", "multiplier", "shift", "zero")
+
+WEIGHTS = Register(
+    "WEIGHTS",
+    0x30,
+    "RW",
+    "Format of B; after reset the configuration's.",
+    (
+        Field("BITS", 0, 4, "Of a weight, 1 to those of the configuration."),
+        Field("CODING", 4, 2, "0 asymmetric, 1 two's complement, 2 -1 and 1, 3 ternary."),
+    ),
+)
+"""Of engines with bit-serial weights."""
+
+GROUPS = Register(
+    "GROUPS",
+    0x34,
+    "RW",
+    "Groups of K elements, 1 to those of the configuration; 1 after reset.",
+)
+"""Of engines whose jobs may have several."""
+
+SUBTRACT_ZEROS = Field("SUBTRACT_ZEROS", 4, 1, "Subtract the table of zero points from B.")
+"""In MODE, of engines with zero points."""
+
+KEEP_B = Field(
+    "KEEP_B", 5, 1, "Use the last job's B again: N, K and WEIGHTS must not be written in between."
+)
+"""In MODE, of engines whose weights may stay."""
+
+
+MODE = next(register for register in REGISTERS if register.name == "MODE")
+
+
+def registers(
+    *,
+    serial: bool = False,
+    zero_points: bool = False,
+    keep_b: bool = False,
+    groups: int = 1,
+) -> tuple[Register, ...]:
+    """Those of an engine with bit-serial weights, with zero points, whose B may stay, whose jobs
+    may have several groups."""
+    found = [*REGISTERS, *[WEIGHTS] * serial, *[GROUPS] * (groups > 1)]
+    more = (SUBTRACT_ZEROS,) * zero_points + (KEEP_B,) * keep_b
+    if more:
+        top = mode_width(zero_points=zero_points, keep_b=keep_b)
+        doc = f"What the next job does; bits 31:{top} are ignored."
+        found[REGISTERS.index(MODE)] = replace(MODE, doc=doc, fields=(*MODE.fields, *more))
+    return tuple(sorted(found, key=lambda register: register.address))
+
+
+def mode_width(*, zero_points: bool, keep_b: bool) -> int:
+    """Bits of MODE."""
+    return 6 if keep_b else 4 + zero_points
+
+
+def of_manifest(content: dict) -> tuple[Register, ...]:
+    """Those of the engine that a manifest is of."""
+    there = content["registers"]
+    return registers(
+        serial="WEIGHTS" in there["addresses"],
+        zero_points="zero" in there["tables"],
+        keep_b=content["kind"] == "lut",
+        groups=content["limits"].get("groups", 1),
+    )
+
+
+def addresses(registers: tuple[Register, ...]) -> dict[str, int]:
+    """Byte addresses by name."""
+    return {register.name: register.address for register in registers}
+
+
+ADDRESS = addresses(REGISTERS)
 
 
 def window(max_n: int) -> int:
@@ -122,13 +194,21 @@ def window(max_n: int) -> int:
     return max(0x100, 4 << (max_n - 1).bit_length())
 
 
-def table_addresses(max_n: int, *, per_channel: bool) -> dict[str, int]:
-    """Byte address of channel 0 of each table that exists."""
+def zero_window(max_n: int, zeros: int) -> int:
+    """Bytes of the table of ``zeros`` zero points: at least what are before it."""
+    return max(4 * window(max_n), window(zeros))
+
+
+def table_addresses(max_n: int, *, per_channel: bool, zeros: int = 0) -> dict[str, int]:
+    """Byte address of channel 0 of each table that exists; ``zeros``: how many zero points."""
     size = window(max_n)
-    present = TABLES if per_channel else TABLES[:1]
-    return {name: size * (1 + index) for index, name in enumerate(present)}
+    there = TABLES[:3] if per_channel else TABLES[:1]
+    found = {name: size * (1 + index) for index, name in enumerate(there)}
+    return found | ({"zero": zero_window(max_n, zeros)} if zeros else {})
 
 
-def address_width(max_n: int) -> int:
-    """Bits of a byte address: four windows, the registers' and the tables'."""
-    return (4 * window(max_n) - 1).bit_length()
+def address_width(max_n: int, *, zeros: int = 0) -> int:
+    """Bits of a byte address: four windows, the registers' and the tables'; with zero points what
+    is before their table, and as much and more for that."""
+    size = 2 * zero_window(max_n, zeros) if zeros else 4 * window(max_n)
+    return (size - 1).bit_length()

@@ -1,11 +1,12 @@
 """The lookup array as the array of a GEMM engine: exact products of A with low-bit B.
 
 What :class:`~..array.output_stationary.OutputStationaryArray` promises, so that the same core is
-around it. Inside, sums are of odd integers q' = 2q - (2**W - 1); at the drain each becomes the
-product: half of what is left after z' times the row's sum of activations (:mod:`..weights`).
+around it. Inside, sums are of odd integers q' = 2q - (2**W - 1); at the drain (:mod:`.drain`) each
+becomes the product: half of what is left after z' times the row's sum of activations
+(:mod:`..weights`), less a zero point times that sum.
 """
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,53 +14,13 @@ from ..array.edge import counted
 from ..array.output_stationary import ports
 from ..array.skew import delayed
 from ..cells import shared
-from ..formats import Format
 from ..pe.base import Pe
-from ..weights import Coding, WeightFormat
+from ..weights import CODINGS, Coding, WeightFormat
 from .array import LowBitArray
+from .drain import CodedCorrect, Correct, ZeroProducts, needs_sum
 from .precompute import HalfTable
 from .row_sum import RowSumPe
 from .table import TableEdge, TablePe, TableProducts
-
-
-def weight_format(b: Format) -> WeightFormat:
-    """How a lookup array reads operands of B: codes with zero point 0, or two's complement."""
-    return WeightFormat(b.width, Coding.SYMMETRIC if b.signed else Coding.ASYMMETRIC)
-
-
-class Correct(wiring.Component):
-    """One row's sums -> products, combinational: ``o = (i - z' * sum) / 2`` of each column.
-
-    ``i``: columns numbers of ``i_width`` bits, ``total`` the row's sum of ``sum_width``, ``o``:
-    ``width`` bits each. Exact; the difference is even.
-    """
-
-    sequential = False
-
-    def __init__(self, *, columns: int, weights: WeightFormat, i_width: int, sum_width: int,
-                 width: int):  # fmt: skip
-        self.columns, self.weights = columns, weights
-        self.i_width, self.sum_width, self.width = i_width, sum_width, width
-        super().__init__(
-            {"i": In(columns * i_width), "total": In(sum_width), "o": Out(columns * width)}
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        # z' is 1, or 1 - 2**W.
-        total = self.total.as_signed()
-        signed = self.weights.coding is Coding.SYMMETRIC
-        wide = -total if signed else (total << self.weights.width) - total
-        term = Signal(wide.shape(), name="term")
-        m.d.comb += term.eq(wide)
-        results = []
-        for column in range(self.columns):
-            difference = Signal(self.width + 1, name=f"difference_{column}")
-            number = self.i.word_select(column, self.i_width).as_signed()
-            m.d.comb += difference.eq(number + term)
-            results.append(difference[1:])
-        m.d.comb += self.o.eq(Cat(results))
-        return m
 
 
 class LookupArray(wiring.Component):
@@ -68,11 +29,20 @@ class LookupArray(wiring.Component):
     Ports and contract as of :class:`~..array.output_stationary.OutputStationaryArray` (two ``last``
     at least ``rows`` cycles apart): ``a`` (rows*depth operands), ``b`` (depth*columns operands,
     lane ``d*columns + column``), ``valid``, ``first``, ``last``, ``size``; ``o`` (columns sums of
-    ``width`` bits), ``o_valid``. All planes of B at once; initiation interval 1.
+    ``width`` bits), ``o_valid``. Initiation interval 1.
 
-    ``pe``: the operands' formats, ``a`` signed, ``b`` of 1, 2, 3, 4, 6 or 8 bits. ``terms``: most
-    products of a sum, which then is exact inside; ``o`` is modulo ``2**width``. ``sign``: place of
-    the sign bit in a word.
+    ``pe``: the operands' formats, ``a`` signed, ``b`` a :class:`~..weights.WeightFormat`, of which
+    ``b`` has codes. ``terms``: most products of a sum, which then is exact inside; ``o`` is modulo
+    ``2**width``. ``sign``: place of the sign bit in a word.
+
+    ``serial``: ``b`` has one bit per lane, of the plane ``plane``; a block comes as its planes one
+    after another, bit 0 first and ``last_plane`` with the last, and with the same ``a``. How many
+    ``bits`` and which ``coding`` (a number of the register WEIGHTS) may be any up to those of
+    ``pe.b``, and stay while there are sums in the array.
+
+    ``panels``: if any, zero points are subtracted. ``panel`` comes with ``last``; as rows of that
+    tile leave it is ``zero_panel``, and in the cycle after that ``zeros`` must be those of its
+    columns (``pe.b.width + 1`` bits each, unsigned). A cycle more latency.
     """
 
     cell_class = TableProducts
@@ -81,51 +51,116 @@ class LookupArray(wiring.Component):
     """Cells that are synthesised apart, and the part of the area that they are."""
 
     def __init__(self, *, pe: Pe, rows: int, columns: int, depth: int, width: int, terms: int,
-                 sign: int = 0):  # fmt: skip
+                 sign: int = 0, serial: bool = False, panels: int = 0):  # fmt: skip
         self.pe, self.rows, self.columns, self.depth = pe, rows, columns, depth
-        self.width, self.terms = width, terms
-        self.table = TablePe(pe.a, weight_format(pe.b), k=depth, table="half", sign=sign)
+        self.width, self.terms, self.serial, self.panels = width, terms, serial, panels
+        b = WeightFormat(pe.b.width) if serial else pe.b
+        self.table = TablePe(pe.a, b, k=depth, serial=serial, table="half", sign=sign)
         #: Cycles from ``last`` to row 0: those of the array, the bus's register, the products'.
-        self.latency = 2 + 1 + (rows > 1) + 2
-        super().__init__(ports(pe, rows, columns, depth, width))
+        self.latency = 2 + 1 + (rows > 1) + 2 + bool(panels)
+        self.zero_width = pe.b.width + 1
+        members = ports(pe, rows, columns, depth, width)
+        if serial:
+            members |= {
+                "b": In(depth * columns),
+                "plane": In(range(max(pe.b.width, 2))),
+                "last_plane": In(1),
+                "bits": In(4),
+                "coding": In(2),
+            }
+        if panels:
+            members |= {
+                "panel": In(range(max(panels, 2))),
+                "zero_panel": Out(range(max(panels, 2))),
+                "zeros": In(columns * self.zero_width),
+            }
+        super().__init__(members)
 
     def elaborate(self, platform):
         m = Module()
         table, hold = self.table, self.rows > 1
         width = table.sum_width(self.terms)
-        sum_width = RowSumPe.beside(table).sum_width(self.terms)
+        summed = self.serial or needs_sum(table.b)
+        sum_width = RowSumPe.beside(table).sum_width(self.terms) if summed else 0
         m.submodules.array = array = shared(
             LowBitArray, pe=table, rows=self.rows, columns=self.columns, width=width,
             partial=True, hold=hold, sum_width=sum_width,
         )  # fmt: skip
         finished = self.valid & self.last
+        read = self._tokens(m, finished, self.latency - 2 - bool(self.panels))
         m.d.comb += [
             array.a.eq(self.a),
-            array.load.eq(self.valid),
+            array.load.eq(self.valid & (self.plane == 0) if self.serial else self.valid),
             array.w.eq(self._words()),
             array.valid.eq(self.valid),
             array.first.eq(self.first),
-            array.read.eq(self._tokens(m, finished, self.latency - 2)),
+            array.read.eq(read),
         ]
         if hold:
             m.d.comb += array.last.eq(self.last)
-        m.submodules.correct = correct = shared(
-            Correct, columns=self.columns, weights=table.b, i_width=width, sum_width=sum_width,
+        if table.shift_bits:
+            m.d.comb += array.shift.eq(Mux(self._coded(Coding.TERNARY), 0, self.plane))
+        total = delayed(m, "bus_sum", array.sum, 1) if summed else None
+        products = self._corrected(m, delayed(m, "bus", array.o, 1), total, width)
+        if self.panels:
+            products = self._without_zeros(m, products, total, finished)
+        m.d.comb += [
+            self.o.eq(delayed(m, "o_register", products, 1)),
+            self.o_valid.eq(counted(m, finished, self.size, self.rows, self.latency)),
+        ]
+        return m
+
+    def _coded(self, coding: Coding):
+        return self.coding == CODINGS.index(coding)
+
+    def _corrected(self, m, sums, total, i_width: int):
+        """Products with numbers whose zero points are 0, from the sums of odd integers."""
+        sizes = {"columns": self.columns, "i_width": i_width, "width": self.width}
+        if self.serial:
+            m.submodules.correct = correct = shared(
+                CodedCorrect, bits=self.pe.b.width, sum_width=len(total), **sizes
+            )
+            m.d.comb += [correct.bits.eq(self.bits), correct.coding.eq(self.coding)]
+        else:
+            sum_width = 0 if total is None else len(total)
+            m.submodules.correct = correct = shared(
+                Correct, weights=self.table.b, sum_width=sum_width, **sizes
+            )
+        m.d.comb += correct.i.eq(sums)
+        if total is not None:
+            m.d.comb += correct.total.eq(total)
+        return correct.o
+
+    def _without_zeros(self, m, products, total, finished):
+        """A cycle later: less the row's sum of activations times each column's zero point."""
+        panel = Signal(len(self.panel), name="zero_panel_register", reset_less=True)
+        ahead = self.latency - 4
+        start = delayed(m, "zero_start", finished, ahead, resettable=True)
+        of_start = delayed(m, "zero_panel_stage", self.panel, ahead)
+        with m.If(start):
+            m.d.sync += panel.eq(of_start)
+        m.d.comb += self.zero_panel.eq(panel)
+        m.submodules.zero_products = zeros = shared(
+            ZeroProducts, columns=self.columns, zero_width=self.zero_width, sum_width=len(total),
             width=self.width,
         )  # fmt: skip
-        m.d.comb += [
-            correct.i.eq(delayed(m, "bus", array.o, 1)),
-            correct.total.eq(delayed(m, "bus_sum", array.sum, 1)),
-            self.o.eq(delayed(m, "o_register", correct.o, 1)),
-        ]
-        m.d.comb += self.o_valid.eq(counted(m, finished, self.size, self.rows, self.latency))
-        return m
+        m.d.comb += [zeros.total.eq(total), zeros.zeros.eq(self.zeros)]
+        products = delayed(m, "products", products, 1)
+        terms = delayed(m, "zero_terms", zeros.o, 1)
+        return Cat(
+            (products.word_select(n, self.width) - terms.word_select(n, self.width))[: self.width]
+            for n in range(self.columns)
+        )
 
     def _words(self):
         """Plane after plane of every column's weights, a sign of two's complement inverted."""
-        width = self.pe.b.width
+        width = 1 if self.serial else self.pe.b.width
         lanes = [self.b.word_select(n, width) for n in range(self.depth * self.columns)]
-        lanes = [lane ^ self.table.b.inverted for lane in lanes]
+        if self.serial:
+            inverted = self.last_plane & self._coded(Coding.SYMMETRIC)
+        else:
+            inverted = self.table.b.inverted
+        lanes = [lane ^ inverted for lane in lanes]
         return Cat(
             lanes[d * self.columns + column][plane]
             for column in range(self.columns)

@@ -16,11 +16,12 @@ from pathlib import Path
 from .. import names, source
 from ..errors import ConfigError, nearest, plain, shown
 from . import store, timing
-from .fold.sections import STREAM, cycles
+from .fold.matrix import DEFAULT_PE
+from .fold.options import STREAM, Reuse, cycles
 from .layers import Network
 
 KIND = "network"
-OPTIONS = ("stages", "period", "family", "fold")
+OPTIONS = ("stages", "period", "family", "fold", "reuse", "pe", "dsps", "luts")
 SUFFIX = ".json"
 """Of the file of a network, as ``matweave import`` writes it."""
 
@@ -32,13 +33,20 @@ class NetworkConfig:
     ``stages``: as many ranks of registers; ``period``: as few as reach a clock of so many ns;
     neither: whoever builds it decides. ``family``: whose delays, ``None``: those of the device that
     it is built for. ``fold``: cycles per sample, ``None``: 1, ``tokens``: one for each token, which
-    the input's first axis counts. Raises :class:`ConfigError` for what none of them can be."""
+    the input's first axis counts. ``reuse``: cycles of the layers that are on arrays, all that can
+    be or by name, ``None``: none is; ``pe``: what the arrays are made of. ``dsps``: products of two
+    values that may become DSP blocks; ``luts``: a budget that chooses ``fold`` and ``reuse``
+    (:func:`.design.design`). Raises :class:`ConfigError` for what none of them can be."""
 
     network: Network
     stages: int | None = None
     period: float | None = None
     family: str | None = None
     fold: int | str | None = None
+    reuse: int | Mapping[str, int] | None = None
+    pe: str = DEFAULT_PE
+    dsps: int = 0
+    luts: int | None = None
 
     kind = KIND
 
@@ -61,6 +69,13 @@ class NetworkConfig:
                 "'tokens' or a number of cycles"
             )
         cycles(self.network, self.fold)
+        Reuse.of(self.reuse, self.pe)
+        for name, least in (("dsps", 0), ("luts", 1)):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < least):
+                raise ConfigError(
+                    f"{name}: must be a whole number from {least} on, not {shown(value)}"
+                )
 
     @property
     def name(self) -> str:
@@ -94,8 +109,9 @@ class NetworkConfig:
 
         family = DEFAULT_FAMILY if self.family is None else self.family
         return design(
-            self.network, fold=self.fold, stages=self.stages, period=self.period, family=family
-        )
+            self.network, fold=self.fold, reuse=self.reuse, pe=self.pe, stages=self.stages,
+            period=self.period, family=family, dsps=self.dsps, luts=self.luts,
+        )  # fmt: skip
 
 
 def load(path: Path, overrides: Iterable[str] = ()) -> NetworkConfig:

@@ -2,20 +2,25 @@
 
 import functools
 import importlib.metadata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from numbers import Integral
 
 from amaranth.lib import wiring
 
 from .. import emit, names
 from ..cells import describe
-from ..errors import ConfigError
+from ..errors import ConfigError, shown
 from ..manifest import manifest_text
 from . import timing
 from .adders import width
 from .engine import NetworkEngine, TokenEngine
+from .fold import estimate
+from .fold.budget import within
 from .fold.core import Core
+from .fold.matrix import DEFAULT_PE
+from .fold.options import STREAM, Reuse, cycles
 from .fold.plan import Folded
-from .fold.sections import STREAM, cycles
 from .fold.sections import fold as in_sections
 from .fold.times import Schedule, schedule
 from .layers import Network
@@ -27,13 +32,15 @@ DEFAULT_FAMILY = "xcup"
 @dataclass(frozen=True)
 class Design:
     """A network, its adder graphs and where the registers are. ``family``: whose delays; ``dsps``:
-    how many products of two values may become DSP blocks."""
+    how many products of two values may become DSP blocks; ``options``: ``fold``, ``reuse``, ``pe``
+    and ``dsps`` that it was made with."""
 
     network: Network
     folded: Folded
     stages: Schedule
     family: str
     dsps: int = 0
+    options: Mapping = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -44,11 +51,16 @@ class Design:
         """The streaming engine: its class, and what that takes."""
         to = self.network.input.result.plain()
         size, streamed = self.network.input.size, self.folded.streamed
-        count = size // self.folded.reuse if streamed else size
+        count = size // self.folded.phases if streamed else size
         formats = ((width(to.min, to.max), to.min < 0),) * count
         return TokenEngine if streamed else NetworkEngine, {
             "folded": self.folded, "stages": self.stages, "formats": formats, "dsps": self.dsps
         }  # fmt: skip
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether something in it may become DSP blocks."""
+        return self.dsps > 0 or any(each.matrix for each in self.folded.sections)
 
     @functools.cached_property
     def verilog(self) -> str:
@@ -114,6 +126,9 @@ class Design:
                  "shape": list(each.shape), "format": str(each.result)}
                 for each in self.network.layers
             ],
+            "arrays": [
+                each.matrix.as_dict() for each in self.folded.sections if each.matrix
+            ],
             "performance": {
                 "latency": engine.latency,
                 "initiation_interval": engine.interval,
@@ -126,6 +141,8 @@ class Design:
                 "period_ns": round(self.stages.period, 3),
                 "latency_ns": round(self.stages.period * engine.latency, 3),
                 "register_bits": sum(each.register_bits for each in self.stages.placed),
+                "luts": estimate.luts(self.folded, self.dsps),
+                "multipliers": estimate.multipliers(self.folded),
                 "adders": sum(
                     each.graph[i].op == "add"
                     for each in self.folded.sections for i in each.graph.live()
@@ -146,28 +163,53 @@ def design(
     network: Network,
     *,
     fold: int | str | None = None,
+    reuse: int | Mapping[str, int] | None = None,
+    pe: str = DEFAULT_PE,
     stages: int | None = None,
     period: float | None = None,
     family: str = DEFAULT_FAMILY,
     dsps: int = 0,
+    luts: int | None = None,
 ) -> Design:
     """Build ``network`` in so many pipeline ``stages``, or in as few as reach a clock ``period``
     (ns, by the model of :mod:`.timing`); by default as many as its layers want
     (:attr:`.Layer.depth`).
 
-    ``fold``: cycles per sample, 1 by default; above, the tokens, which the input's first axis
-    counts, take turns (:mod:`.fold.sections`); ``tokens``: one of them in each cycle; ``stream``: a
-    sample comes pixel by pixel, of which all axes but the last count. ``dsps``: how many of the
-    products of two values, the widest first, are left to the synthesiser's DSP blocks.
+    ``fold``: cycles per sample, 1 by default; above, the tokens, which the first of an input's
+    several axes counts, take turns (:mod:`.fold.sections`), and what takes all of them together
+    goes by digits; ``tokens``: one of them in each cycle; ``stream``: a sample comes pixel by
+    pixel, of which all axes but the last count. ``reuse``: layers that are on arrays, in at most so
+    many cycles: all that can be, or by name (:mod:`.fold.matrix`); a sample then takes as many
+    cycles as the slowest. ``pe``: what these arrays are made of. ``dsps``: how many of the products
+    of two values, the widest first, are left to the synthesiser's DSP blocks. ``luts``: a budget
+    instead of ``fold`` and ``reuse``, which then are those of fewest cycles per sample that take
+    about so many LUTs of four inputs, and ``dsps`` multipliers in all.
 
-    Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, and
-    cycles that do not divide the tokens.
+    Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, cycles
+    that do not divide the tokens, and layers that cannot be on an array.
     """
     if reason := names.refusal(network.name):
         raise ConfigError(f"project name {network.name!r}: {reason}")
     if dsps < 0:
         raise ConfigError(f"dsps: must be 0 or more products, not {dsps}")
     delays = timing.family(family)
-    folded = in_sections(network, cycles(network, fold), streamed=fold == STREAM)
+    if luts is None:
+        folded = in_sections(
+            network, cycles(network, fold), reuse=Reuse.of(reuse, pe), streamed=fold == STREAM
+        )
+    else:
+        fold, reuse, folded, dsps = _fitted(network, fold, reuse, pe, luts, dsps)
     placed = schedule(folded, delays, stages=stages, period=period)
-    return Design(network, folded, placed, family, dsps)
+    options = {"fold": fold, "reuse": reuse, "pe": pe, "dsps": dsps}
+    return Design(network, folded, placed, family, dsps, options)
+
+
+def _fitted(network, fold, reuse, pe, luts, dsps):
+    """What a budget makes of the options, and how many products of two values are in DSP blocks."""
+    for what, given in (("fold", fold), ("reuse", reuse)):
+        if given is not None:
+            raise ConfigError(f"{what}: is chosen by the budget of luts; give one of them")
+    if isinstance(luts, bool) or not isinstance(luts, Integral) or luts < 1:
+        raise ConfigError(f"luts: must be a number above 0, not {shown(luts)}")
+    interval, chosen, folded = within(network, int(luts), dsps, pe)
+    return interval, chosen.every, folded, dsps - estimate.multipliers(folded)

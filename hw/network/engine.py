@@ -145,7 +145,7 @@ class TokenEngine(NetworkEngine):
 
     @property
     def tokens(self) -> int:
-        return self.core.folded.reuse
+        return self.core.folded.phases
 
     @property
     def results(self) -> int:
@@ -156,8 +156,8 @@ class TokenEngine(NetworkEngine):
     def _after(self) -> int:
         """Results that may come behind the last beat that there must be room for."""
         folded = self.core.folded
-        cycles = self.latency - (folded.reuse - 1) + folded.unbroken
-        return cycles if folded.pace else cycles // folded.reuse + 1
+        cycles = self.latency - (folded.phases - 1) + folded.unbroken
+        return cycles if folded.pace else cycles // folded.interval + 1
 
     def _depth(self):
         return 1 << (2 * self._after).bit_length()

@@ -263,15 +263,6 @@ class Graph:
                 needed.update(self.nodes[index].args)
         return sorted(needed)
 
-    def include(self, other: "Graph") -> list[int]:
-        """Take in another graph of the same inputs; where its outputs are here. What is the same
-        operation of the same nodes is not made twice."""
-        place = []
-        for node in other.nodes:
-            args = tuple(place[each] for each in node.args)
-            place.append(self._make(node.op, args, node.parameters, node.low, node.high))
-        return [place[each] for each in other.outputs]
-
     def evaluate(self, inputs: np.ndarray) -> np.ndarray:
         """Results, (samples, outputs), for the integers ``inputs`` (samples, inputs)."""
         live = self.live()

@@ -10,7 +10,6 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from .. import layout
 from ..golden.gemm import for_config
 from ..jobs import Job
 from ..registers import Control, Register, Response, Status
@@ -183,7 +182,7 @@ class Bench:
             if not status & Status.BUSY:
                 break
         assert status == Status.DONE, f"status is {status!r} after the last beat"
-        beats = self.config.geometry.beats(*job.shape)
+        beats = job.beats(self.config)
         for name in INPUTS:
             wanted = beats[name] if name in beats else beats["c"] * (job.c0 is not None)
             taken = self.channels[name].beats
@@ -194,18 +193,17 @@ class Bench:
         ) + 1  # fmt: skip
 
     def compare(self, job: Job, beats: list[int]) -> None:
-        m, n, _ = job.shape
         lane = job.lane(self.config)
         size = self.config.geometry.c_lanes * lane.lane_width // 8
         data = b"".join(beat.to_bytes(size, "little") for beat in beats)
         packed = np.frombuffer(data, np.uint8).reshape(-1, size)
-        c = layout.unpack_c(packed, m, n, self.config.geometry, lane)
+        c = job.unpack(self.config, packed)
         golden = self.golden(**job.arguments())
         if not np.array_equal(c, golden):
-            row, column = np.argwhere(c != golden)[0]
+            place = tuple(map(int, np.argwhere(c != golden)[0]))
             raise AssertionError(
                 f"{(c != golden).sum()} of {c.size} elements differ, the first at "
-                f"[{row}, {column}]: {c[row, column]}, not {golden[row, column]}"
+                f"{list(place)}: {c[place]}, not {golden[place]}"
             )
 
     async def run(self, job: Job) -> int:

@@ -90,7 +90,7 @@ async def interrupted(dut, how: str):
         job = case(plan.config, plan.seed + 3, index, plan.largest).job
         bench.pause(*bench.random.choice([(0, 1), (0.2, 3)]))
         await bench.begin(job)
-        length = sum(plan.config.geometry.beats(*job.shape).values()) + 30
+        length = sum(job.beats(plan.config).values()) + 30
         await ClockCycles(dut.clk, bench.random.randint(1, length))
         await getattr(bench, how)()
         assert not await bench.read(Register.STATUS) & Status.BUSY, "busy after reset"

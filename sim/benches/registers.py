@@ -1,14 +1,20 @@
 """The register port: what can be read and written when, and what is refused."""
 
+import dataclasses
+
 import cocotb
 from cocotb.triggers import ClockCycles
+
+from matweave.hw.weights import CODINGS, Coding
 
 from ..cases import case
 from ..jobs import Job
 from ..registers import (
+    GROUPS,
     ID_VALUE,
     READ_ONLY,
     VERSION_VALUE,
+    WEIGHTS,
     Control,
     Error,
     Mode,
@@ -54,10 +60,14 @@ async def read_back(dut):
     bench = await Bench(dut).start()
     limits = bench.config.limits
     values = {Register.M: limits.m, Register.N: limits.n, Register.K: 1, Register.MODE: 3}
+    if bench.config.serial:
+        values[WEIGHTS] = 1 + (CODINGS.index(Coding.BINARY) << 4)
+    if bench.config.max_groups > 1:
+        values[GROUPS] = 2
     for register, value in values.items():
         await bench.write(register, value)
     for register, value in values.items():
-        assert await bench.read(register) == value, register.name
+        assert await bench.read(register) == value, hex(register)
     for value in (-65536, 65535, -1, 0):
         await bench.write(Register.ZERO_POINT, value)
         read = await bench.read(Register.ZERO_POINT)
@@ -70,10 +80,31 @@ async def read_back(dut):
 
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
+async def kept_weights(dut):
+    """Of engines whose B may stay: a job that uses that of the one before; none after a write to
+    what says how large it is, or a reset. Others ignore that bit."""
+    bench = await Bench(dut).start()
+    keeps = bench.config.kind == "lut"
+    for index in range(8, 12):
+        job = plain_job(bench, index)
+        await bench.run(job)
+        if keeps:
+            await bench.run(dataclasses.replace(job, a=job.a[::-1].copy(), keep_b=True))
+        await bench.write(Register.N, job.shape[1])
+        if keeps:
+            await bench.write(Register.MODE, job.mode() | Mode.KEEP_B)
+            await bench.write(Register.CONTROL, Control.START)
+            await refused(bench, Error.MODE_NOT_BUILT_IN)
+    bench.report("kept_weights")
+
+
+@cocotb.test(timeout_time=LIMIT, timeout_unit="ns")
 async def unmapped(dut):
     """DECERR outside the map; a word that is read-only keeps its value."""
     bench = await Bench(dut).start()
-    for address in (0x30, 0x3C, 0x58, 0x70, 0xFC):
+    config = bench.config
+    there = {*[WEIGHTS] * config.serial, *[GROUPS] * (config.max_groups > 1)}
+    for address in sorted({WEIGHTS, GROUPS, 0x3C, 0x58, 0x70, 0xFC} - there):
         await bench.read(address, Response.DECERR)
         await bench.write(address, 1, Response.DECERR)
     for name in READ_ONLY:
@@ -186,7 +217,7 @@ async def counters(dut):
     tiles = -(-m // g.m) * -(-n // g.n) if g.stationary.value == "output" else (
         -(-k // g.k) * -(-n // g.n)
     )  # fmt: skip
-    assert await bench.read(Register.TILES) == tiles
+    assert await bench.read(Register.TILES) == tiles * job.groups
     await ClockCycles(dut.clk, 50)
     assert await bench.read(Register.CYCLES) == first, "counts on after the job"
     await bench.write(Register.CONTROL, Control.CLEAR_COUNTERS)

@@ -6,6 +6,7 @@ import cocotb
 import numpy as np
 from cocotb.utils import get_sim_time
 
+from ..cases import values
 from ..jobs import Job
 from ..registers import Control, Register
 from .bench import PERIOD, Bench
@@ -28,7 +29,7 @@ async def measure(dut, checkers: bool):
     config, size = plan.config, plan.largest
     rng = np.random.default_rng(plan.seed)
     a = rng.integers(config.a.min, config.a.max, (size, size), endpoint=True)
-    b = rng.integers(config.b.min, config.b.max, (size, size), endpoint=True)
+    b = values(config.b, "random", (size, size), rng)
     job = Job(a, b).checked(config)
     for _ in range(plan.cases):
         start, began = time.process_time(), get_sim_time("ns")

@@ -10,8 +10,9 @@ from .registry import Context
 
 
 def engines(context: Context) -> list[GemmConfig]:
-    """One small engine per array kind."""
+    """One small engine per array kind; of lookups, one that has all options."""
     names = ["tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube"]
+    names += ["tiny_lut", "tiny_lut_serial"]
     if context.quick:
         return [smallest()]
     return [configuration.load(name) for name in names]

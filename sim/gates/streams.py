@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .. import driver, layout
+from .. import driver
 from ..cases import case
 from ..golden.gemm import for_config
 from ..native import Engine
@@ -47,10 +47,7 @@ def streams(context: Context) -> Measured:
                     if len(failures) > 10:
                         break
                 else:
-                    m, n, _ = job.shape
-                    c = layout.unpack_c(
-                        outcome.outputs["c"], m, n, config.geometry, job.lane(config)
-                    )
+                    c = job.unpack(config, outcome.outputs["c"])
                     if not np.array_equal(c, golden(**job.arguments())):
                         failures.append(f"{config.name}: job {index}: wrong result")
                     stalls += sum(outcome.stalls.values())
@@ -69,7 +66,7 @@ def _run(engine: Engine, job, pauses, rng, **options):
     beats = job.pack(config, rng)
     outcome = engine.run(
         beats,
-        {"c": config.geometry.beats(*job.shape)["c"]},
+        {"c": job.beats(config)["c"]},
         [driver.write(address, data) for address, data in job.registers(config)],
         pauses=pauses,
         start_last=True,
@@ -85,11 +82,15 @@ def _interrupt(engine: Engine, job, pauses, rng, *, soft: bool) -> bool:
     """Leave ``job`` at a random cycle and reset the engine; whether that was in its middle:
     operands taken, results still to come."""
     programming = 3 * len(job.registers(engine.config))
-    stop = programming + int(rng.integers(1, predict_job(engine.config, job.a, job.shape[1]) + 1))
+    stop = programming + int(
+        rng.integers(
+            1, predict_job(engine.config, job.a, job.shape[1], job.b_format, job.groups) + 1
+        )
+    )
     if soft:
         outcome = _run(engine, job, pauses, rng, stop_at=stop)
         engine.run({}, {}, [driver.flush(Register.CONTROL, Control.SOFT_RESET)])
     else:
         outcome = _run(engine, job, pauses, rng, hard_reset=(stop, int(rng.integers(1, 4))))
-    results = engine.config.geometry.beats(*job.shape)["c"]
+    results = job.beats(engine.config)["c"]
     return outcome.first_in is not None and outcome.taken["c"] < results

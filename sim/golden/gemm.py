@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from matweave.hw.formats import Format, Overflow
+from matweave.hw.weights import WeightFormat
 
-from . import arithmetic
+from . import arithmetic, lut
 from .arithmetic import checked, integers, magnitude
 from .requantize import Requantize
 
@@ -21,11 +22,12 @@ def gemm(
     b,
     *,
     a_format: Format,
-    b_format: Format,
+    b_format: Format | WeightFormat,
     block: int,
     accumulator: Format | None,
     overflow: Overflow,
     result: Format,
+    zeros=None,
     c0=None,
     bias=None,
     requantize: Requantize | None = None,
@@ -35,16 +37,21 @@ def gemm(
 
     Products are added along K in blocks of ``block``; after each block the sum is brought into
     ``accumulator`` by ``overflow``, and so is the sum with ``c0`` (M × N) and ``bias`` (N) into
-    ``result``. With ``None`` as ``accumulator`` the sums of products are exact.
+    ``result``. With ``None`` as ``accumulator`` the sums of products are exact. ``zeros`` (N, 0 to
+    ``2**W``, of asymmetric W-bit weights) are subtracted from the columns of B first.
 
     Raises :class:`ValueError` for operands of the wrong shape or type or outside their format.
     """
     if isinstance(block, bool) or not isinstance(block, int) or block < 1:
         raise ValueError(f"block must be a positive integer, not {block!r}")
     a = checked("a", a, a_format.min, a_format.max, (None, None))
-    b = checked("b", b, b_format.min, b_format.max, (a.shape[1], None))
+    b = lut.weights(b, b_format, (a.shape[1], None))
     m, n = a.shape[0], b.shape[1]
-    largest = a.shape[1] * magnitude(a_format) * magnitude(b_format)
+    most = magnitude(b_format)
+    if zeros is not None:
+        b = b - lut.zero_points(zeros, b_format, (n,))
+        most = 1 << b_format.width
+    largest = a.shape[1] * magnitude(a_format) * most
     terms, bound = [], largest if accumulator is None else magnitude(accumulator)
     if c0 is not None:
         terms.append(checked("c0", c0, result.min, result.max, (m, n)))
@@ -53,7 +60,7 @@ def gemm(
         terms.append(checked("bias", bias, BIAS.min, BIAS.max, (n,)))
         bound += magnitude(BIAS)
 
-    sums = accumulate(a, b, a_format, b_format, block, accumulator, overflow)
+    sums = accumulate(a, b, magnitude(a_format) * most, block, accumulator, overflow)
     sums = sums.astype(integers(bound))
     for term in terms:
         sums = sums + term
@@ -63,10 +70,10 @@ def gemm(
     return np.maximum(sums, 0) if relu else sums
 
 
-def accumulate(a, b, a_format, b_format, block, accumulator, mode) -> np.ndarray:
-    """A · B, in the accumulator: the part of :func:`gemm` before C0, on checked operands."""
+def accumulate(a, b, largest: int, block, accumulator, mode) -> np.ndarray:
+    """A · B, in the accumulator: the part of :func:`gemm` before C0, on checked operands whose
+    products are at most ``largest``."""
     k = a.shape[1]
-    largest = magnitude(a_format) * magnitude(b_format)
     if accumulator is None:
         return multiply(a, b, k * largest)
     # Wrapping once at the end is wrapping after every block; a sum that cannot leave the
@@ -96,8 +103,10 @@ def for_config(config) -> Callable[..., np.ndarray]:
     """The golden model of a ``hw.config.GemmConfig``: C of one job.
 
     The callable takes ``(a, b, c0=None, bias=None, multiplier=None, shift=None, zero_point=0,
-    relu=False, requantize=False)``. Where the configuration asks for an exact accumulator none of
-    the widths that the hardware derived from that is used here.
+    relu=False, requantize=False, zeros=None, b_format=None, groups=1)``; ``b_format``: of a job
+    that says it itself; with several ``groups`` along K, c0 and C are M × groups × N and zeros
+    groups × N. Where the configuration asks for an exact accumulator none of the widths that the
+    hardware derived from that is used here.
     """
     exact = config.accumulator.width == "exact"
     accumulator = None if exact else config.accumulator_format
@@ -113,7 +122,20 @@ def for_config(config) -> Callable[..., np.ndarray]:
         zero_point=0,
         relu=False,
         requantize=False,
+        zeros=None,
+        b_format=None,
+        groups=1,
     ):
+        if groups > 1:
+            parts = np.split(np.asarray(a), groups, axis=1), np.split(np.asarray(b), groups)
+            each = [
+                golden(
+                    *operands, None if c0 is None else c0[:, g], bias, multiplier, shift,
+                    zero_point, relu, requantize, None if zeros is None else zeros[g], b_format,
+                )
+                for g, operands in enumerate(zip(*parts, strict=True))
+            ]  # fmt: skip
+            return np.stack(each, axis=1)
         scale = None
         if requantize:
             if multiplier is None or shift is None:
@@ -133,11 +155,12 @@ def for_config(config) -> Callable[..., np.ndarray]:
             a,
             b,
             a_format=config.a,
-            b_format=config.b,
+            b_format=config.b if b_format is None else b_format,
             block=config.geometry.k,
             accumulator=accumulator,
             overflow=config.accumulator.overflow,
             result=result,
+            zeros=zeros,
             c0=c0,
             bias=bias,
             requantize=scale,
@@ -149,8 +172,8 @@ def for_config(config) -> Callable[..., np.ndarray]:
 
 def _exact_result(config) -> Format:
     """32 bits where they hold every sum of ``limits.k`` products, and 64 otherwise."""
-    a, b = config.a, config.b
-    products = [x * y for x in (a.min, a.max) for y in (b.min, b.max)]
+    a, b = config.a, lut.extremes(config) if config.kind == "lut" else (config.b.min, config.b.max)
+    products = [x * y for x in (a.min, a.max) for y in b]
     sums = [terms * product for terms in (0, config.limits.k) for product in products]
     narrow = Format(32)
     return narrow if narrow.min <= min(sums) and max(sums) <= narrow.max else Format(64)

@@ -7,7 +7,12 @@ inside an array. int64 throughout.
 
 import numpy as np
 
+from matweave.hw.formats import Format
 from matweave.hw.weights import Coding, WeightFormat
+
+from .arithmetic import checked
+
+BINARY = (-1, 1)
 
 
 def numbers(
@@ -69,3 +74,32 @@ def looked_up(entries: np.ndarray, word: int, sign: int) -> int:
     below, above = word & ((1 << sign) - 1), word >> (sign + 1) << sign
     value = int(entries[below | above])
     return -value if word >> sign & 1 else value
+
+
+def weights(b, format: Format | WeightFormat, shape: tuple) -> np.ndarray:
+    """``b`` as an ``int64`` array, if all of it are numbers of ``format``; else one clear
+    :class:`ValueError`."""
+    b = checked("b", b, format.min, format.max, shape)
+    if getattr(format, "coding", None) is Coding.BINARY and not np.isin(b, BINARY).all():
+        raise ValueError("b must be -1 or 1")
+    return b
+
+
+def zero_points(zeros, format: WeightFormat, shape: tuple) -> np.ndarray:
+    """``zeros`` of the columns of asymmetric weights, 0 to ``2**W``: one more than a code,
+    as files have them that store one less."""
+    if getattr(format, "coding", None) is not Coding.ASYMMETRIC:
+        raise ValueError(f"weights of {format} have no zero points")
+    return checked("zeros", zeros, 0, 1 << format.width, shape)
+
+
+def extremes(config) -> tuple[int, int]:
+    """Least and largest number that any job of an engine of kind ``lut`` can multiply with."""
+    width, formats = config.b.width, [config.b]
+    if config.array.planes == "serial":  # all there are up to its width
+        formats += [WeightFormat(width, c) for c in (Coding.ASYMMETRIC, Coding.SYMMETRIC)]
+        formats.append(WeightFormat(1, Coding.BINARY))
+    ends = [end for each in formats for end in (each.min, each.max)]
+    if config.zero_points != "none":
+        ends.append(-(1 << width))
+    return min(ends), max(ends)

@@ -7,6 +7,7 @@ nothing: the stages that an engine has are always passed.
 
 from matweave.hw.config import GemmConfig
 from matweave.hw.geometry import Stationary
+from matweave.hw.weights import WeightFormat
 
 BUFFER = 1
 """Cycles from an issue to the array's input: operands are read from block RAM."""
@@ -15,20 +16,30 @@ REQUANTIZER = 2
 """Stages of the requantiser behind its multiplication, where one is built in."""
 
 
-def predict(config: GemmConfig, m: int, n: int, k: int) -> int:
-    """Cycles of an ``m`` × ``n`` × ``k`` job, where they do not depend on its data."""
+def predict(
+    config: GemmConfig,
+    m: int,
+    n: int,
+    k: int,
+    b_format: WeightFormat | None = None,
+    groups: int = 1,
+) -> int:
+    """Cycles of an ``m`` × ``n`` × ``k`` job, where they do not depend on its data. ``b_format``:
+    of a job that says it itself, else the configuration's; ``groups``: each of ``k`` elements."""
     if config.array.kind == "digit_serial":
         raise ValueError("cycles of a digit_serial array depend on A: predict_serial(config, a, n)")
     stationary = config.geometry.stationary
-    issued = (_output_stationary if stationary is Stationary.OUTPUT else _weight_stationary)(
-        config, m, n, k
-    )
+    if stationary is Stationary.OUTPUT:
+        steps = config.b_beats(config.b if b_format is None else b_format)
+        issued = _output_stationary(config, m, n, k, steps, groups)
+    else:
+        issued = _weight_stationary(config, m, n, k)
     return issued + BUFFER + array_latency(config) + output_latency(config) + 1
 
 
 def utilisation(config: GemmConfig, m: int, n: int, k: int) -> float:
     """Useful multiply-accumulates over those that the array could do in that time."""
-    return m * n * k / (config.geometry.macs * predict(config, m, n, k))
+    return m * n * k / (config.macs_per_cycle * predict(config, m, n, k))
 
 
 def array_latency(config: GemmConfig) -> int:
@@ -54,8 +65,9 @@ def _wires(config: GemmConfig) -> int:
         case "matrix" | "cube":  # one tile
             return 2 + (array.rows > 1) + array.pipeline
         case "lookup":
-            # Columns' registers, products, accumulators, a hold register, the bus's, corrected.
-            return 5 + (array.rows > 1)
+            # Columns' registers, products, accumulators, a hold register, the bus's, corrected,
+            # and behind a multiplication by zero points.
+            return 5 + (array.rows > 1) + config.subtracts_zeros
     raise ValueError(f"no cycle model for {array.kind}")
 
 
@@ -68,15 +80,15 @@ def _tiles(size: int, tile: int) -> int:
     return -(-size // tile)
 
 
-def _output_stationary(config: GemmConfig, m: int, n: int, k: int) -> int:
+def _output_stationary(config: GemmConfig, m: int, n: int, k: int, steps: int, groups: int) -> int:
     """Cycle in which the last row of the last tile was as good as issued.
 
     A block is issued in the cycle in which its beats arrive, or whenever they are used again;
-    a tile takes one cycle per block, but at least as many as the array has rows, because that
-    is how fast it gives them.
+    a tile takes one cycle per block (``steps``, of bit-serial weights), but at least as many as
+    the array has rows, because that is how fast it gives them.
     """
     g = config.geometry
-    blocks, tiles = _tiles(k, g.k), _tiles(m, g.m) * _tiles(n, g.n)
+    blocks, tiles = _tiles(k, g.k) * steps, _tiles(m, g.m) * _tiles(n, g.n) * groups
     rows = m - (_tiles(m, g.m) - 1) * g.m  # of the last tile
     return blocks - 1 + (tiles - 1) * max(blocks, g.m) + rows - 1
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from matweave.hw.config import GemmConfig
 
-from . import jobs, register_port, scales
+from . import jobs, register_port, scales, weights
 from .steps import Step, hard_reset, observe
 
 __all__ = ["Step", "observe", "stimuli"]
@@ -26,6 +26,10 @@ def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     yield from jobs.corners(config, seed)
     if scaled:
         yield from scales.sizes(config, seed)
+    if config.kind == "lut":
+        yield from weights.formats(config, seed)
+        yield from weights.kept(config, seed)
+        yield from weights.registers(config)
     yield jobs.offered(config, seed)
     yield register_port.look(config)
     yield from register_port.starts(config)

@@ -53,9 +53,7 @@ def resets(config: GemmConfig, seed: int) -> Iterator[Step]:
     rng = np.random.default_rng([seed, 2])
     for index in range(N_RESETS):
         job = case(config, seed + 1, index).job
-        length = 12 * len(job.registers(config)) // 4 + sum(
-            config.geometry.beats(*job.shape).values()
-        )
+        length = 12 * len(job.registers(config)) // 4 + sum(job.beats(config).values())
         stop = int(rng.integers(length // 2, length + 20))
         pauses = random_pauses(rng) if index % 2 else None
         yield from _left(config, job, stop, rng, hard=index % 3 == 0, pauses=pauses)
@@ -71,7 +69,7 @@ def last_panels(config: GemmConfig, seed: int) -> Iterator[Step]:
     start = 3 * len(job.registers(config))
     fills, shows = _tables(config, seed)
     yield fills
-    for stop in range(start, start + sum(config.geometry.beats(*job.shape).values()) + 40, 2):
+    for stop in range(start, start + sum(job.beats(config).values()) + 40, 2):
         yield from _left(config, job, stop, rng, hard=stop % 4 == 0)
         yield shows
 

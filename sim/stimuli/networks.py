@@ -71,6 +71,33 @@ def cast(rng, source, name: str) -> Cast:
     return Cast(name, source.name, source.shape, fixed(rng, widths=(4, 16)), tuple(formats))
 
 
+def matrices(rng, source, name: str, *, rows: int, outputs: int) -> Dense:
+    """Several rows, of equal matrices or not, of few bits, in an accumulator that holds them."""
+    inputs = source.size // rows
+    weight, bias = fixed(rng, widths=(2, 5)), fixed(rng, widths=(2, 5))
+    shape = (int(rng.choice([1, rows])), inputs, outputs)
+    return Dense(
+        name, source.name, (rows, outputs), fixed(rng, widths=(5, 9)),
+        weight=integers(rng, weight, shape), weight_format=weight,
+        bias=integers(rng, bias, rows * outputs), bias_format=bias,
+        accum=exact_accumulator(source.result, weight, bias, inputs),
+    )  # fmt: skip
+
+
+def for_arrays(seed: int) -> Network:
+    """Values of formats of their own, then two layers that arrays can make, one of several rows,
+    with casts and a ReLU between."""
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(1, 4))
+    x = Input("x", None, (rows * int(rng.integers(1, 8)),), fixed(rng, widths=(4, 7)))
+    each = cast(rng, x, "each")
+    first = matrices(rng, each, "first", rows=rows, outputs=int(rng.integers(1, 7)))
+    relu = Relu("relu", "first", first.shape, first.result)
+    next_ = cast(rng, relu, "next")
+    last = matrices(rng, next_, "last", rows=1, outputs=int(rng.integers(1, 6)))
+    return Network("arrays", (x, each, first, relu, next_, last), "last")
+
+
 def network(seed: int) -> Network:
     """One to three blocks of Dense or an affine layer, some with a ReLU, some with casts."""
     rng = np.random.default_rng(seed)

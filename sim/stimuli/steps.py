@@ -6,7 +6,7 @@ import numpy as np
 
 from matweave.hw.config import GemmConfig
 
-from .. import harness, layout
+from .. import harness
 from ..cases import values
 from ..driver import Access, Pause, read, write
 from ..golden.gemm import for_config
@@ -35,10 +35,9 @@ class Step:
         """Raise :class:`AssertionError` unless ``seen`` is what the golden model says."""
         if self.job is None:
             return
-        m, n, _ = self.job.shape
         size = -1, self._beat_bytes()
         beats = np.frombuffer(seen[3], np.uint8).reshape(size)
-        c = layout.unpack_c(beats, m, n, self.config.geometry, self.job.lane(self.config))
+        c = self.job.unpack(self.config, beats)
         assert np.array_equal(c, for_config(self.config)(**self.job.arguments()))
         assert all(operation.response == Response.OKAY for operation in seen[-1])
 
@@ -87,7 +86,7 @@ def job_step(config: GemmConfig, job: Job, *, fill, pauses=None, setting=PLAIN, 
     fill.shuffle(writes)  # any order before the start
     return Step(
         inputs=job.pack(config, fill),
-        outputs={"c": config.geometry.beats(*job.shape)["c"]},
+        outputs={"c": job.beats(config)["c"]},
         operations=(*writes, start),
         options={"pauses": pauses, "start_last": True, "watchdog": WATCHDOG, "drain": 4 * whole}
         | options,

@@ -40,7 +40,7 @@ def silent(*_):
     pass
 
 
-ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-tagging": 5}
+ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-tagging": 5, "lut-gemv": 64 + 10}
 """Results of the engine per sample."""
 
 
@@ -89,6 +89,7 @@ def test_a_demo_on_the_largest_board(name, capsys):
         ("digits", "ulx3s_85f"),
         ("digits", "crosslink_nx_evn"),
         ("jet-tagging", "ulx3s_85f"),
+        ("lut-gemv", "ulx3s_85f"),
     ],
 )
 def test_the_netlist_of_a_demo(name, board):
@@ -115,6 +116,38 @@ def test_the_sample_is_what_the_golden_model_gives():
     found = host.classified(golden, settings.limits.m)
     assert (found["samples"], found["wrong"]) == (256, 0)
     assert found["right"] > 0.95 * found["samples"]
+
+
+@pytest.mark.requires_tool("gguf", "sklearn")
+def test_the_lookup_sample_is_what_gguf_says():
+    """Products are those of the package's dequantised weights, exactly; and what the golden model
+    makes of the integers."""
+    import gguf
+
+    from matweave.fpga.demos.lut_gemv import host, sample
+
+    settings = engines.load(demos.load("lut-gemv").engine)
+    golden = gemm.for_config(settings)
+    with np.load(host.SAMPLE) as stored:
+        stored = dict(stored)
+    found = host.classified(stored, settings, lambda job: golden(**job.arguments()), 32)
+    assert (found["samples"], found["wrong"], found["elements"]) == (32, 0, 32 * 74)
+    assert found["right"] > 28
+    assert sample.packed(stored) == host.SAMPLE.read_bytes()
+    activations = stored["images"][:3].astype(int)
+    for number, layer in enumerate(host.layers(stored)):
+        # The blocks that these integers and scales are of, and what the package makes of them.
+        halves = (layer.weights + 8).reshape(-1, 2, 16).astype(np.uint8)
+        scales = layer.scales.astype("<f2").reshape(-1, 1).view(np.uint8)
+        blocks = np.concatenate([scales, halves[:, 0] | halves[:, 1] << 4], axis=1)
+        kind = gguf.GGMLQuantizationType.Q4_0
+        weights = gguf.quants.dequantize(blocks.reshape(len(layer.weights), -1), kind)
+        products = sample.exact(activations, weights)
+        assert (products == stored[f"products_{number}"][:3]).all()
+        biased = products * stored[f"scale_{number}"] + stored[f"bias_{number}"]
+        activations = host.hidden(biased)
+    codes, scales, weights = sample.quantised(np.random.default_rng(1).normal(size=(3, 64)))
+    assert (codes * np.repeat(scales, 32, axis=1).astype(float) == weights).all()
 
 
 class Computed:
@@ -207,7 +240,7 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits", "--simulate", "--program", "."], "--program is for real boards"),
         (
             ["digts", "--simulate"],
-            "digts: is not a demo; allowed are digits, digits-ent, jet-tagging; did you",
+            "digts: is not a demo; allowed are digits, digits-ent, jet-tagging, lut-gemv; did you",
         ),
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),
         (["digits", "--simulate", "--samples", "0"], "--samples 0: allowed are 1 and more"),

@@ -41,6 +41,9 @@ def test_every_kind_of_configuration_can_be_built():
     found = {each.part: each.recoded for each in engine.multipliers()}
     assert found["array"] == "weights are looked up in tables: there is no multiplication"
     assert found.get("requantiser") is None
+    (zeros,) = (each for each in engines.of(config.load("tiny_lut_serial")).multipliers()
+                if each.part == "zero points")  # fmt: skip
+    assert (zeros.count, zeros.bits, zeros.recoded) == (4, (5, 13), None)
 
 
 @pytest.fixture
@@ -77,7 +80,7 @@ def test_hosts_need_not_know_the_stages():
     ("overrides", "message"),
     [
         (["stagess=3"], "--set: stagess: is not an option of a network; allowed are stages, "
-         "period, family, fold; did you mean 'stages'?"),
+         "period, family, fold, reuse, pe, dsps, luts; did you mean 'stages'?"),
         (["stages=two"], "stages: must be a whole number, not 'two'"),
         (["period=0"], "period: must be a number of ns above 0, not 0"),
         (["period=inf"], "period: must be a number of ns above 0, not inf"),
@@ -149,7 +152,8 @@ def test_what_to_change():
     message = str(fitting.too_large(ToolFailed("failed", output=log), netlist, plan))
     assert message == (
         "tagger does not fit ulx3s_85f: LUT: 90,000 needed, 83,640 there, 6,360 too many (88,000 "
-        "in the network, 900 in the host link); prune the network or quantise it to fewer bits"
+        "in the network, 900 in the host link); give it a budget, which folds it (--set luts=..., "
+        "with --set dsps=...), prune it, or quantise it to fewer bits"
     )
     assert mapping(netlist, family("ecp5"), settings, dsp=True, available=156) == []
 

@@ -106,6 +106,32 @@ def test_the_driver_counts_beats_as_the_streams_have_them(packed, name):
     assert told == [list(geometry.beats(*size).values()) for size in sizes]
 
 
+@pytest.mark.requires_tool("gcc")
+def test_the_driver_of_a_lookup_engine(packed):
+    """Formats and zero points; and jobs that use the weights of the one before do not say their
+    sizes again."""
+    name = "tiny_lut_serial"
+    folder, files = packed("quartus", name)
+    registers = json.loads(files[f"{name}.json"])["registers"]
+    at = registers["addresses"]
+    body = f"""
+    {name}_set_weights(0, 2, 3);
+    {name}_set_zero(0, 5, 16);
+    {name}_set_groups(0, 3);
+    {name}_start(0, 4, 5, 6, {name.upper()}_MODE_SUBTRACT_ZEROS);
+    {name}_start(0, 7, 5, 6, {name.upper()}_MODE_KEEP_B);
+    printf("%u 0\\n", (unsigned){name}_beats_b(9, 5, 3));"""
+    written = [tuple(map(int, line.split())) for line in c_program(folder, name, body)]
+    clear, start = (at["ERROR"], 2**32 - 1), (at["CONTROL"], 1)
+    sizes = [(at["N"], 5), (at["K"], 6)]
+    assert written == [
+        (at["WEIGHTS"], 2 + (3 << 4)), (registers["tables"]["zero"] + 20, 16), (at["GROUPS"], 3),
+        clear, (at["M"], 4), *sizes, (at["MODE"], 16), start,
+        clear, (at["M"], 7), (at["MODE"], 32), start,
+        (3 * 2 * 3, 0),
+    ]  # fmt: skip
+
+
 def test_a_driver_of_every_kind_of_output(tmp_path):
     for settings, present in [
         (["output.scale='tensor'"], "uintptr_t base, uint32_t multiplier, uint32_t shift"),

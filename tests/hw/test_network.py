@@ -20,11 +20,11 @@ from matweave.hw.network.adders import width
 from matweave.hw.network.design import design
 from matweave.hw.network.graph import Graph
 from matweave.hw.network.layers import Affine, Cast, Dense, Input, Network, Relu, Reshape
-from matweave.hw.network.lower import linear, lower
+from matweave.hw.network.lower import linear
 from matweave.hw.network.pipeline import place
 from matweave.hw.network.timing import FAMILIES, delay
 from matweave.sim.golden import network as golden
-from matweave.sim.pipelines import packed, raw_results, simulated
+from matweave.sim.pipelines import packed, raw_results, simulated, unfolded
 from matweave.sim.stimuli import networks
 from matweave.sim.stimuli.networks import MODES
 
@@ -36,11 +36,11 @@ XCUP = FAMILIES["xcup"]
 def test_the_graph_is_the_golden_model(seed):
     network = networks.network(seed)
     x = networks.inputs(network, seed, 200)
-    lowered = lower(network)
-    results = lowered.graph.evaluate(x)
-    assert (raw_results(lowered, network, results) == golden.predict(network, x)).all()
-    for index, column in zip(lowered.graph.outputs, results.T, strict=True):
-        assert lowered.graph[index].low <= column.min() <= column.max() <= lowered.graph[index].high
+    folded, graph = unfolded(network)
+    results = graph.evaluate(x)
+    assert (raw_results(folded, network, results) == golden.predict(network, x)).all()
+    for index, column in zip(graph.outputs, results.T, strict=True):
+        assert graph[index].low <= column.min() <= column.max() <= graph[index].high
 
 
 @settings(max_examples=25, deadline=None)
@@ -48,7 +48,7 @@ def test_the_graph_is_the_golden_model(seed):
 def test_the_pipeline_is_the_graph(seed, stages):
     network = networks.network(seed)
     x = networks.inputs(network, seed, 40)
-    graph = lower(network).graph
+    _, graph = unfolded(network)
     expected = [packed(graph, graph.outputs, row) for row in graph.evaluate(x)]
     assert simulated(graph, place(graph, XCUP, stages=stages), x) == expected
 
@@ -61,7 +61,7 @@ def test_a_difference_of_which_only_low_bits_are_needed():
         weight_format=Fixed(6, 6), bias=np.zeros(1, int), bias_format=Fixed(4, 4), accum=accum,
     )  # fmt: skip
     network = Network("n", (x, dense), "d")
-    graph = lower(network).graph
+    _, graph = unfolded(network)
     rows = networks.inputs(network, 1, 50)
     expected = [packed(graph, graph.outputs, row) for row in golden.predict(network, rows)]
     assert simulated(graph, place(graph, XCUP, stages=1), rows) == expected
@@ -78,10 +78,9 @@ def test_a_quantiser_is_right_for_every_value(mode):
         network = Network("q", (x, Cast("c", "x", x.shape, wide, tuple(formats))), "c")
         values = np.arange(source.min, source.max + 1)
         rows = np.repeat(values[:, None], len(formats), axis=1)
-        lowered = lower(network)
-        graph = lowered.graph
+        folded, graph = unfolded(network)
         expected = golden.predict(network, rows)
-        assert (raw_results(lowered, network, graph.evaluate(rows)) == expected).all()
+        assert (raw_results(folded, network, graph.evaluate(rows)) == expected).all()
         results = [packed(graph, graph.outputs, row) for row in graph.evaluate(rows)]
         assert simulated(graph, place(graph, XCUP, stages=1), rows) == results
 
@@ -114,7 +113,7 @@ def test_halves_go_into_the_sums(monkeypatch):
     network = dataclasses.replace(network, layers=(network.input, first, *network.layers[2:]))
 
     def adders():
-        graph = lower(network).graph
+        _, graph = unfolded(network)
         return sum(graph[i].op == "add" for i in graph.live())
 
     inside = adders()
@@ -125,7 +124,7 @@ def test_halves_go_into_the_sums(monkeypatch):
 @pytest.mark.parametrize("stages", [1, 2, 3, 7])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_stages_are_in_order_and_within_the_period(stages, family):
-    graph = lower(mlp(1, 8, 8, 8, 4)).graph
+    _, graph = unfolded(mlp(1, 8, 8, 8, 4))
     placed = place(graph, FAMILIES[family], stages=stages)
     arrival = {}
     for index in graph.live():
@@ -142,7 +141,7 @@ def test_stages_are_in_order_and_within_the_period(stages, family):
 
 
 def test_a_shorter_period_takes_more_stages():
-    graph = lower(mlp(2, 12, 12, 6)).graph
+    _, graph = unfolded(mlp(2, 12, 12, 6))
     counts = [place(graph, XCUP, period=period).count for period in (1.2, 2.0, 4.0, 40.0)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[2] > counts[3] == 1
@@ -151,7 +150,7 @@ def test_a_shorter_period_takes_more_stages():
 def test_registers_hold_what_is_needed_only():
     """A rank of registers behind a ReLU and its format holds the format's bits."""
     network = mlp(5, 8, 8, 8, 4)
-    graph = lower(network).graph
+    _, graph = unfolded(network)
     placed = place(graph, XCUP, stages=3)
     most = 2 * 8 * 6 + sum(graph[i].width for i in graph.outputs)
     assert placed.register_bits <= most

@@ -9,12 +9,13 @@ from matweave.hw.errors import ConfigError
 from matweave.hw.fixed import Fixed, FixedOverflow, FixedRounding
 from matweave.hw.network.design import design
 from matweave.hw.network.fold.evaluate import evaluate
+from matweave.hw.network.fold.options import cycles
 from matweave.hw.network.fold.paces import Pace
-from matweave.hw.network.fold.phases import PhasedCast, cast
-from matweave.hw.network.fold.sections import cycles, fold
+from matweave.hw.network.fold.phases import cast
+from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.fold.times import schedule
 from matweave.hw.network.fold.tokens import Way, ways
-from matweave.hw.network.layers import Cast, Dense, Input, Network, Reshape, Select
+from matweave.hw.network.layers import Cast, Dense, Input, Network, PhasedCast, Reshape, Select
 from matweave.hw.network.lower.builder import Builder, Value
 from matweave.hw.network.timing import FAMILIES
 from matweave.sim.golden import network as golden
@@ -184,8 +185,8 @@ def test_tokens_are_followed_through_other_orders():
     ("wanted", "message"),
     [
         (3, r"^fold: 3 cycles do not divide the 4 tokens of an input of the shape \[4, 2\]; "
-            r"allowed are 1, 2, 4$"),
-        (0, "^fold: 0 cycles do not divide"),
+            r"allowed are 1, 2, 4 and multiples of 4$"),
+        (0, "^fold: must be 1 to 4096 cycles, not 0$"),
         ("token", "^fold: must be 'tokens', 'stream' or a number of cycles, not 'token'$"),
         (True, "^fold: must be"),
         (2.0, "^fold: must be"),

@@ -7,14 +7,11 @@ from hypothesis import strategies as st
 
 from matweave.hw.network import layers as kinds
 from matweave.hw.network import store
-from matweave.hw.network.fold.evaluate import evaluate
-from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.lower import MAKERS as LOWERED
-from matweave.hw.network.lower import lower
 from matweave.hw.network.pipeline import place
 from matweave.hw.network.timing import FAMILIES
 from matweave.sim.golden import network as golden
-from matweave.sim.pipelines import packed, raw_results, simulated
+from matweave.sim.pipelines import packed, raw_results, simulated, unfolded
 from matweave.sim.stimuli import networks
 from matweave.sim.stimuli.network_layers import MAKERS, around
 
@@ -31,23 +28,11 @@ def test_every_kind_is_everywhere():
 def test_the_graph_is_the_golden_model(kind, seed):
     network = around(kind, seed)
     x = networks.inputs(network, seed, 150)
-    lowered = lower(network)
-    results = lowered.graph.evaluate(x)
-    assert (raw_results(lowered, network, results) == golden.predict(network, x)).all()
-    for index, column in zip(lowered.graph.outputs, results.T, strict=True):
-        assert lowered.graph[index].low <= column.min() <= column.max() <= lowered.graph[index].high
-
-
-@pytest.mark.parametrize("kind", MAKERS)
-@settings(max_examples=5, deadline=None)
-@given(seed=st.integers(0, 1 << 30))
-def test_what_designs_are_made_of_is_the_golden_model(kind, seed):
-    """The sections of a network that is not folded: a layer's source may lie outside of its own."""
-    network = around(kind, seed)
-    x = networks.inputs(network, seed, 50)
-    folded = fold(network, 1)
-    results = raw_results(folded, network, evaluate(folded, x))
-    assert (results == golden.predict(network, x)).all()
+    folded, graph = unfolded(network)
+    results = graph.evaluate(x)
+    assert (raw_results(folded, network, results) == golden.predict(network, x)).all()
+    for index, column in zip(graph.outputs, results.T, strict=True):
+        assert graph[index].low <= column.min() <= column.max() <= graph[index].high
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -56,7 +41,7 @@ def test_what_designs_are_made_of_is_the_golden_model(kind, seed):
 def test_the_pipeline_is_the_graph(kind, seed):
     network = around(kind, seed)
     x = networks.inputs(network, seed, 40)
-    graph = lower(network).graph
+    _, graph = unfolded(network)
     expected = [packed(graph, graph.outputs, row) for row in graph.evaluate(x)]
     assert simulated(graph, place(graph, FAMILIES["xcup"], stages=1 + seed % 3), x) == expected
 
@@ -97,8 +82,8 @@ def test_rows_of_equal_weights_are_solved_once(monkeypatch):
     dense = kinds.Dense("d", "x", (16, 4), accum, networks.integers(rng, to, (3, 4)), to, bias, to,
                         accum)  # fmt: skip
     network = kinds.Network("n", (x, dense), "d")
-    lowered = lower(network)
+    folded, graph = unfolded(network)
     assert len(solved) == 1
     rows = networks.inputs(network, 1, 100)
-    results = raw_results(lowered, network, lowered.graph.evaluate(rows))
+    results = raw_results(folded, network, graph.evaluate(rows))
     assert (results == golden.predict(network, rows)).all()

@@ -12,8 +12,9 @@ from matweave.hw.network.config import NetworkConfig
 from matweave.hw.network.design import design
 from matweave.hw.network.fold.evaluate import evaluate
 from matweave.hw.network.fold.lines import LineBuffer, Steps
+from matweave.hw.network.fold.options import cycles
 from matweave.hw.network.fold.paces import Pace, bits
-from matweave.hw.network.fold.sections import cycles, fold
+from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.layers import Input, Network
 from matweave.hw.network.spacer import Spacer
 from matweave.sim.golden import network as golden

@@ -35,20 +35,26 @@ async def refused(driver, address, data, response, strobe=0xF):
 
 
 def test_map_is_the_documented_one():
-    assert {register.name: register.address for register in regmap.REGISTERS} == {
-        register.name: int(register) for register in Register
-    }
+    documented = {register.name: int(register) for register in Register}
+    assert regmap.addresses(regmap.registers(zero_points=True)) == documented
+    more = documented | {"WEIGHTS": registers.WEIGHTS, "GROUPS": registers.GROUPS}
+    assert regmap.addresses(regmap.registers(serial=True, groups=2)) == more
     assert (regmap.ID, regmap.VERSION) == (registers.ID_VALUE, registers.VERSION_VALUE)
     for max_n in range(1, 2000):
         tables = regmap.table_addresses(max_n, per_channel=True)
         assert tables == registers.tables(max_n)
         assert max(tables.values()) + 4 * max_n <= 1 << regmap.address_width(max_n)
+        for zeros in (max_n, 7 * max_n):
+            more = regmap.table_addresses(max_n, per_channel=False, zeros=zeros)
+            assert more == {"bias": tables["bias"], "zero": registers.zero_table(max_n, zeros)}
+            assert more["zero"] >= tables["shift"] + 4 * max_n
+            assert more["zero"] + 4 * zeros <= 1 << regmap.address_width(max_n, zeros=zeros)
     access = {register.name: register.access for register in regmap.REGISTERS}
     assert {name for name, kind in access.items() if kind == "RO"} == set(registers.READ_ONLY)
     assert {name for name, kind in access.items() if kind == "RW"} == set(registers.READ_WRITE)
     for enumeration, name in ((Control, "CONTROL"), (Status, "STATUS"), (Error, "ERROR"),
                               (Mode, "MODE")):  # fmt: skip
-        (register,) = (r for r in regmap.REGISTERS if r.name == name)
+        (register,) = (r for r in regmap.registers(zero_points=True, keep_b=True) if r.name == name)
         fields = {field.name: ((1 << field.width) - 1) << field.low for field in register.fields}
         assert fields == {flag.name: flag.value for flag in enumeration}
 

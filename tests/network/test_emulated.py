@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from matweave.hw.network.design import design
-from matweave.hw.network.lower import lower
+from matweave.hw.network.fold.evaluate import evaluate
 from matweave.hw.network.reading import read
 from matweave.sim.golden import network as golden
 from matweave.sim.network import NetworkSimulator
@@ -29,13 +29,12 @@ def compare(seeds, folder, *, simulated=0):
         x = samples(net, 1000)
         expected = emulation.predict(name, x)
         raw = golden.quantised(x.reshape(len(x), -1), ours.input.result)
-        lowered = lower(ours)
+        made = design(ours)
         results = {
             "golden": golden.predict(ours, raw) * 2.0 ** -ours[ours.output].result.fraction,
-            "graph": lowered.graph.evaluate(raw) * 2.0 ** np.array(lowered.exponents),
+            "graph": evaluate(made.folded, raw) * 2.0 ** np.array(made.folded.exponents),
         }
         if index < simulated:
-            made = design(ours)
             with NetworkSimulator(made.verilog, made.manifest) as simulator:
                 results["RTL"] = simulator.predict(x, ours.input.result)
         for what, result in results.items():

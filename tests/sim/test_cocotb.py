@@ -17,7 +17,7 @@ pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "
 CASES, LARGEST = 8, 16
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, "tiny_lut_serial"])
 def test_both_simulators(name, seed, tmp_path):
     """Everything passes, and each job takes as many cycles as in the compiled engine."""
     config = engine(name)

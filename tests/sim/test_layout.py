@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from matweave.hw.formats import Format, PackedFormat
+from matweave.hw.formats import Format
 from matweave.hw.geometry import Geometry, Stationary
+from matweave.hw.weights import WeightFormat
 from matweave.sim import layout
 
 GEOMETRIES = [
@@ -151,17 +152,24 @@ def test_packing_is_fast():
     assert time.process_time() - start < 1
 
 
-def test_packed_weights_follow_each_other_bit_by_bit():
-    """Beat after beat, element 0 in the lowest bits, two's complement, padding whatever it is."""
-    geometry, format = Geometry(Stationary.OUTPUT, 2, 8, 3), PackedFormat(3)
+@pytest.mark.parametrize("serial", [False, True])
+def test_packed_weights_follow_each_other_bit_by_bit(serial):
+    """Beat after beat, element 0 in the lowest bits, two's complement, padding whatever it is; or
+    plane after plane of every block."""
+    geometry, format = Geometry(Stationary.OUTPUT, 2, 8, 3), WeightFormat.parse("int3")
     rng = np.random.default_rng(1)
     b = rng.integers(-4, 4, (5, 11))
     for fill in (None, np.random.default_rng(2)):
-        beats = layout.pack_b(b, geometry, format, fill)
-        assert beats.shape == (4, 9)
-        for beat, (n0, k0) in zip(beats, [(0, 0), (0, 3), (8, 0), (8, 3)], strict=True):
-            word = int.from_bytes(beat.tobytes(), "little")
+        beats = layout.pack_weights(b, geometry, format, serial, fill)
+        assert beats.shape == ((12, 3) if serial else (4, 9))
+        words = [int.from_bytes(beat.tobytes(), "little") for beat in beats]
+        for block, (n0, k0) in enumerate([(0, 0), (0, 3), (8, 0), (8, 3)]):
             for k in range(k0, min(k0 + 3, 5)):
                 for n in range(n0, min(n0 + 8, 11)):
                     lane = (k - k0) * 8 + n - n0
-                    assert word >> 3 * lane & 7 == b[k, n] % 8
+                    if serial:
+                        planes = words[3 * block : 3 * block + 3]
+                        code = sum((word >> lane & 1) << bit for bit, word in enumerate(planes))
+                    else:
+                        code = words[block] >> 3 * lane & 7
+                    assert code == b[k, n] % 8

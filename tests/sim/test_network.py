@@ -32,10 +32,12 @@ def mixed():
     return Network("mixed", (x, first, norm, second, last), "last")
 
 
-@pytest.fixture(scope="module", params=["unrolled", "folded", "streamed"])
+@pytest.fixture(scope="module", params=["unrolled", "folded", "arrays", "streamed"])
 def made(request):
     if request.param == "unrolled":
         return design(mixed(), stages=3)
+    if request.param == "arrays":
+        return design(mixed(), reuse={"first": 5})
     if request.param == "streamed":
         return design(window_networks.image(around=0), fold="stream")
     return design(token_networks.tagger(1, heads=2), fold=2, period=4, dsps=3)
@@ -64,7 +66,7 @@ def test_one_sample_per_interval(made, simulator):
     _, outcome = simulator.run_raw(x)
     performance = made.manifest["performance"]
     interval = performance["initiation_interval"]
-    assert interval == made.folded.reuse
+    assert interval == made.folded.interval
     assert interval > 1 or outcome.stalls["x"] == 0
     assert outcome.last_out - outcome.first_in == (len(x) - 1) * interval + made.stages.count
     assert performance["latency"] == made.stages.count

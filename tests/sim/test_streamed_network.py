@@ -91,10 +91,10 @@ def test_a_pixel_in_every_cycle(case):
     performance, folded = case.made.manifest["performance"], case.made.folded
     interval = performance["initiation_interval"]
     # Where first pixels come with gaps, while a window still moves over the last ones.
-    assert interval == folded.interval == folded.reuse + 4 * (case.name == "strided")
+    assert interval == folded.interval == folded.phases + 4 * (case.name == "strided")
     spent = outcome.last_out - outcome.first_in
     ideal = (len(case.x) - 1) * interval + performance["latency"]
-    assert ideal - folded.reuse <= spent <= ideal + folded.unbroken
+    assert ideal - folded.phases <= spent <= ideal + folded.unbroken
 
 
 def test_results_do_not_wait_for_the_next_sample(case):

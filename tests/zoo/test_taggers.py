@@ -14,7 +14,7 @@ from matweave.zoo.jets import sample
 from matweave.zoo.jets.data import CLASSES, Jets
 from matweave.zoo.taggers import Inputs
 
-NAMES = ["jet_deepsets", "jet_interaction", "jet_mlp"]
+NAMES = ["jet_deepsets", "jet_interaction", "jet_mlp", "jet_transformer"]
 WITH_NETWORK = ["jet_mlp"]
 
 
@@ -24,7 +24,7 @@ def stored_scores(tagger):
 
 
 def test_these_are_all():
-    assert taggers.names() == NAMES
+    assert taggers.names() == NAMES == list(taggers.NAMES)
     files = (each for each in taggers.WEIGHTS.iterdir() if each.is_file())
     shipped = {each.name for each in files if each.suffix != ".py"}
     kinds = ("keras", "json", "scores.npz")
@@ -87,6 +87,19 @@ def test_inputs_have_mean_0_and_variance_1_and_padding_stays_0():
     assert not x[~there].any()
     log = np.log1p(jets.constituents[..., 0].astype(float))
     assert x[..., 0] / x[0, 0, 0] == pytest.approx(log / log[0, 0], rel=1e-5)
+
+
+def test_particles_are_constituents_with_distance_share_and_mass():
+    """Of a jet with 3 and 1 GeV, by hand; padding stays 0."""
+    constituents = np.zeros((1, 20, 3))
+    constituents[0, :2] = [[3, 0.3, -0.4], [1, 0, 0.1]]
+    jet = Jets(np.array([0]), np.zeros((1, 16)), constituents)
+    x = Inputs("particles", (0,) * 6, (1,) * 6)(jet)
+    assert x.shape == (1, *taggers.SHAPES["particles"])
+    first = [np.log(4), 0.3, -0.4, 0.5, 0.75, np.sqrt(0.75) / 2]
+    assert x[0, 0] == pytest.approx(first)
+    assert x[0, 1] == pytest.approx([np.log(2), 0, 0.1, 0.1, 0.25, 0.05])
+    assert not x[0, 2:].any()
 
 
 def test_jets_without_constituents_are_refused_and_few_are_padded():

@@ -1,8 +1,8 @@
 """``python -m matweave.zoo.train MODEL --data FILE --seed S -o DIR``: minutes on two cores.
 
 Trains the model in float, and quantised with a rising price on every bit operation; writes the
-quantised one and how it came about. The jets that ship (:mod:`..jets.sample`) are held out: they
-decide nothing, and the accuracies are of them.
+quantised one and how it came about. The jets that ship (:mod:`..jets.sample`) are held out: no
+training sees them, and the accuracies are theirs.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> int:
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m matweave.zoo.train", description=__doc__)
-    parser.add_argument("model", choices=("jet_mlp", "jet_deepsets", "jet_interaction"))
+    parser.add_argument("model", choices=taggers.NAMES)
     parser.add_argument("--data", type=Path, required=True, help="of matweave data jets")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="other than the recipe's, for a trial")

@@ -2,7 +2,8 @@
 
 Means over particles are products with a frozen matrix of 1/16 (``EinsumDense``), which HGQ2, hls4ml
 and the backend all read in the same way; where the matrix is square it hands every particle the
-mean of all. Quantisers of particles' values are the same for every particle.
+mean of all. Quantisers of particles' values are the same for every particle, and those of
+attention weights for every pair, so that one particle's hardware can take all in turn.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import hgq.layers
+import hgq.quantizer
 import keras
 from hgq.config import LayerConfigScope, QuantizerConfig, QuantizerConfigScope
 
+from .. import taggers
+
 PARTICLES, CLASSES = 16, 5
+HEADS, KEYS = 2, 8
+"""Attention heads, and the length of their queries, keys and values."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,21 @@ class Layers:
         layer._kernel.trainable = False  # its quantiser of inputs still learns
         return x
 
+    def attention(self, x, name: str):
+        """Every particle looks at all; as many features leave as come."""
+        if not self.quantised:
+            return keras.layers.MultiHeadAttention(HEADS, KEYS, name=name)(x, x)
+        layer = hgq.layers.QMultiHeadAttention(
+            HEADS, KEYS, name=name, qkvo_iq_conf=_values(False, True),
+            qkvo_oq_conf=_values(False, True), softmax_oq_conf=_values(False, (0, 2, 3)),
+        )  # fmt: skip
+        return layer(x, x)
+
+    def rounded(self, x, name: str):
+        """The model's input, quantised before several layers take it."""
+        self._fed = True
+        return hgq.quantizer.Quantizer(_values(True, True), name=name)(x) if self.quantised else x
+
     def add(self, one, other, name: str):
         if not self.quantised:
             return keras.layers.Add(name=name)([one, other])
@@ -75,8 +96,10 @@ class Layers:
         return {"iq_conf": _values(first, shared)}
 
 
-def _values(saturating: bool, shared: bool) -> QuantizerConfig:
-    settings = {"homogeneous_axis": (0, 1)} if shared else {}
+def _values(saturating: bool, shared: bool | tuple[int, ...]) -> QuantizerConfig:
+    """``shared``: along which axes values have the same formats; ``True``: samples, particles."""
+    axes = (0, 1) if shared is True else shared
+    settings = {"homogeneous_axis": axes} if axes else {}
     if saturating:
         return QuantizerConfig("kbi", "datalane", overflow_mode="SAT", **settings)
     return QuantizerConfig("kif", "datalane", **settings)
@@ -113,18 +136,34 @@ def interaction(layers: Layers, x):
     return layers.dense(x, CLASSES, "logits", None)
 
 
+def transformer(layers: Layers, x):
+    """As hls4ml's tagger of b jets (arXiv:2402.01047), which has heads of 32 and three classes:
+    three blocks of attention and a small perceptron, no normalisation."""
+    x = layers.rounded(x, "rounded")
+    features = x.shape[2]
+    for block in range(1, 4):
+        x = layers.add(x, layers.attention(x, f"attention{block}"), f"attended{block}")
+        hidden = layers.particles(x, 8, f"hidden{block}")
+        made = layers.particles(hidden, features, f"particle{block}", None)
+        x = layers.add(x, made, f"block{block}")
+    x = keras.layers.Flatten(name="flat")(x)
+    for index, units in enumerate((32, 16, 8), 1):
+        x = layers.dense(x, units, f"dense{index}")
+    return layers.dense(x, CLASSES, "logits", None)
+
+
 RECIPES = {
     "jet_mlp": Recipe("features", mlp, (1e-7, 1.5e-5), 200),
     "jet_deepsets": Recipe("constituents", deepsets, (1e-7, 2e-6), 60),
     "jet_interaction": Recipe("constituents", interaction, (1e-7, 2e-6), 60),
+    "jet_transformer": Recipe("particles", transformer, (1e-7, 1e-6), 60),
 }
 
 
 def model(name: str, quantised: bool):
     """The Keras model, which gives logits."""
     recipe = RECIPES[name]
-    shape = (16,) if recipe.array == "features" else (PARTICLES, 3)
-    inputs = keras.Input(shape, name=recipe.array)
+    inputs = keras.Input(taggers.SHAPES[recipe.array], name=recipe.array)
     with (
         QuantizerConfigScope(place="all", default_q_type="kbi", overflow_mode="SAT_SYM"),
         QuantizerConfigScope(place="datalane", default_q_type="kif", overflow_mode="WRAP"),

@@ -99,6 +99,43 @@ static inline void {name}_set_zero_point(uintptr_t base, int32_t zero_point)
 }}
 """
 
+WEIGHTS = """
+/* Format of B, of 1 to {bits} bits; `coding` as in {P}_WEIGHTS. */
+static inline void {name}_set_weights(uintptr_t base, uint32_t bits, uint32_t coding)
+{{
+    {name}_write(base, {P}_WEIGHTS, bits | coding << 4);
+}}
+"""
+
+ZEROS = """
+/* Subtracted from column n of B by jobs with {P}_MODE_SUBTRACT_ZEROS. */
+static inline void {name}_set_zero(uintptr_t base, uint32_t n, uint32_t zero)
+{{
+    {name}_write(base, {P}_TABLE_ZERO(n), zero);
+}}
+"""
+
+GROUPS = """
+/* Groups of k elements in a job, 1 to {P}_LIMIT_GROUPS: each stream has as many times the beats. */
+static inline void {name}_set_groups(uintptr_t base, uint32_t groups)
+{{
+    {name}_write(base, {P}_GROUPS, groups);
+}}
+"""
+
+SIZES = """\
+    {name}_write(base, {P}_N, n);
+    {name}_write(base, {P}_K, k);
+"""
+
+KEPT_SIZES = """\
+    if (!(mode & {P}_MODE_KEEP_B)) {{
+        {name}_write(base, {P}_N, n);
+        {name}_write(base, {P}_K, k);
+    }}
+"""
+"""What is written says that B is another."""
+
 JOBS = """
 /* Start C (m x n) = A (m x k) * B (k x n); `mode` is a sum of {P}_MODE_ bits.
  * Returns 0, {P}_BUSY, or bits of {P}_ERROR, such as a size above its limit. */
@@ -109,9 +146,7 @@ static inline uint32_t {name}_start(uintptr_t base, uint32_t m, uint32_t n, uint
         return {P}_BUSY;
     {name}_write(base, {P}_ERROR, 0xFFFFFFFFu);
     {name}_write(base, {P}_M, m);
-    {name}_write(base, {P}_N, n);
-    {name}_write(base, {P}_K, k);
-    {name}_write(base, {P}_MODE, mode);
+{sizes}    {name}_write(base, {P}_MODE, mode);
     {name}_write(base, {P}_CONTROL, {P}_CONTROL_START);
     return {name}_read(base, {P}_ERROR);
 }}
@@ -143,9 +178,9 @@ static inline uint64_t {name}_beats_a(uint32_t m, uint32_t k)
     return (uint64_t){a_m} * {a_k};
 }}
 
-static inline uint64_t {name}_beats_b(uint32_t k, uint32_t n)
+static inline uint64_t {name}_beats_b(uint32_t k, uint32_t n{b_bits})
 {{
-    return (uint64_t){b_k} * {b_n};
+    return (uint64_t){b_k} * {b_n}{by_bits};
 }}
 
 static inline uint64_t {name}_beats_c(uint32_t m, uint32_t n)
@@ -182,8 +217,18 @@ def c_driver(manifest: dict) -> str:
             for name, stream in streams.items()
         },
     }
-    parts = [HEAD]
+    parts, tables = [HEAD], manifest["registers"]["tables"]
+    serial = "WEIGHTS" in manifest["registers"]["addresses"]
+    sizes = KEPT_SIZES if manifest["kind"] == "lut" else SIZES
+    values |= {
+        "sizes": sizes.format(**values),
+        "bits": len(manifest["performance"].get("macs_per_cycle_by_bits", ())),
+        "b_bits": ", uint32_t bits" if serial else "",
+        "by_bits": " * bits" if serial else "",
+    }
+    parts += [WEIGHTS] * serial + [ZEROS] * ("zero" in tables)
+    parts += [GROUPS] * ("groups" in manifest["limits"])
     if manifest["formats"]["output"] is not None:
-        per_channel = "multiplier" in manifest["registers"]["tables"]
+        per_channel = "multiplier" in tables
         parts += [PER_CHANNEL if per_channel else PER_TENSOR, ZERO_POINT]
     return "".join(part.format(**values) for part in [*parts, JOBS, BEATS])

@@ -32,6 +32,7 @@ TABLES = {
     "bias": "Signed 32 bits, added to channel n.",
     "multiplier": "0 to 2^31 - 1, of channel n.",
     "shift": "0 to 62, of channel n.",
+    "zero": "Zero point of column n of B.",
 }
 
 
@@ -141,7 +142,7 @@ def _interface(name, kind, mode, ports: dict[str, str], parameters: dict) -> ET.
 
 def _memory_map(manifest: dict) -> ET.Element:
     registers = manifest["registers"]
-    rows = [_register(register) for register in regmap.REGISTERS]
+    rows = [_register(register) for register in regmap.of_manifest(manifest)]
     for name, address in registers["tables"].items():
         entries = manifest["limits"]["n"]
         rows.append(

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..adders import width
 from ..rtl import Pipeline, lanes
+from .matrix_rtl import MatrixSums
 from .plan import INPUT, Folded
 from .pulses import Pulses
 from .seen import Seen
@@ -81,6 +82,9 @@ class _Wiring:
         self._sample()
         widest = _widest(self.folded, self.core.dsps)
         for number, section in enumerate(self.folded.sections):
+            if section.matrix:
+                self._matrix(number, section)
+                continue
             placed = self.stages.placed[number]
             pipeline = Pipeline(graph=section.graph, stages=placed, dsps=widest[number])
             self.m.submodules[f"section{number}"] = pipeline
@@ -97,6 +101,24 @@ class _Wiring:
                 self.taps.copies[number, output] = [value]
         self._results()
 
+    def _matrix(self, number, section):
+        """A section that is an array."""
+        matrix, time = section.matrix, self.stages.times[number]
+        self.m.submodules[f"section{number}"] = sums = MatrixSums(matrix=matrix)
+        inputs = []
+        for feed, span, shift in zip(section.feeds, matrix.spans, matrix.shifts, strict=True):
+            value = Signal(Shape(matrix.a.width, matrix.a.signed), name="operand")
+            low, high, _ = span
+            source = self.held.value(feed, time, width(low, high))
+            source = source.as_signed() if low < 0 else source
+            self.m.d.comb += value.eq(source << shift)
+            inputs.append(value)
+        self.m.d.comb += [sums.start.eq(self.pulses.sample(time)), sums.i.eq(Cat(*inputs))]
+        for output in range(matrix.layer.size):
+            least, most, _ = matrix.span(output)
+            value = sums.o.word_select(output, matrix.width)[: width(least, most)]
+            self.taps.copies[number, output] = [value.as_signed() if least < 0 else value]
+
     def _inputs(self, number, section):
         """What a section's graph takes."""
         graph, time = section.graph, self.stages.times[number]
@@ -111,7 +133,7 @@ class _Wiring:
     def _results(self):
         pace, time = self.folded.pace, self.core.latency
         if pace is not None:
-            time -= self.folded.reuse - 1
+            time -= self.folded.phases - 1
         results = [
             self.held.value(feed, time, bits)
             for feed, (bits, _) in zip(self.folded.outputs, self.core.outputs, strict=True)
@@ -126,9 +148,18 @@ class _Wiring:
             value = self.core.i[first : first + bits]
             values.append(value.as_signed() if signed else value)
             first += bits
-        if self.folded.input is not None and not self.folded.streamed:
+        if self.folded.input is None:
+            values = [self._kept(value) for value in values] if self.core.interval > 1 else values
+        elif not self.folded.streamed:
             values = self._one_by_one(values)
         self.taps.copies |= {(INPUT, index): [value] for index, value in enumerate(values)}
+
+    def _kept(self, value):
+        """A value of the sample, until the next one."""
+        kept = Signal.like(value, name="sample", reset_less=True)
+        with self.m.If(self.core.start):
+            self.m.d.sync += kept.eq(value)
+        return kept
 
     def _one_by_one(self, values):
         taken = []

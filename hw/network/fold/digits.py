@@ -8,11 +8,11 @@ place of tables: S. White, "Applications of distributed arithmetic to digital si
 tutorial review", IEEE ASSP Magazine, 1989.)
 """
 
-from ...fixed import FixedOverflow
 from ..adders import width
-from ..layers import Cast, Dense, Layer
+from ..layers import Dense, Layer
 from ..lower.builder import Builder, Value
-from ..lower.sums import trailing
+from ..lower.sums import shifted, trailing
+from . import sums as whole
 
 PRODUCTS = 8
 """Products per input from which on this is done. Below, there is little to save for the cycles and
@@ -21,20 +21,12 @@ for the registers that shift."""
 
 def is_by_digits(layer: Layer, source: Layer) -> bool:
     """Whether a whole layer is worth it, and its accumulator, at most, wraps."""
-    if (
-        not isinstance(layer, Dense)
-        or layer.n_rows != 1
-        or layer.n_products < PRODUCTS * source.size
-    ):
-        return False
-    formats = source.formats if isinstance(source, Cast) else (source.result,) * source.size
-    finest = [
-        (to.fraction if to else 0) + layer.weight_format.fraction - trailing(int(w))
-        for to, row in zip(formats, layer.matrices[0], strict=True) for w in row if to and w
-    ]  # fmt: skip
-    finest += [layer.bias_format.fraction - trailing(int(b)) for b in layer.bias if b]
-    accum = layer.accum
-    return accum.overflow is FixedOverflow.WRAP and accum.fraction >= max(finest, default=0)
+    return (
+        isinstance(layer, Dense)
+        and layer.n_rows == 1
+        and layer.n_products >= PRODUCTS * source.size
+        and whole.is_exact(layer, source)
+    )
 
 
 class Digits:
@@ -62,7 +54,7 @@ class Digits:
         """Of every input, in units of ``2**exponent``; 0 for those that are always 0."""
         column, fraction = self.layer.matrices[0][:, output], self.layer.weight_format.fraction
         return [
-            _shifted(int(w), exponent - fraction - self.exponent) if bits else 0
+            shifted(int(w), exponent - fraction - self.exponent) if bits else 0
             for w, bits, exponent in zip(column, self.widths, self.exponents, strict=True)
         ]
 
@@ -81,18 +73,10 @@ class Digits:
         return sum(min(each, 0) for each in ends), sum(max(each, 0) for each in ends), self.exponent
 
     def finish(self, build: Builder, sums: list[Value]) -> list[Value]:
-        """The layer's values, with its bias and what was taken off its inputs."""
-        results, layer = [], self.layer
-        for output, value in enumerate(sums):
-            taken = sum(
-                w << (bits - 1) for bits, signed, w in
-                zip(self.widths, self.signed, self.weights(output), strict=True) if signed
-            )  # fmt: skip
-            parts = [value, build.constant(-taken, self.exponent)]
-            parts.append(build.constant(int(layer.bias[output]), -layer.bias_format.fraction))
-            results.append(build.cast(build.cast(build.total(parts), layer.accum), layer.result))
-        return results
-
-
-def _shifted(value, shift):
-    return value << shift if shift >= 0 else value >> -shift
+        """The layer's values, with its bias and without what was taken off its inputs."""
+        taken = [
+            sum(w << (bits - 1) for bits, signed, w in
+                zip(self.widths, self.signed, self.weights(output), strict=True) if signed)
+            for output in range(len(sums))
+        ]  # fmt: skip
+        return whole.finished(build, self.layer, sums, taken, self.exponent)

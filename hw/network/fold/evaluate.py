@@ -10,17 +10,18 @@ def evaluate(folded: Folded, inputs: np.ndarray) -> np.ndarray:
     :meth:`..graph.Graph.evaluate` gives those of a graph; of a stream token after token."""
     inputs = np.asarray(inputs)
     if folded.input is None:
-        values = {INPUT: [inputs] * folded.reuse}
+        values = {INPUT: [inputs] * folded.phases}
     else:
         values = {INPUT: [inputs[:, list(places)] for places in folded.input]}
     for number, section in enumerate(folded.sections):
+        of_phase = section.matrix or section.graph
         phases = [
-            section.graph.evaluate(_columns(values, section, phase, len(inputs)))
+            of_phase.evaluate(_columns(values, section, phase, len(inputs)))
             for phase in range(section.digits or (section.pace.tokens if section.serial else 1))
         ]
         if section.digits:
             phases = [sum(each << (section.bits * k) for k, each in enumerate(phases))]
-        values[number] = phases if section.serial else phases * folded.reuse
+        values[number] = phases if section.serial else phases * folded.phases
     tokens = folded.pace.tokens if folded.pace else 1
     columns = [_value(values, feed, token) for token in range(tokens) for feed in folded.outputs]
     return np.stack(columns, axis=1)

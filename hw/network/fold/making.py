@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from .. import lower as lowering
-from ..layers import Cast, Layer
+from ..graph import Graph
+from ..layers import Cast, Layer, PhasedCast
 from ..lower.builder import Builder, Value
 from .digits import Digits
-from .phases import PhasedCast
+from .matrix import Matrix
 from .phases import cast as phased_cast
 from .plan import Feed, Section, Tensor
 from .tokens import sliced
@@ -16,7 +17,7 @@ from .windows import of_slots
 
 
 def sums_of(name: str) -> str:
-    """What a layer's sums by digits are called among the tensors."""
+    """What a layer's sums are called among the tensors, if they have a section of their own."""
     return f"{name} sums"
 
 
@@ -51,7 +52,7 @@ class SectionMaker:
         readers = [Layer(f"{name} leaves", name, (1,), self._named(now, name).result)
                    for name in leaving]  # fmt: skip
         outside = {name: self._outside(name) for layer in now for name in layer.sources}
-        self.build = Builder(_View((*now, *readers), outside), self.folding.choices)
+        self.build = Builder(_View((*now, *readers), outside), self.folding.choices, self._phase)
         for layer, original in zip(now, self.layers, strict=True):
             self._lower(layer, original)
         outputs: list[int] = []
@@ -88,10 +89,9 @@ class SectionMaker:
         return first
 
     def _lower(self, layer, original):
-        if self.folding.by_digits(original):
+        if self.folding.summed(original):
             sums = [self._input(*each) for each in self.folding.whole(sums_of(layer.name))]
-            digits = self.folding.digits[layer.name]
-            self.values[layer.name] = digits.finish(self.build, sums)
+            self.values[layer.name] = self.folding.sums[layer.name].finish(self.build, sums)
             return
         windows = self.folding.windows(original)
         if windows is not None:
@@ -195,26 +195,34 @@ class SectionMaker:
         return ((node.low, node.high, value.exponent),) * (self.pace.tokens if self.pace else 1)
 
 
-class DigitsMaker(SectionMaker):
+class _SumsMaker(SectionMaker):
+    """What makes the sums of one whole layer."""
+
+    def _left(self, sums, spans):
+        """The tensor of the sums, each of which can be what its span says."""
+        layer, folding = self.layers[0], self.folding
+        folding.sums[layer.name] = sums
+        folding.tensors[sums_of(layer.name)] = Tensor(
+            self.number, None, None, tuple(range(layer.size)), tuple(span[-1] for span in spans),
+            tuple((span,) for span in spans),
+        )  # fmt: skip
+
+
+class DigitsMaker(_SumsMaker):
     """Lowers the sums of a layer by digits."""
 
     def run(self) -> Section:
         (layer,) = self.layers
         folding = self.folding
         inputs = folding.whole(layer.sources[0])
-        digits = Digits(layer, [span for _, span in inputs], folding.reuse)
+        digits = Digits(layer, [span for _, span in inputs], folding.interval)
         self.build = Builder(_View((), {}), folding.choices)
         nodes = [
             self._digit(feed, bits, signed, digits.bits)
             for (feed, _), bits, signed in zip(inputs, digits.widths, digits.signed, strict=True)
         ]
         self.build.graph.outputs = digits.lower(self.build, nodes)
-        spans = [digits.span(output) for output in range(layer.size)]
-        folding.digits[layer.name] = digits
-        folding.tensors[sums_of(layer.name)] = Tensor(
-            self.number, None, None, tuple(range(layer.size)), (digits.exponent,) * layer.size,
-            tuple((span,) for span in spans),
-        )  # fmt: skip
+        self._left(digits, [digits.span(output) for output in range(layer.size)])
         return Section(self.build.graph, tuple(self.feeds), None, (layer.name,), layer.depth,
                        digits.count, digits.bits)  # fmt: skip
 
@@ -222,3 +230,16 @@ class DigitsMaker(SectionMaker):
         if not bits:
             return self.build.graph.constant(0)
         return self._node(replace(feed, digits=(bits, signed)), 0, (1 << min(bits, of)) - 1)
+
+
+class MatrixMaker(_SumsMaker):
+    """Puts the sums of a layer on an array."""
+
+    def run(self) -> Section:
+        (layer,) = self.layers
+        folding, inputs = self.folding, self.folding.whole(layer.sources[0])
+        spans = [span for _, span in inputs]
+        made = Matrix(layer, spans, folding.arrays[layer.name], folding.reuse.pe)
+        self._left(made, [made.span(output) for output in range(layer.size)])
+        feeds = tuple(feed for feed, _ in inputs)
+        return Section(Graph(), feeds, None, (layer.name,), 0, matrix=made)

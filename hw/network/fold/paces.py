@@ -1,5 +1,6 @@
 """When the tokens of a serial tensor come, and what of the past a window sees."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,6 +84,14 @@ class Pace:
         run = next((n for n, time in enumerate(times) if time != times[0] + n), len(times))
         away = self.root.tokens + times[0] - times[-1]
         return max(before, self.flush + 1 - run - away)
+
+
+def apart(paces: Sequence[Pace], tokens: int) -> int:
+    """Least cycles from one sample of so many ``tokens`` to the next, at all these paces. Where a
+    sample is shorter than what is to come without pauses behind another, that is over first."""
+    unbroken = max((each.unbroken for each in paces), default=0)
+    pause = max((each.pause for each in paces), default=0)
+    return tokens + (pause if unbroken < tokens else unbroken)
 
 
 @dataclass(frozen=True)

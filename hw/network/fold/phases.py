@@ -1,22 +1,11 @@
 """Casts whose format depends on the phase: one token after another through the same adders."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from ...fixed import Fixed, FixedOverflow, FixedRounding
-from ..layers import Layer
+from ...fixed import FixedOverflow, FixedRounding
+from ..layers import PhasedCast
 from ..lower.builder import Builder, Value
-
-Formats = tuple[Fixed | None, ...]
-"""One per phase; ``None``: the value is 0."""
-
-
-@dataclass(frozen=True)
-class PhasedCast(Layer):
-    """A :class:`~..layers.Cast` of each phase, in the places of its values: ``formats`` by phase,
-    then by value."""
-
-    formats: tuple[Formats, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,11 @@ class _Cast:
             made = self._plain(value, self.formats[0])
             return Phased(made, (self._range(made),) * len(self.formats))
         made = self.build.cast(self._in_range(self._rounded(value)), self.result)
-        plain = (self._range(self._plain(value, to)) for to in self.formats)
+        halves = value.half if isinstance(value.half, tuple) else [value.half] * len(self.formats)
+        plain = (
+            self._range(self._plain(replace(value, half=half), to))
+            for half, to in zip(halves, self.formats, strict=True)
+        )
         return Phased(made, tuple(self._not_finer(made, *each) for each in plain))
 
     def _plain(self, value, to):
@@ -67,7 +60,10 @@ class _Cast:
     def _rounded(self, value):
         """At every phase's precision."""
         kinds = [to and (to.fraction, to.rounding) for to in self.formats]
-        if {mode for _, mode in filter(None, kinds)} == {FixedRounding.RND}:
+        if value.half is not None:
+            kinds = [each and (each[0], FixedRounding.TRN) for each in kinds]
+            value = replace(value, half=None)
+        elif {mode for _, mode in filter(None, kinds)} == {FixedRounding.RND}:
             kinds = [each and (each[0], FixedRounding.TRN) for each in kinds]
             value = self._with_halves(value)
         made = {kind: self._at(value, *kind) for kind in kinds if kind}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..graph import Graph
+from .matrix import Matrix
 from .paces import Pace, Window
 from .tokens import Owners
 
@@ -33,7 +34,8 @@ class Section:
     """``feeds``: of the graph's inputs, in their order; ``None`` is the phase. ``pace``: of its
     tokens, ``None`` if it is whole. ``layers``: by name.
     ``depth``: stages that its layers want by themselves. ``digits``: how many phases its outputs
-    are added up over, each worth 2**bits of the one before; 0 for others."""
+    are added up over, each worth 2**bits of the one before; 0 for others. ``matrix``: what makes
+    the outputs instead of the graph, on an array."""
 
     graph: Graph
     feeds: tuple[Feed | None, ...]
@@ -42,6 +44,7 @@ class Section:
     depth: int
     digits: int = 0
     bits: int = 0
+    matrix: Matrix | None = None
 
     @property
     def serial(self) -> bool:
@@ -55,14 +58,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Folded:
-    """Sections in an order in which each needs only those before it. ``input``: for every phase,
+    """Sections in an order in which each needs only those before it. ``interval``: cycles per
+    sample; ``phases``: in how many of them tokens come, the first ones. ``input``: for every phase,
     the places of the values that the sample's tokens have; ``None``: the sample is taken whole.
     ``outputs``: the results, each with its ``exponent`` and the least and largest value.
     ``root``: the pace of the sample's tokens, ``None`` if it is whole. ``streamed``: they come one
     by one, with pauses between them if need be; ``pace``: of results that leave token by token,
     ``None``: they are whole."""
 
-    reuse: int
+    interval: int
+    phases: int
     sections: tuple[Section, ...]
     input: tuple[tuple[int, ...], ...] | None
     outputs: tuple[Feed, ...]
@@ -71,13 +76,6 @@ class Folded:
     root: Pace | None = None
     streamed: bool = False
     pace: Pace | None = None
-
-    @property
-    def interval(self) -> int:
-        """Least cycles from one sample to the next. Where a sample is shorter than what is to
-        come without pauses behind another, that is over first."""
-        most = max((each.pace.pause for each in self.sections if each.pace), default=0)
-        return self.reuse + (most if self.unbroken < self.reuse else self.unbroken)
 
     @property
     def unbroken(self) -> int:

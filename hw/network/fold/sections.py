@@ -6,79 +6,62 @@ whole.
 """
 
 import math
-from numbers import Integral
 
 import numpy as np
 
-from ...errors import ConfigError, plain, shown
+from ...errors import ConfigError, nearest, plain
 from ..layers import Contraction, Dense, Layer, Network, Pool, Reshape, Select, check_size
+from . import matrix
 from .digits import Digits, is_by_digits
-from .making import DigitsMaker, SectionMaker
-from .paces import Pace
+from .making import DigitsMaker, MatrixMaker, SectionMaker
+from .options import UNROLLED, Reuse
+from .paces import Pace, apart
 from .plan import INPUT, Feed, Folded, Tensor
 from .tokens import Owners, Way, chosen, ways
 from .totals import total_of
 from .wires import composed
 
-STREAM = "stream"
-"""The ``fold`` of networks whose samples come token by token, a pixel or time step each."""
 
-
-def cycles(network: Network, wanted: int | str | None) -> int:
-    """Cycles per sample: a divisor of the number of tokens, which the input's first axis counts;
-    ``tokens``: one token in each; ``stream``: one pixel in each, which all axes but the last count;
-    ``None``: 1. Raises :class:`ConfigError` for anything else."""
-    shape = list(network.input.shape)
-    if wanted is None:
-        return 1
-    if wanted == STREAM:
-        return math.prod(shape[:-1])
-    if wanted != "tokens" and (isinstance(wanted, bool) or not isinstance(wanted, Integral)):
-        raise ConfigError(
-            f"fold: must be 'tokens', 'stream' or a number of cycles, not {shown(wanted)}"
-        )
-    if wanted != 1 and len(shape) < 2:
-        raise ConfigError(
-            f"fold: an input of the shape {shape} has no tokens, which the first of several axes "
-            "counts; reshape it in the model, or do not fold"
-        )
-    if wanted == "tokens":
-        return shape[0]
-    if wanted < 1 or (wanted > 1 and shape[0] % wanted):
-        allowed = [each for each in range(1, shape[0] + 1) if shape[0] % each == 0]
-        raise ConfigError(
-            f"fold: {wanted} cycles do not divide the {shape[0]} tokens of an input of the shape "
-            f"{shape}; allowed are {', '.join(map(str, allowed))}"
-        )
-    return int(wanted)
-
-
-def fold(network: Network, reuse: int, choices=None, *, streamed: bool = False) -> Folded:
-    """``network`` in ``reuse`` :func:`cycles` per sample; ``choices``: how to solve matrices
-    (:class:`..cmvm.Options`), instead of what suits their size; ``streamed``: tokens come one by
-    one."""
+def fold(
+    network: Network,
+    interval: int,
+    choices=None,
+    reuse: Reuse = UNROLLED,
+    *,
+    streamed: bool = False,
+) -> Folded:
+    """``network`` in ``interval`` cycles per sample (:func:`.options.cycles`), more if a layer in
+    ``reuse`` needs them; ``choices``: how to solve matrices (:class:`..cmvm.Options`), instead of
+    what suits their size; ``streamed``: tokens come one by one. Raises :class:`ConfigError` for
+    layers that cannot be on an array, or cannot be streamed, and for what is too large."""
+    shape = network.input.shape
+    tokens = math.prod(shape[:-1]) if streamed else shape[0] if len(shape) > 1 else 1
     if streamed:
         network = composed(network)
-    return _Folding(network, reuse, choices, streamed).run()
+    phases = min(interval, tokens)
+    return _Folding(network, phases, max(interval, reuse.most), choices, reuse, streamed).run()
 
 
 class _Folding:
-    def __init__(self, network, reuse, choices, streamed):
-        self.network, self.reuse, self.choices = network, reuse, choices
-        self.streamed = streamed
+    def __init__(self, network, phases, interval, choices, reuse, streamed=False):
+        self.network, self.phases, self.interval = network, phases, interval
+        self.choices, self.reuse, self.streamed = choices, reuse, streamed
         self.ways: dict[str, Way | None] = {}
         self.levels: dict[str, int] = {}
         self.tensors: dict[str, Tensor] = {}
-        self.digits: dict[str, Digits] = {}
+        self.sums: dict[str, Digits | matrix.Matrix] = {}
+        self.arrays: dict[str, int] = {}
 
     def run(self) -> Folded:
         first = self.network.input
         self._choose_ways()
-        check_size(self.network, {
-            name: way.pace.tokens for name, way in self.ways.items() if way is not None
-        })  # fmt: skip
+        tokens = {name: way.pace.tokens for name, way in self.ways.items() if way is not None}
+        check_size(self.network, tokens)
         if self.streamed:
             self._check_streamed()
+        found = [way.pace for way in self.ways.values() if way is not None]
+        self.interval = max(self.interval, apart(found, self.phases))
+        self._find_arrays()
         self._find_levels()
         self.tensors[first.name] = self._input(first)
         groups: dict[tuple, list[Layer]] = {}
@@ -87,13 +70,37 @@ class _Folding:
             level, pace = self.levels[layer.name], self.pace(layer.name)
             paces += [] if pace in paces else [pace]
             groups.setdefault((level, paces.index(pace), ""), []).append(layer)
-            if self.by_digits(layer):
+            if self.summed(layer):
                 groups[level - 1, 0, layer.name] = [layer]
         sections = []
         for number, key in enumerate(sorted(groups)):
-            maker = DigitsMaker if key[-1] else SectionMaker
+            maker = self.summed(groups[key][0]) if key[-1] else SectionMaker
             sections.append(maker(self, groups[key], number).run())
         return self._finished(sections)
+
+    def _find_arrays(self):
+        """Which layers are on arrays, in how many cycles each."""
+        layers = {layer.name: layer for layer in self.network.layers[1:]}
+        for name in self.reuse.layers:
+            if name not in layers:
+                raise ConfigError(
+                    f"reuse: {plain(name)} is no layer of network {plain(self.network.name)}"
+                    f"{nearest(name, layers)}"
+                )
+            if reason := self._no_array(layers[name]):
+                raise ConfigError(f"layer {plain(name)}: {reason}")
+        if self.reuse.every is not None:
+            self.arrays = {name: self.reuse.every for name, layer in layers.items()
+                           if not self._no_array(layer)}  # fmt: skip
+        self.arrays |= self.reuse.layers
+
+    def _no_array(self, layer):
+        if self.is_serial(layer.name):
+            return (
+                "comes token by token, each in one cycle; let it be unrolled, or do not fold the "
+                "tokens"
+            )
+        return matrix.refusal(layer, self.network[layer.sources[0]], self.reuse.pe)
 
     # Which tensors are serial.
 
@@ -132,10 +139,10 @@ class _Folding:
     def _try(self, decided) -> int:
         """Work that is serial with these decisions."""
         first = self.network.input
-        each = np.arange(first.size) * self.reuse // first.size
-        row = first.shape[-2] if self.streamed and len(first.shape) > 2 else self.reuse
-        way = Way(each, frozenset(), Pace(self.reuse, row))
-        self.ways = {first.name: way if self.reuse > 1 else None}
+        each = np.arange(first.size) * self.phases // first.size
+        row = first.shape[-2] if self.streamed and len(first.shape) > 2 else self.phases
+        way = Way(each, frozenset(), Pace(self.phases, row))
+        self.ways = {first.name: way if self.phases > 1 else None}
         work = 0
         for layer in self.network.layers[1:]:
             found = self._ways(layer)
@@ -191,7 +198,7 @@ class _Folding:
         self.levels[self.network.input.name] = 0
         for layer in self.network.layers[1:]:
             level = max(self.levels[name] for name in layer.sources)
-            if self.by_digits(layer):
+            if self.summed(layer):
                 level += 2  # its sums have a section of their own
             elif not all(self._alike(layer, place) for place in range(len(layer.sources))):
                 level += 1
@@ -209,10 +216,14 @@ class _Folding:
         name = layer.sources[0]
         return total_of(layer, self.ways[name], self.network[name])
 
-    def by_digits(self, layer: Layer) -> bool:
-        if self.reuse == 1 or self.is_serial(layer.name):
-            return False
-        return is_by_digits(layer, self.network[layer.sources[0]])
+    def summed(self, layer: Layer) -> type[SectionMaker] | None:
+        """What makes a layer's sums in a section of their own, over several cycles; ``None``: they
+        are made with the layer."""
+        if layer.name in self.arrays:
+            return MatrixMaker
+        if self.interval == 1 or self.is_serial(layer.name):
+            return None
+        return DigitsMaker if is_by_digits(layer, self.network[layer.sources[0]]) else None
 
     def leaving(self, names: set[str]) -> list[str]:
         """Those of a section's layers that another section reads, or reads whole, or the result."""
@@ -229,8 +240,8 @@ class _Folding:
     def _input(self, first):
         owners = self.owners(first.name)
         to = first.result.plain()
-        size = first.size // self.reuse if owners is not None else first.size
-        span = ((to.min, to.max, -to.fraction),) * self.reuse
+        size = first.size // self.phases if owners is not None else first.size
+        span = ((to.min, to.max, -to.fraction),) * self.phases
         outputs = tuple(range(size))
         pace = self.pace(first.name)
         return Tensor(INPUT, owners, pace, outputs, (-to.fraction,) * size, (span,) * size)
@@ -264,10 +275,10 @@ class _Folding:
 
     def _finished(self, sections):
         phases = None
-        if self.reuse > 1:
+        if self.phases > 1:
             phases = tuple(
                 tuple(int(each) for each in self.places(self.network.input.name, phase))
-                for phase in range(self.reuse)
+                for phase in range(self.phases)
             )
         pace = self._leaving_pace()
         if pace is None:
@@ -276,7 +287,7 @@ class _Folding:
             count = len(self.tensors[self.network.output].outputs)
             results = [self.value(self.network.output, index) for index in range(count)]
         return Folded(
-            self.reuse, tuple(sections), phases,
+            self.interval, self.phases, tuple(sections), phases,
             tuple(feed for feed, _ in results),
             tuple(exponent for _, (_, _, exponent) in results),
             tuple((low, high) for _, (low, high, _) in results),

@@ -40,7 +40,7 @@ class Held:
         self.m, self.folded, self.stages = m, folded, stages
         self.pulses, self.taps = pulses, taps
         self.held: dict[tuple[Feed, int], Signal] = {}
-        self.copies: dict[Feed, list] = {}
+        self.totals: dict[Feed, Value] = {}
         self.tokens: dict[tuple[int, int], list] = {}
 
     def value(self, feed, time, bits, digit=0):
@@ -52,15 +52,39 @@ class Held:
         if feed.total:
             return self._total(feed, time)[:bits]
         if feed.phase is None:
+            if self.folded.interval > 1 and self.taps.pace(feed.section) is None:
+                return self._copied(feed, self.taps.late(feed, 0), ready, time)[:bits]
             return self.taps.late(feed, time - ready)[:bits]
         if self.pulses.paused(self.taps.pace(feed.section)):
-            return self._copy(feed, time)[:bits]
+            end = ready + self.folded.phases - 1
+            return self._kept(feed, self._token(feed, end) >> feed.drop, end, time)[:bits]
         if (feed, time) not in self.held:
-            value = Signal(bits, name="held", reset_less=True)
-            with self.m.If(self.pulses.sample(time - 1)):
-                self.m.d.sync += value.eq(self._token(feed, time - 1) >> feed.drop)
-            self.held[feed, time] = value
+            token = self._token(feed, time - 1) >> feed.drop
+            self.held[feed, time] = self._copy(token, bits, time)
         return self.held[feed, time]
+
+    def _copy(self, source, bits, time):
+        """A register that has ``source`` from cycle ``time`` on, until the next sample's."""
+        value = Signal(bits, name="held", reset_less=True)
+        with self.m.If(self.pulses.sample(time - 1)):
+            self.m.d.sync += value.eq(source)
+        return value
+
+    def _kept(self, feed, source, end, time):
+        """What ``source`` is in cycle ``end``, from ``time`` on."""
+        if (feed, end + 1) not in self.held:
+            self.held[feed, end + 1] = self._copy(source, len(source), end + 1)
+        return self._copied(feed, self.held[feed, end + 1], end + 1, time)
+
+    def _copied(self, feed, value, ready, time):
+        """A value that stays from cycle ``ready`` on for as long as a sample takes, from cycle
+        ``time`` on: copied once per sample."""
+        while ready < time:
+            ready = min(ready + self.folded.interval, time)
+            if (feed, ready) not in self.held:
+                self.held[feed, ready] = self._copy(value, len(value), ready)
+            value = self.held[feed, ready]
+        return value
 
     def _token(self, feed, time):
         """A value in phase ``feed.phase``, in a cycle when all tokens have come. With pauses, that
@@ -68,7 +92,7 @@ class Held:
         ready, pace = self.stages.ready(feed.section), self.taps.pace(feed.section)
         if feed.phase is None or not self.pulses.paused(pace):
             return self.taps.late(feed, time - ready - (feed.phase or 0))
-        assert time == ready + self.folded.reuse - 1
+        assert time == ready + self.folded.phases - 1
         ago = pace.tokens - 1 - feed.phase
         key = feed.section, feed.output
         copies = self.tokens.setdefault(key, [self.taps.late(feed, 0)])
@@ -79,25 +103,11 @@ class Held:
             copies.append(copy)
         return copies[ago if pace.punctual else ago + 1]
 
-    def _copy(self, feed, time):
-        """The value in a phase, kept until the next sample's."""
-        end = self.stages.ready(feed.section) + self.folded.reuse - 1
-        if feed not in self.copies:
-            self._keep(feed, self._token(feed, end) >> feed.drop, end)
-        return delayed(self.m, self.copies[feed], time - end - 1, "held")
-
-    def _keep(self, feed, value, end):
-        """In a register, from cycle ``end`` on."""
-        kept = Signal.like(value, name="held", reset_less=True)
-        with self.m.If(self.pulses.sample(end)):
-            self.m.d.sync += kept.eq(value)
-        self.copies[feed] = [kept]
-
     def _total(self, feed, time):
         """The sum or the largest of all tokens of a sample, kept until the next one's."""
         ready, pace = self.stages.ready(feed.section), self.taps.pace(feed.section)
-        end = ready + self.folded.reuse - 1
-        if feed not in self.copies:
+        end = ready + self.folded.phases - 1
+        if feed not in self.totals:
             value, valid = self.taps.late(feed, 0), self.pulses.token(pace, ready)
             bits = len(value) + (pace.tokens - 1).bit_length() * (feed.total == "add")
             shape = Shape(bits, value.shape().signed)
@@ -106,8 +116,8 @@ class Held:
             self.m.d.comb += total.eq(Mux(self.pulses.first(pace, ready), value, more))
             with self.m.If(valid):
                 self.m.d.sync += before.eq(total)
-            self._keep(feed, total if pace.punctual else before, end)
-        return delayed(self.m, self.copies[feed], time - end - 1, "held")
+            self.totals[feed] = total if pace.punctual else before
+        return self._kept(feed, self.totals[feed], end, time)
 
     def _digits(self, feed, time, digit):
         """A register that takes the value, less its least number, and shifts its digits out."""

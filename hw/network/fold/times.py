@@ -1,7 +1,7 @@
 """When each section of a folded network begins, in cycles after a sample's start.
 
 Times are those of a sample whose tokens come in consecutive cycles. Of a streamed one, which may
-come with pauses, they say how long after its last token, in cycle ``reuse - 1``, is what follows
+come with pauses, they say how long after its last token, in cycle ``phases - 1``, is what follows
 it; what belongs to a token is as long behind that.
 """
 
@@ -12,12 +12,15 @@ from ..pipeline import MAX_STAGES, Stages, place
 from ..timing import Family
 from .plan import INPUT, Folded
 
+NONE = Stages({}, 0, 0.0, 0)
+"""Of what is no pipeline."""
+
 
 @dataclass(frozen=True)
 class Schedule:
     """Of every section its register stages and its time: the cycle in which the first token is at
     its inputs, if the sample starts in cycle 0 (at a pace of its own: that of its end, less
-    ``reuse - 1``); ``behind``: how much later they are at its outputs. ``input``: the same of the
+    ``phases - 1``); ``behind``: how much later they are at its outputs. ``input``: the same of the
     sample's tokens; ``count``: of the result, or of its last token, which is the latency."""
 
     placed: tuple[Stages, ...]
@@ -45,17 +48,23 @@ def schedule(
     Raises :class:`ConfigError` as :func:`..pipeline.place`, and for fewer stages than sections.
     """
     sections = folded.sections
-    most = MAX_STAGES * len(sections)
-    if stages is not None and not len(sections) <= stages <= most:
-        raise ConfigError(f"stages: must be {len(sections)} to {most}, not {stages}")
-    wanted = _shares([each.depth for each in sections], stages)
+    pipelines = [each for each in sections if not each.matrix]
+    most = MAX_STAGES * len(pipelines)
+    if stages is not None and not len(pipelines) <= stages <= most:
+        raise ConfigError(f"stages: must be {len(pipelines)} to {most}, not {stages}")
+    shares = iter(_shares([each.depth for each in pipelines], stages))
+    free = period is not None and stages is None
     placed = [
-        place(section.graph, of, stages=None if period is not None and stages is None else count,
-              period=period)
-        for section, count in zip(sections, wanted, strict=True)
+        NONE if section.matrix else
+        place(section.graph, of, stages=None if free else next(shares), period=period)
+        for section in sections
     ]  # fmt: skip
-    first = int(folded.reuse > 1 and not folded.streamed)  # a register makes tokens of the sample
-    behind = [at.count + section.digits for at, section in zip(placed, sections, strict=True)]
+    # A register keeps the sample, or makes tokens of it, if it does not come token by token.
+    first = int(folded.interval > 1 and not (folded.streamed and folded.root))
+    behind = [
+        section.matrix.latency if section.matrix else at.count + section.digits
+        for at, section in zip(placed, sections, strict=True)
+    ]
     times: list[int] = []
 
     def ready(feed, masked=False):
@@ -63,18 +72,18 @@ def schedule(
             return first
         at = first if feed.section == INPUT else times[feed.section] + behind[feed.section]
         if feed.phase is not None or feed.total:
-            return at + folded.reuse
+            return at + folded.phases
         if feed.window is not None:
             return at + feed.window.pace.flush + masked
         return at + (feed.digits is not None)  # in a register that gives digits
 
     # What only takes constants is not before its pace, or before a stream's sample has come.
-    begun = {None: folded.reuse if folded.streamed else first}
+    begun = {None: folded.phases if folded.streamed else first}
     for section in sections:
         since = begun.get(section.pace, first)
         times.append(max([since, *(ready(feed, section.masked) for feed in section.feeds)]))
         begun.setdefault(section.pace, times[-1])
-    last = folded.reuse - 1 if folded.pace else 0
+    last = folded.phases - 1 if folded.pace else 0
     latency = max(1, *(ready(feed) + last for feed in folded.outputs))  # also without any layer
     return Schedule(tuple(placed), tuple(times), tuple(behind), first, latency)
 

@@ -17,8 +17,8 @@ from .base import (
     Layer,
     Network,
     check_size,
-)  # fmt: skip
-from .elementwise import Cast, HardSigmoid, LeakyRelu, Lookup, Relu, Threshold
+)
+from .elementwise import Cast, HardSigmoid, LeakyRelu, Lookup, PhasedCast, Relu, Threshold
 from .linear import Affine, Dense
 from .merging import Contraction, Merge
 from .normalization import LayerNorm
@@ -38,6 +38,6 @@ KINDS = {
 __all__ = [
     "KINDS", "MAX_ENTRIES", "MAX_PRODUCTS", "MAX_TENSOR", "MAX_VALUES", "Affine", "Argmax", "Cast",
     "Contraction", "Dense", "HardSigmoid", "Input", "Layer", "LayerNorm", "LeakyRelu",
-    "LegacySoftmax", "Lookup", "Merge", "Network", "Pool", "Relu", "Reshape", "Select", "Softmax",
-    "Threshold", "check_size",
+    "LegacySoftmax", "Lookup", "Merge", "Network", "PhasedCast", "Pool", "Relu", "Reshape",
+    "Select", "Softmax", "Threshold", "check_size",
 ]  # fmt: skip

@@ -26,6 +26,14 @@ class Cast(Layer):
 
 
 @dataclass(frozen=True)
+class PhasedCast(Layer):
+    """A :class:`Cast` of each phase of a folded network, in the places of its values: ``formats``
+    by phase, then by value. Made by folding: no model has one."""
+
+    formats: tuple[tuple[Fixed | None, ...], ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Lookup(Layer):
     """``contents[index]``, cast to ``result``: hls4ml's activations by table.
 

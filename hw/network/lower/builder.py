@@ -21,22 +21,29 @@ from .sums import PLAIN, Sums
 class Value:
     """The number ``graph[node] * 2**exponent``.
 
-    ``half``: the node is too large by half of ``2**half``, to which precision it is rounded next;
-    ``relu``: after that, negative numbers become zero.
+    ``half``: the node is too large by half of ``2**half``, to which precision it is rounded next
+    (by phase, if it is several, and ``None`` where it is not rounded); ``relu``: after that,
+    negative numbers become zero.
     """
 
     node: int
     exponent: int
-    half: int | None = None
+    half: int | tuple[int | None, ...] | None = None
     relu: bool = False
 
 
 class Builder(Sums):
-    """A network's graph on the way; ``choices``: as of :class:`Sums`."""
+    """A network's graph on the way; ``choices``: as of :class:`Sums`; ``phase``: gives the node of
+    a folded network's phase."""
 
-    def __init__(self, network: Network, choices: Sequence[Options] | None = None):
+    def __init__(
+        self,
+        network: Network,
+        choices: Sequence[Options] | None = None,
+        phase: Callable[[], int] | None = None,
+    ):
         super().__init__(Graph(), choices)
-        self.network = network
+        self.network, self.phase = network, phase
 
     # Values.
 
@@ -50,7 +57,7 @@ class Builder(Sums):
         return nodes, exponent
 
     def relu(self, value: Value) -> Value:
-        if value.half is not None:
+        if isinstance(value.half, int):
             return replace(value, relu=True)
         return replace(value, node=self.graph.relu(value.node))
 
@@ -77,6 +84,8 @@ class Builder(Sums):
         """``value`` in the format ``to``; exponents may stay above the format's."""
         graph, node = self.graph, value.node
         drop = -value.exponent - to.fraction
+        if isinstance(value.half, tuple):
+            return value  # until its phase's cast
         if value.half is not None:
             if to.fraction > -value.half:
                 return value  # changes nothing, as :func:`.linear.half` found out

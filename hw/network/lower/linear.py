@@ -6,9 +6,9 @@ one by one, shared among each other, and added up in hls4ml's order.
 """
 
 from ...fixed import FixedOverflow, FixedRounding
-from ..layers import Cast, Dense, Relu, Reshape, Select
+from ..layers import Cast, Dense, PhasedCast, Relu, Reshape, Select
 from .builder import Builder, Value, fits
-from .sums import CHOICES, trailing
+from .sums import CHOICES, shifted, trailing
 
 
 def dense(build: Builder, layer: Dense, x: list[Value]) -> list[Value]:
@@ -80,17 +80,23 @@ def _sums(build, layer, rows, bias, outputs) -> list[Value]:
         for place, (each, (raw, exponent)) in enumerate(
             zip(row, bias[at * outputs : (at + 1) * outputs], strict=True), at * outputs
         ):
-            constant = _aligned(raw, exponent - lowest)
+            constant = shifted(raw, exponent - lowest)
             weights = []
             for value, w, e in each:
                 node = build.graph[value.node]
                 if node.low == node.high:
-                    constant += node.low * _aligned(w, e - lowest)
+                    constant += node.low * shifted(w, e - lowest)
                 else:
-                    weights.append((value, _aligned(w, e - lowest)))
+                    weights.append((value, shifted(w, e - lowest)))
             pending = half(build, layer, place, weights, constant, lowest) if weights else None
-            if pending is not None:
-                constant += 1 << (pending - 1 - lowest)
+            if isinstance(pending, tuple):
+                added = [constant + _half(each, lowest) for each in pending]
+                constant = added[0]
+                if len(set(added)) > 1:
+                    weights.append((Value(build.graph.table(build.phase(), added), lowest), 1))
+                    constant = 0
+            elif pending is not None:
+                constant += _half(pending, lowest)
             wanted[-1].append(([(value.node, w) for value, w in weights], constant))
             halves.append(pending)
     solved = [each for row in build.solved_rows(wanted) for each in row]
@@ -102,14 +108,23 @@ def _sums(build, layer, rows, bias, outputs) -> list[Value]:
             for value in values]  # fmt: skip
 
 
-def half(build: Builder, layer, place, weights, constant, exponent) -> int | None:
+def _half(pending, lowest):
+    """Half of ``2**pending``, in units of ``2**lowest``."""
+    return 0 if pending is None else 1 << (pending - 1 - lowest)
+
+
+def half(
+    build: Builder, layer, place, weights, constant, exponent
+) -> int | tuple[int | None, ...] | None:
     """Where (the weight of the last bit that stays) the sum is going to be rounded half up before
-    anything else changes it; else ``None``."""
+    anything else changes it, or where in every phase; else ``None``."""
     bounds = [_times(build, value, w) for value, w in weights]
     low, high = (constant + sum(each) for each in zip(*bounds, strict=True))
     for to in _upcoming(build.network, layer, place):
         if to is Relu:
             low, high = max(low, 0), max(high, 0)
+        elif isinstance(to, tuple):
+            return _of_phases(to, exponent)
         elif -exponent > to.fraction:
             return -to.fraction if to.rounding is FixedRounding.RND else None
         elif not fits(low, high, exponent, to):
@@ -117,8 +132,20 @@ def half(build: Builder, layer, place, weights, constant, exponent) -> int | Non
     return None
 
 
+def _of_phases(formats, exponent):
+    """The same of a cast whose format depends on the phase, and differs."""
+    halves = []
+    for to in formats:
+        rounded = to is not None and -exponent > to.fraction
+        if rounded and to.rounding not in (FixedRounding.RND, FixedRounding.TRN):
+            return None
+        halves.append(-to.fraction if rounded and to.rounding is FixedRounding.RND else None)
+    return tuple(halves) if any(each is not None for each in halves) else None
+
+
 def _upcoming(network, layer, place):
-    """The formats that value ``place`` is cast to, and ``Relu``, while it goes one way only."""
+    """The formats that value ``place`` is cast to, and ``Relu``, while it goes one way only; last
+    those of each phase, where they differ."""
     if isinstance(layer, Dense):
         yield layer.accum
     yield layer.result
@@ -133,6 +160,14 @@ def _upcoming(network, layer, place):
             if layer.formats[place] is None:
                 return
             yield layer.formats[place]
+        elif isinstance(layer, PhasedCast):
+            formats = tuple(each[place] for each in layer.formats)
+            if len(set(formats)) > 1:
+                yield formats
+                return
+            if formats[0] is None:
+                return
+            yield formats[0]
         elif isinstance(layer, Select):
             first = layer.sources.index(before.name)
             place += sum(network[name].size for name in layer.sources[:first])
@@ -166,8 +201,3 @@ def _product(build, value, weight):
     if node.low == node.high:
         return [], node.low * weight
     return [(value.node, weight)], 0
-
-
-def _aligned(value: int, shift: int) -> int:
-    """``value * 2**shift``, which is an integer."""
-    return value << shift if shift >= 0 else value >> -shift

@@ -117,3 +117,8 @@ def trailing(value: int) -> int:
 def odd(value: int) -> int:
     """Without those."""
     return value >> trailing(value)
+
+
+def shifted(value: int, shift: int) -> int:
+    """``value * 2**shift``, which is an integer."""
+    return value << shift if shift >= 0 else value >> -shift

@@ -10,11 +10,11 @@ A reader takes a node and gives the layers that it is, the last of them with the
 from dataclasses import replace
 
 from ...errors import ConfigError
-from ..layers import Input, Layer, Network
+from ..layers import Dense, Input, Layer, Network
 from . import convolution, elementwise, linear, merging, normalization, softmax, wiring
 from .common import common, raw, refuse
 
-__all__ = ["raw", "read", "refuse"]
+__all__ = ["raw", "read", "refuse", "reuse_factors"]
 
 READERS = {
     "Activation": elementwise.activation,
@@ -80,6 +80,22 @@ def read(model) -> Network:
             )
     output = owners.get(model.outputs[0], model.outputs[0])
     return Network(model.config.get_project_name(), tuple(layers.values()), output)
+
+
+def reuse_factors(model, network: Network) -> tuple[int, dict[str, int]]:
+    """What a ModelGraph says of cycles: per sample, and of each layer that has the strategy
+    Resource and a ReuseFactor above 1, by its name in ``network``."""
+    most, layers = 1, {}
+    for node in model.get_layers():
+        reuse = int(node.get_attr("reuse_factor") or 1)
+        for name in (node.name, linear.matrix_name(node)):
+            found = next((each for each in network.layers if each.name == name), None)
+            if reuse == 1 or not isinstance(found, Dense):
+                continue
+            most = max(most, reuse)
+            if (node.get_attr("strategy") or "").lower() == "resource":
+                layers[name] = reuse
+    return most, layers
 
 
 def _layers(node) -> list[Layer]:

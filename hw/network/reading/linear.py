@@ -7,6 +7,8 @@ from ..layers import Affine, Dense, Layer, Select
 from .common import common, factors, fixed, input_format, refuse, weights
 from .einsum import Recipe
 
+STRATEGIES = ("latency", "resource")
+
 
 def dense(node) -> list[Layer]:
     values = common(node)
@@ -37,12 +39,17 @@ def einsum(node) -> list[Layer]:
         )
         source = layers[-1].name
     last = _is_order(back)
-    name = node.name if last else f"{node.name}_matrix"
+    name = node.name if last else matrix_name(node)
     of_rows = values | {"name": name, "sources": (source,), "shape": (rows, batches, outputs)}
     made = matrix(node, values if last else of_rows, weight, to) | {"sources": (source,)}
     made["bias"] = made["bias"][np.argsort(back)]  # it has the shape of the result
     layers.append(Dense(**made))
     return layers if last else [*layers, Select(**values | {"sources": (name,)}, index=back)]
+
+
+def matrix_name(node) -> str:
+    """Of a layer's Dense, where that is not the layer's last part."""
+    return f"{node.name}_matrix"
 
 
 def _is_order(index) -> bool:
@@ -51,11 +58,10 @@ def _is_order(index) -> bool:
 
 def matrix(node, values, weight, weight_format) -> dict:
     """The fields of a :class:`Dense` of that weight; its bias repeats along the last axis."""
-    strategy, reuse = node.get_attr("strategy") or "latency", node.get_attr("reuse_factor") or 1
-    if strategy.lower() != "latency":
-        raise refuse(node, f"Strategy is {plain(strategy)}", "allowed is Latency: all is unrolled")
-    if int(reuse) != 1:
-        raise refuse(node, f"ReuseFactor is {plain(reuse)}", "allowed is 1: all is unrolled")
+    strategy = (node.get_attr("strategy") or "latency").lower()
+    if strategy not in STRATEGIES:
+        allowed = " and ".join(each.capitalize() for each in STRATEGIES)
+        raise refuse(node, f"Strategy is {plain(strategy)}", f"allowed are {allowed}")
     bias, bias_format = weights(node, "bias")
     shape = tuple(int(each) for each in node.get_output_variable().shape)
     size = int(np.prod(shape))

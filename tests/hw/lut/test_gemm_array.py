@@ -6,16 +6,20 @@ import pytest
 from matweave.hw.formats import Format, accumulator_width
 from matweave.hw.lut.gemm_array import LookupArray
 from matweave.hw.pe.base import Pe
+from matweave.hw.weights import WeightFormat
 from matweave.sim import ports
+from matweave.sim.cases import values
 
 from .schedule import packed, unpacked
 
 FORMATS = [
-    (Format(8), Format(2)),
-    (Format(8), Format(4, False)),
-    (Format(4), Format(3)),
-    (Format(16), Format(8, False)),
-    (Format(8), Format(1, False)),
+    (Format(8), WeightFormat.parse("int2")),
+    (Format(8), WeightFormat.parse("uint4")),
+    (Format(4), WeightFormat.parse("int3")),
+    (Format(16), WeightFormat.parse("uint8")),
+    (Format(8), WeightFormat.parse("uint1")),
+    (Format(8), WeightFormat.parse("binary")),
+    (Format(4), WeightFormat.parse("ternary")),
 ]
 
 
@@ -24,9 +28,7 @@ def operands(rng, format, shape, kind):
         return np.full(shape, format.min)
     if kind == "highest":
         return np.full(shape, format.max)
-    if kind == "zero":
-        return np.zeros(shape, int)
-    return rng.integers(format.min, format.max, shape, endpoint=True)
+    return values(format, kind, shape, rng)
 
 
 @pytest.mark.parametrize("a_format, b_format", FORMATS, ids=str)
@@ -64,7 +66,7 @@ def test_tiles_follow_each_other(a_format, b_format, rows, columns, depth, sign)
             part = slice(block * depth, (block + 1) * depth)
             add(
                 a=packed(a[:, part].reshape(-1), a_format.width),
-                b=packed(b[part].reshape(-1), b_format.width),
+                b=packed(b_format.code(b[part]).reshape(-1), b_format.width),
                 valid=1, first=block == 0, last=final, size=size if final else 0,
             )  # fmt: skip
         last = len(cycles) - 1
