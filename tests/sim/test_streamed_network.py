@@ -28,8 +28,8 @@ QUICK = [pytest.param(name, marks=() if name in ("strided", "residual") else pyt
 class Case:
     """A network, its samples and results, and its compiled Verilog."""
 
-    def __init__(self, name, network, x, fold="stream"):
-        self.name, self.x, self.made = name, x, design(network, fold=fold)
+    def __init__(self, name, network, x, fold="stream", reuse=None):
+        self.name, self.x, self.made = name, x, design(network, fold=fold, reuse=reuse)
         fraction = network[network.output].result.fraction
         self.expected = golden.predict(network, self.x) * 2.0**-fraction
         self.simulator = NetworkSimulator(self.made.verilog, self.made.manifest)
@@ -59,6 +59,14 @@ def test_windows_of_a_sample_that_comes_whole(tmp_path):
     case = Case("series", *image("series", tmp_path), fold="tokens")
     with case.simulator:
         for pauses in ({}, {"x": Pause(0.3, 20)}, {"y": Pause(0.5, 20)}):
+            case.right(pauses=pauses)
+
+
+def test_a_dense_layer_on_an_array_spaces_the_samples(tmp_path):
+    case = Case("series", *image("series", tmp_path), reuse={"dense": 24})
+    assert case.made.manifest["performance"]["initiation_interval"] == 24  # of 12 steps
+    with case.simulator:
+        for pauses in ({}, PAUSES["short"], PAUSES["behind"]):
             case.right(pauses=pauses)
 
 
