@@ -12,7 +12,8 @@ from matweave import listing, reference
 from matweave.fpga import boards, demos
 from matweave.fpga.targets import vendor
 from matweave.fpga.targets.family import family
-from matweave.hw import catalog, config, emit, engine, manifest, source
+from matweave.hw import catalog, config, emit, engine, manifest
+from matweave.hw.attention import regmap as attention_regmap
 from matweave.hw.engine import regmap
 from matweave.hw.formats import Overflow
 from matweave.hw.network import regmap as network_regmap
@@ -61,6 +62,17 @@ panels have lanes, and begins at its size if that is more.
 2. Write 1 to CONTROL, and offer A and B (and C0) on their streams, in the order of
    [streams.md](streams.md). Data may be offered before the start; it is taken after it.
 3. Take C until `tlast`. STATUS then says done; ERROR says what was refused.
+"""
+
+ATTENTION_HEAD = """\
+
+## Attention engines
+
+Their port is the same, and so are the first words (`hw/attention/regmap.py`). What the numbers
+mean is in [decision 0013](../decisions/0013-attention.md).
+
+| address | name | access | meaning |
+|---|---|---|---|
 """
 
 NETWORK_HEAD = """\
@@ -117,15 +129,21 @@ def pages() -> dict[Path, str]:
     }
 
 
-def registers() -> str:
+def _rows(registers) -> list[str]:
+    """Of a table: a row for each register and each of its fields."""
     rows = []
-    for register in regmap.registers(serial=True, zero_points=True, keep_b=True, groups=2):
+    for register in registers:
         rows.append(
             f"| 0x{register.address:02X} | {register.name} | {register.access} | {register.doc} |"
         )
         for field in register.fields:
             bits = f"{field.low + field.width - 1}:{field.low}" if field.width > 1 else field.low
             rows.append(f"| | · {field.name} | bit {bits} | {field.doc} |")
+    return rows
+
+
+def registers() -> str:
+    rows = _rows(regmap.registers(serial=True, zero_points=True, keep_b=True, groups=2))
     tables = []
     for most in (16, 64, 256, 1024):
         addresses = regmap.table_addresses(most, per_channel=True, zeros=most).values()
@@ -133,11 +151,17 @@ def registers() -> str:
     page = REGISTERS_HEAD + "\n".join(rows) + "\n" + TABLES.format(rows="\n".join(tables))
     network = [f"| 0x{each.address:02X} | {each.name} | {each.access} | {each.doc} |"
                for each in network_regmap.REGISTERS]  # fmt: skip
-    return page + NETWORK_HEAD + "\n".join(network) + "\n"
+    page += NETWORK_HEAD + "\n".join(network) + "\n"
+    return page + ATTENTION_HEAD + "\n".join(_rows(attention_regmap.REGISTERS)) + "\n"
 
 
 def engines() -> str:
-    return ENGINES_HEAD + "\n".join(_preset(name) for name in source.presets()) + "\n" + _pairs()
+    return (
+        ENGINES_HEAD
+        + "\n".join(_preset(name) for name in config.presets(config.GemmConfig))
+        + "\n"
+        + _pairs()
+    )
 
 
 def _preset(name: str) -> str:
@@ -178,7 +202,7 @@ def _pairs() -> str:
 
 def arrays_table() -> str:
     """For the README: each array with what it does, its PEs and its presets."""
-    names = list(source.presets())
+    names = config.presets(config.GemmConfig)
     rows = ["| array | what it does | presets |", "|---|---|---|"]
     about = listing.catalogue()["arrays"]
     for kind in config.ARRAYS:

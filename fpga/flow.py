@@ -102,7 +102,8 @@ def place(
     constraints = f"top.{design.family.constraints}"
     content = design.files[constraints]
     arguments = [
-        *design.family.place(design.board), "--json", NETLIST, "--report", REPORT,
+        *design.family.place(design.board), *design.family.router(netlist),
+        "--json", NETLIST, "--report", REPORT,
         "--write", PLACED, "--log", "place.log", "--seed", str(seed), "--freq", f"{design.mhz:.6f}",
         "--timing-allow-fail",
     ]  # fmt: skip

@@ -15,6 +15,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from . import source
 from .array_tables import ARRAYS as ARRAYS
+from .attention.config import AttentionConfig
+from .engine_table import EngineTable
 from .errors import ConfigError, nearest, shown
 from .explain import explain
 from .gemm_config import MAX_ACCUMULATOR as MAX_ACCUMULATOR
@@ -24,11 +26,15 @@ from .gemm_config import PES as PES
 from .gemm_config import GemmConfig
 from .lut_config import LutConfig
 
-ENGINES: dict[str, type[GemmConfig]] = {"gemm": GemmConfig, "lut": LutConfig}
+ENGINES: dict[str, type[EngineTable]] = {
+    "gemm": GemmConfig,
+    "lut": LutConfig,
+    "attention": AttentionConfig,
+}
 """Configurations by their top-level ``kind``."""
 
 
-def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> GemmConfig:
+def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> EngineTable:
     """The configuration in a TOML file, or of a preset, after ``key.path=value`` overrides.
 
     Raises :class:`ConfigError` for whatever is wrong with it.
@@ -37,7 +43,29 @@ def load(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> GemmConfig
     return from_tables(source.override(tables, overrides), label)
 
 
-def from_tables(tables: Mapping, label: str = "configuration") -> GemmConfig:
+def load_gemm(origin: str | os.PathLike, overrides: Iterable[str] = ()) -> GemmConfig:
+    """The same for what takes GEMM engines alone, of any array; another kind is an error."""
+    settings = load(origin, overrides)
+    return of_gemm(settings, settings.name)
+
+
+def of_gemm(settings: EngineTable, label: str) -> GemmConfig:
+    """``settings``, if it is a GEMM engine's; else :class:`ConfigError`."""
+    if not isinstance(settings, GemmConfig):
+        kinds = [kind for kind, model in ENGINES.items() if issubclass(model, GemmConfig)]
+        raise ConfigError(
+            f"{label}: kind: this works with GEMM engines, not {settings.kind}; allowed are "
+            f"{', '.join(kinds)}"
+        )
+    return settings
+
+
+def presets(model: type[EngineTable] = EngineTable) -> list[str]:
+    """Names of the presets whose configuration is a ``model``."""
+    return [name for name in source.presets() if isinstance(load(name), model)]
+
+
+def from_tables(tables: Mapping, label: str = "configuration") -> EngineTable:
     """The configuration that plain ``tables`` describe; ``label`` is what messages call them."""
     kind = tables.get("kind")
     if not isinstance(kind, str) or kind not in ENGINES:

@@ -4,8 +4,6 @@ engine's have.
 
 import dataclasses
 import functools
-import hashlib
-import json
 import operator
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -15,8 +13,9 @@ from pydantic_core import PydanticCustomError
 
 from . import catalog, cost
 from .array_tables import ARRAYS, Table
+from .engine_table import EngineTable
 from .errors import described
-from .fields import Name, OperandFormat, choice, integer, integer_or, literal, one_of, wrong
+from .fields import OperandFormat, choice, integer, integer_or, literal, one_of, wrong
 from .formats import Format, Overflow, Rounding, accumulator_width, lane_width
 from .geometry import Geometry
 from .weights import WeightFormat, WeightRange
@@ -124,11 +123,10 @@ class Output(Table):
     )
 
 
-class GemmConfig(Table):
+class GemmConfig(EngineTable):
     """A matrix-multiplication engine: C = requantise(A · B + C₀ + bias)."""
 
     kind: Literal["gemm"] = Field(description="Which engine this is.")
-    name: Name = Field(description="Of the Verilog module and of the files.")
     a: OperandFormat = Field(description="Format of A.")
     b: OperandFormat = Field(description="Format of B.")
     limits: Limits = Field(description="The largest sizes of a job.")
@@ -243,19 +241,3 @@ class GemmConfig(Table):
         )
         zeros = self.subtracts_zeros * self.max_groups * self.limits.n * (self.b.width + 1)
         return dataclasses.replace(found, buffer_bits=found.buffer_bits + zeros)
-
-    def __reduce__(self):
-        # Classes of PEs are made when this module is read, and have no place to pickle them by.
-        from .config import from_tables
-
-        return from_tables, (self.canonical(),)
-
-    def canonical(self) -> dict:
-        """Every key with its value, defaults included, as JSON types."""
-        return self.model_dump(mode="json")
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the canonical JSON: the same for every spelling of the same engine."""
-        text = json.dumps(self.canonical(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()

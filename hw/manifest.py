@@ -9,9 +9,11 @@ import json
 
 from amaranth.lib import wiring
 
+from .attention import manifest as attention
 from .cells import describe
 from .engine import regmap
 from .engine.output import OutputStage
+from .stream import described
 
 
 def _version(package: str) -> str:
@@ -33,16 +35,6 @@ def _ports(engine):
     return ports
 
 
-def _stream(prefix: str, role: str, format, lanes: int, lane_width: int):
-    return {
-        "prefix": prefix,
-        "role": role,
-        "format": str(format),
-        "lanes": lanes,
-        "lane_width": lane_width,
-    }
-
-
 def _by_bits(config) -> dict:
     """Of bit-serial weights: peak by their bits, which a job says."""
     if not config.serial:
@@ -53,11 +45,6 @@ def _by_bits(config) -> dict:
 
 def manifest(config, engine) -> dict:
     """The manifest as plain JSON types. Cycles are of ``clk``; widths in bits."""
-    shape, g = engine.shape, config.geometry
-    array = engine.array.describe()
-    raw = shape.output.raw
-    c_format = config.result_format if raw else config.output.format
-    core = describe(engine.core_class, shape=shape, array=engine.array)
     return {
         "name": config.name,
         "kind": config.kind,
@@ -67,13 +54,26 @@ def manifest(config, engine) -> dict:
         "clock": "clk",
         "reset": {"port": "rst", "synchronous": True, "active": "high"},
         "ports": _ports(engine),
+        **(attention.facts if config.kind == "attention" else _gemm)(config, engine),
+    }
+
+
+def _gemm(config, engine) -> dict:
+    shape, g = engine.shape, config.geometry
+    array = engine.array.describe()
+    raw = shape.output.raw
+    c_format = config.result_format if raw else config.output.format
+    core = describe(engine.core_class, shape=shape, array=engine.array)
+    return {
         "streams": {
-            "a": _stream("s_axis_a", "sink", config.a, g.a_lanes, config.a.lane_width),
-            "b": _stream(
+            "a": described("s_axis_a", "sink", config.a, g.a_lanes, config.a.lane_width),
+            "b": described(
                 "s_axis_b", "sink", config.b, g.b_lanes, 1 if shape.serial else config.b.lane_width
             ),
-            "c0": _stream("s_axis_c0", "sink", config.result_format, g.c_lanes, shape.result.width),
-            "c": _stream(
+            "c0": described(
+                "s_axis_c0", "sink", config.result_format, g.c_lanes, shape.result.width
+            ),
+            "c": described(
                 "m_axis_c", "source", c_format, g.c_lanes, shape.output.lane(shape.result)
             ),
         },
@@ -128,6 +128,10 @@ def manifest_text(content: dict) -> str:
     return json.dumps(content, indent=2, ensure_ascii=True) + "\n"
 
 
+def _registers(content: dict):
+    return attention.REGISTERS if content["kind"] == "attention" else regmap.of_manifest(content)
+
+
 def c_header(content: dict) -> str:
     """Register addresses and fields as ``#define`` lines."""
     prefix = content["name"].upper()
@@ -137,7 +141,7 @@ def c_header(content: dict) -> str:
         f"#define {prefix}_REGS_H",
         "",
     ]
-    for register in regmap.of_manifest(content):
+    for register in _registers(content):
         lines.append(
             f"#define {prefix}_{register.name} 0x{register.address:02X}u /* {register.access} */"
         )
@@ -166,7 +170,7 @@ def register_markdown(content: dict) -> str:
         "| address | name | access | meaning |",
         "|---|---|---|---|",
     ]
-    for register in regmap.of_manifest(content):
+    for register in _registers(content):
         lines.append(
             f"| 0x{register.address:02X} | {register.name} | {register.access} | {register.doc} |"
         )

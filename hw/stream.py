@@ -48,6 +48,17 @@ def axi_lite_ports(name: str, address_width: int) -> dict:
     }
 
 
+def described(prefix: str, role: str, format, lanes: int, lane_width: int) -> dict:
+    """A stream as the manifest tells it."""
+    return {
+        "prefix": prefix,
+        "role": role,
+        "format": str(format),
+        "lanes": lanes,
+        "lane_width": lane_width,
+    }
+
+
 class SkidBuffer(wiring.Component):
     """Two-entry register slice: no combinational path between its sides, no bubble.
 

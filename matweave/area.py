@@ -33,7 +33,7 @@ def area(
     overrides = list(overrides)
     pairs = []
     for origin in origins:
-        settings = config.load(origin, overrides)
+        settings = config.load_gemm(origin, overrides)
         pairs.append((settings, _plain(settings)))
     from matweave.fpga.targets.asic import generic, opensta, report
     from matweave.fpga.targets.asic import liberty as libraries

@@ -151,7 +151,8 @@ def import_(
         str | None,
         typer.Option(
             metavar="CYCLES",
-            help="Per sample, in which its tokens take turns; tokens: one in each.",
+            help="Per sample, in which its tokens take turns; tokens: one in each; stream: a "
+            "sample comes pixel by pixel.",
         ),
     ] = None,
     reuse: Annotated[

@@ -32,7 +32,7 @@ from matweave.hw.errors import ConfigError, UserError, nearest, plain, shown
 from matweave.hw.network.advice import advice
 from matweave.hw.network.design import DEFAULT_FAMILY, Design, design
 from matweave.hw.network.fold.matrix import DEFAULT_PE, checked_pe
-from matweave.hw.network.fold.options import cycles
+from matweave.hw.network.fold.options import STREAM, cycles
 from matweave.hw.network.layers import Input, Reshape
 from matweave.hw.network.reading import read, reuse_factors
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
@@ -44,6 +44,7 @@ from matweave.sim.streams import EngineError
 
 NAME = "Matweave"
 
+IO_TYPES = ("io_parallel", "io_stream")
 OURS = ("clock_period", "dsps", "family", "fold", "io_type", "luts", "pe", "softmax", "stages")
 OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
           "tb_output_stream", "write_emulation_constants")  # fmt: skip
@@ -75,7 +76,8 @@ class MatweaveWriter(Writer):
 
 
 class MatweaveBackend(FPGABackend):
-    """Networks of constant weights: unrolled, one sample per clock cycle, or folded."""
+    """Networks of constant weights: unrolled, one sample per clock cycle, folded, or streamed, one
+    pixel per clock cycle."""
 
     def __init__(self):
         super().__init__(NAME)
@@ -110,7 +112,8 @@ class MatweaveBackend(FPGABackend):
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
         tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per
         sample, by default the largest ReuseFactor; ``tokens``: one for each that the input's first
-        axis counts. ``pe``: what the arrays of layers with the strategy Resource are made of.
+        axis counts. ``io_type``: ``io_parallel``, a sample per beat, or ``io_stream``: a pixel, or
+        time step. ``pe``: what the arrays of layers with the strategy Resource are made of.
         ``dsps``: products of two values that may become DSP blocks; ``luts``: a budget that chooses
         cycles and arrays, of about so many LUTs and ``dsps`` multipliers."""
         for name in others:
@@ -232,17 +235,14 @@ def made_of(model, family: str | None = None) -> Design:
     """The design of a ModelGraph, made once for its layers and options; ``family`` instead of the
     model's own."""
     config = model.config
-    if config.get_config_value("IOType") != "io_parallel":
-        raise ConfigError("io_type: the streams are ours; allowed is io_parallel")
     stages, period, own = (
         config.get_config_value(key) for key in ("Stages", "ClockPeriod", "Family")
     )
     network = read(model)  # weights and precisions may have changed since
     most, layers = reuse_factors(model, network)
-    fold = config.get_config_value("Fold")
+    fold = wanted_fold(network, *(config.get_config_value(key) for key in ("IOType", "Fold")))
     luts, dsps = config.get_config_value("LUTs"), config.get_config_value("DSPs") or 0
     fold = most if fold is None and luts is None and most > 1 else fold
-    cycles(network, fold)
     pe = checked_pe(config.get_config_value("PE") or DEFAULT_PE)
     wanted = *checked(stages, period, family or own or DEFAULT_FAMILY), fold, layers, pe, dsps, luts
     key = wanted, digest(network)
@@ -255,6 +255,23 @@ def made_of(model, family: str | None = None) -> Design:
         )  # fmt: skip
         model._matweave_design = made
     return made[1]
+
+
+def wanted_fold(network, io_type, fold) -> int | str | None:
+    """What is said of cycles per sample; raises for options that cannot be, or not together."""
+    if io_type not in IO_TYPES:
+        raise ConfigError(
+            f"io_type: {shown(io_type)} is none; allowed are {', '.join(IO_TYPES)}"
+            f"{nearest(str(io_type), IO_TYPES)}"
+        )
+    streamed = io_type == IO_TYPES[1]
+    if streamed and fold not in (None, STREAM):
+        raise ConfigError(
+            f"fold: must be left out with io_type='io_stream', which takes a pixel per cycle, not "
+            f"{shown(fold)}"
+        )
+    cycles(network, fold)
+    return STREAM if streamed else fold
 
 
 def checked(stages, period, family) -> tuple[int | None, float | None, str]:

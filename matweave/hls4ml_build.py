@@ -91,7 +91,7 @@ def build(made: Design, wanted: Wanted, options: dict, folder: Path) -> dict:
     if placed is not None:
         period = round(1e3 / placed["fmax_mhz"], 3)
     resources = {
-        "BRAM_18K": str(core.memories),
+        "BRAM_18K": str(core.blocks),
         "FF": str(core.flops),
         "LUT": str(core.luts + CARRY_LUTS[family] * core.carries),
     }

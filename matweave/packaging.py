@@ -21,7 +21,7 @@ def package(
     """Write the package of the engine to ``folder``, all or nothing; what was written."""
     from matweave.fpga.targets import vendor as vendors
 
-    settings = config.load(origin, overrides)
+    settings = config.load_gemm(origin, overrides)
     target = vendors.target(vendor, part=part, clock=clock, board=board, baud=baud)
     output.check_folder(folder)
     progress(f"packaging {settings.name} for {vendor}")

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from matweave.hw import array_tables, catalog, config, cost, gemm_config, source
+from matweave.hw.attention import config as attention
 
 _HEAD = """\
 # Configuration
@@ -58,6 +59,8 @@ def markdown() -> str:
         _section("`[output]`", gemm_config.Output),
         _section('`kind = "lut"`', config.LutConfig),
         _section("Its `[array]`", array_tables.Lookup, 3),
+        _section('`kind = "attention"`', config.AttentionConfig),
+        *(_section(f"Its `[{name}]`", model, 3) for name, model in attention.TABLES.items()),
         _TAIL.format(
             modular=", ".join(modular) or "none at present",
             inside=", ".join(inside),
@@ -94,6 +97,8 @@ def _allowed(name: str, field: FieldInfo) -> str:
         return bounds
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return ", ".join(f"`{member.value}`" for member in annotation)
+    if annotation is bool:
+        return "`true`, `false`"
     if name in ("array", "pe") or (
         isinstance(annotation, type) and issubclass(annotation, BaseModel)
     ):
@@ -137,4 +142,6 @@ def _default(field: FieldInfo) -> str:
         default = default.value
     if field.default_factory:
         return "see right"
+    if isinstance(default, bool):
+        default = str(default).lower()
     return "required" if default is PydanticUndefined else f"`{default}`"

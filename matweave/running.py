@@ -47,7 +47,7 @@ def run(
     C is written only if it equals the golden model's (or ``check`` is off); otherwise
     :class:`CheckFailed` is raised.
     """
-    settings = config.load(origin, overrides)
+    settings = config.load_gemm(origin, overrides)
     output.check_file(target)
     job = _operands(settings, files) | {"relu": relu}
     job |= _requantisation(settings, files, zero_point, job["b"].shape[1])

@@ -12,7 +12,7 @@ from matweave.hw.weights import CODINGS, WeightFormat
 from . import layout
 from .golden import lut
 from .golden.arithmetic import checked
-from .golden.gemm import BIAS
+from .golden.gemm import BIAS, for_config
 from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
 from .registers import GROUPS, WEIGHTS, Control, Mode, Register, tables, zero_table
 
@@ -184,6 +184,10 @@ class Job:
             writes += [(base[name] + 4 * i, value) for i, value in enumerate(values)]
         writes.append((Register.CONTROL, Control.START))
         return [(int(address), int(data) & 0xFFFF_FFFF) for address, data in writes]
+
+    def expected(self, config: GemmConfig) -> np.ndarray:
+        """C, as the golden model says."""
+        return for_config(config)(**self.arguments())
 
     def lane(self, config: GemmConfig) -> Format:
         """What a lane of C holds."""

@@ -18,10 +18,10 @@ import numpy as np
 from matweave.hw import config as configuration
 from matweave.hw.config import GemmConfig
 
-from . import driver, layout
+from . import driver, kinds, layout
 from .driver import Pause
 from .jobs import Job, TakesJobs
-from .registers import COUNTERS, Control, Register, Response
+from .registers import Control, Register, Response
 from .streams import WATCHDOG, EngineError, Outcome, StreamDriver
 
 __all__ = ["Engine", "EngineError", "Outcome", "Result", "stream_bytes"]
@@ -32,6 +32,7 @@ class Result:
     """What one job gave, and what it cost."""
 
     c: np.ndarray
+    """C; of attention, the outputs of all heads."""
     cycles: int
     """From the first operand accepted to the last result given, both included."""
     utilisation: float
@@ -41,7 +42,7 @@ class Result:
 
 
 class Engine(TakesJobs, StreamDriver):
-    """One instance of a GEMM engine, out of reset.
+    """One instance of an engine with registers, out of reset.
 
     ``seed`` is for the pauses that :class:`Pause` does not seed itself.
     """
@@ -66,7 +67,8 @@ class Engine(TakesJobs, StreamDriver):
 
     def _open(self, verilog: str, config: GemmConfig, seed: int) -> None:
         self.config = config
-        self.load(verilog, config.name, *stream_bytes(config), seed=seed)
+        self.kind = kinds.of(config)
+        self.load(verilog, config.name, *self.kind.stream_bytes(config), seed=seed)
 
     def reset(self) -> None:
         """Soft reset: abort the job, keep the registers."""
@@ -90,8 +92,9 @@ class Engine(TakesJobs, StreamDriver):
         return done.data
 
     def counters(self) -> dict[str, int]:
-        reads = self.access([driver.read(Register[name]) for name in COUNTERS])
-        return {name.lower(): read.data for name, read in zip(COUNTERS, reads, strict=True)}
+        counters = self.kind.counters
+        reads = self.access([driver.read(address) for address in counters.values()])
+        return {name.lower(): read.data for name, read in zip(counters, reads, strict=True)}
 
     def job(
         self,
@@ -101,15 +104,15 @@ class Engine(TakesJobs, StreamDriver):
         fill: layout.Fill = None,
         watchdog: int = WATCHDOG,
     ) -> Result:
-        """Run one job; ``pauses`` by stream (``a``, ``b``, ``c0``, ``c``), ``fill`` as in
-        :mod:`matweave.sim.layout`."""
+        """Run one job, of the engine's kind (:mod:`.kinds`); ``pauses`` by stream (``a``, ``b``,
+        ``c0``, ``c``), ``fill`` as in :mod:`matweave.sim.layout`."""
         config = self.config
         job = job.checked(config)
         beats = job.pack(config, fill)
-        expected = job.beats(config)["c"]
+        (output,) = self.kind.outputs
         outcome = self.run(
             beats,
-            {"c": expected},
+            {output: job.beats(config)[output]},
             [driver.write(address, data) for address, data in job.registers(config)],
             pauses=pauses,
             start_last=True,
@@ -126,7 +129,7 @@ class Engine(TakesJobs, StreamDriver):
                 raise EngineError(
                     f"{outcome.taken[stream]} of {len(packed)} beats of {stream} were taken"
                 )
-        c = job.unpack(config, outcome.outputs["c"])
+        c = job.unpack(config, outcome.outputs[output])
         cycles = outcome.last_out - (outcome.first_in or 0) + 1
         utilisation = job.utilisation(config, cycles)
         return Result(c, cycles, utilisation, self.counters())

@@ -48,7 +48,7 @@ class TakesSamples:
 
     def samples(self, x: np.ndarray) -> np.ndarray:
         """``x`` as (samples, inputs); a single sample is one row."""
-        x, count = np.asarray(x), len(self.inputs["values"])
+        x, count = np.asarray(x), len(self.inputs["values"]) * beats(self.inputs)
         if x.dtype.kind not in "fiub":
             raise UserError(f"inputs: must be numbers, not {x.dtype}")
         one = x.shape == tuple(self.inputs["shape"])
@@ -59,17 +59,17 @@ class TakesSamples:
 
     def predict_raw(self, raw: np.ndarray) -> np.ndarray:
         """Raw results, (samples, outputs), for raw inputs (samples, inputs)."""
-        lane = self.inputs["lane_width"]
         parts = [
-            unpack(self.run_samples(pack(raw[at : at + BATCH], lane)), self.outputs)
+            unpack(self.run_samples(pack(raw[at : at + BATCH], self.inputs)), self.outputs)
             for at in range(0, len(raw), BATCH)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.outputs["values"])), int)
+        size = len(self.outputs["values"]) * beats(self.outputs)
+        return np.concatenate(parts) if parts else np.zeros((0, size), int)
 
     def real(self, raw: np.ndarray) -> np.ndarray:
         """What raw results are worth."""
-        exponents = np.array([value["exponent"] for value in self.outputs["values"]])
-        return raw * 2.0**exponents
+        exponents = [value["exponent"] for value in self.outputs["values"]] * beats(self.outputs)
+        return raw * 2.0 ** np.array(exponents)
 
 
 class NetworkSimulator(TakesSamples, StreamDriver):
@@ -93,28 +93,37 @@ class NetworkSimulator(TakesSamples, StreamDriver):
         self, raw: np.ndarray, *, pauses: Mapping[str, Pause] | None = None
     ) -> tuple[np.ndarray, Outcome]:
         """Raw results and what was seen at the ports. ``pauses``: of ``x`` and ``y``."""
-        outcome = self._run(pack(raw, self.inputs["lane_width"]), pauses)
+        outcome = self._run(pack(raw, self.inputs), pauses)
         return unpack(outcome.outputs["y"], self.outputs), outcome
 
-    def _run(self, beats: np.ndarray, pauses) -> Outcome:
-        outcome = self.run({"x": beats}, {"y": len(beats)}, pauses=pauses)
-        if outcome.taken["x"] != len(beats):
-            raise EngineError(f"{outcome.taken['x']} of {len(beats)} beats of x were taken")
+    def _run(self, given: np.ndarray, pauses) -> Outcome:
+        wanted = len(given) // beats(self.inputs) * beats(self.outputs)
+        outcome = self.run({"x": given}, {"y": wanted}, pauses=pauses)
+        if outcome.taken["x"] != len(given):
+            raise EngineError(f"{outcome.taken['x']} of {len(given)} beats of x were taken")
         return outcome
 
 
-def pack(raw: np.ndarray, lane: int) -> np.ndarray:
-    """Beats, (samples, bytes): each value in its lane, little-endian, lowest first."""
-    return np.ascontiguousarray(raw).astype(f"<i{lane // 8}").view(np.uint8).reshape(len(raw), -1)
+def beats(stream: Mapping) -> int:
+    """Of a sample, or of its result."""
+    return stream.get("beats", 1)
 
 
-def unpack(beats: np.ndarray, stream: Mapping) -> np.ndarray:
-    """Raw results of beats; those that are never negative are unsigned."""
+def pack(raw: np.ndarray, stream: Mapping) -> np.ndarray:
+    """The beats, each a row of bytes, of samples (samples, values) for a stream of the manifest:
+    each value in its lane, little-endian, lowest first."""
+    lanes = np.ascontiguousarray(raw).astype(f"<i{stream['lane_width'] // 8}")
+    return lanes.view(np.uint8).reshape(len(raw) * beats(stream), -1)
+
+
+def unpack(given: np.ndarray, stream: Mapping) -> np.ndarray:
+    """Raw results, (samples, values), of beats; those that are never negative are unsigned."""
     size = stream["lane_width"] // 8
     signed = np.array([value["signed"] for value in stream["values"]])
-    as_signed = beats.view(f"<i{size}").astype(np.int64)
-    as_unsigned = beats.view(f"<u{size}").astype(np.int64)
-    return np.where(signed, as_signed, as_unsigned)
+    as_signed = given.view(f"<i{size}").astype(np.int64)
+    as_unsigned = given.view(f"<u{size}").astype(np.int64)
+    values = np.where(signed, as_signed, as_unsigned)
+    return values.reshape(len(values) // beats(stream), -1)
 
 
 def beat_bytes(stream: Mapping) -> int:

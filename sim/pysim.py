@@ -25,16 +25,14 @@ from amaranth.sim import Simulator
 
 from matweave.hw.config import GemmConfig
 
-from . import layout
+from . import kinds, layout
 from .driver import QUIET, Pause
 from .jobs import Job
 from .native import EngineError, Result
-from .registers import COUNTERS, Control, Register, Response
+from .registers import Control, Register, Response
 
 WATCHDOG = 2_000
 """Cycles without any handshake that count as a hang."""
-
-INPUTS, OUTPUT = {"a": "s_axis_a", "b": "s_axis_b", "c0": "s_axis_c0"}, "m_axis_c"
 
 T = TypeVar("T")
 
@@ -142,10 +140,10 @@ class _Source:
 class _Sink:
     """The output stream, and what the protocol demands of it."""
 
-    def __init__(self, ctx, engine):
-        self._ctx = ctx
+    def __init__(self, ctx, engine, name: str, port: str):
+        self._ctx, self.name = ctx, name
         data, valid, self._ready, last = (
-            getattr(engine, f"{OUTPUT}_t{name}") for name in ("data", "valid", "ready", "last")
+            getattr(engine, f"{port}_t{name}") for name in ("data", "valid", "ready", "last")
         )
         self.signals = (valid, last, data)
         self._bytes = len(data) // 8
@@ -175,18 +173,22 @@ class _Sink:
             return False
         if self._held is not None and self._held != (valid, last, data):
             what = "payload changed while waiting" if valid else "tvalid fell before tready"
-            raise EngineError(f"{what} on stream c, beat {len(self.beats)} of {self.expected}")
+            raise EngineError(
+                f"{what} on stream {self.name}, beat {len(self.beats)} of {self.expected}"
+            )
         self._held = (valid, last, data) if valid and not self._accepting else None
         if not valid:
             return False
         if len(self.beats) >= self.expected:
-            raise EngineError(f"a beat beyond the last of {self.expected} on stream c")
+            raise EngineError(f"a beat beyond the last of {self.expected} on stream {self.name}")
         if not self._accepting:
             self.stalls += 1
             return False
         self.beats.append(data.to_bytes(self._bytes, "little"))
         if bool(last) != (len(self.beats) == self.expected):
-            raise EngineError(f"wrong tlast on beat {len(self.beats)} of {self.expected} of c")
+            raise EngineError(
+                f"wrong tlast on beat {len(self.beats)} of {self.expected} of {self.name}"
+            )
         return True
 
     def array(self) -> np.ndarray:
@@ -202,8 +204,10 @@ class Driver:
         self.cycle = 0
         """Clock cycles since the start of the simulation."""
         self._quiet = 0
-        self.sources = {name: _Source(ctx, engine, port) for name, port in INPUTS.items()}
-        self.sink = _Sink(ctx, engine)
+        self.kind = kinds.of(config)
+        self.sources = {name: _Source(ctx, engine, port) for name, port in self.kind.inputs.items()}
+        ((name, port),) = self.kind.outputs.items()
+        self.sink = _Sink(ctx, engine, name, port)
         self.first_in = self.last_out = None
 
     async def step(self, *extra) -> tuple:
@@ -298,7 +302,8 @@ class Driver:
         return data
 
     async def counters(self) -> dict[str, int]:
-        return {name.lower(): await self.read(Register[name]) for name in COUNTERS}
+        counters = self.kind.counters.items()
+        return {name.lower(): await self.read(address) for name, address in counters}
 
     async def program(self, job: Job, *, start: bool = True) -> None:
         """Write all registers of ``job``, the start last (or not at all)."""
@@ -321,8 +326,9 @@ class Driver:
         for index, (name, source) in enumerate(self.sources.items()):
             drawn = _Pauses(pauses.get(name, QUIET), 16 * self._seed + index)
             source.load(packed.get(name, ()), drawn)
-        expected = job.beats(self.config)["c"]
-        self.sink.expect(expected, _Pauses(pauses.get("c", QUIET), 16 * self._seed + 8))
+        expected = job.beats(self.config)[self.sink.name]
+        drawn = _Pauses(pauses.get(self.sink.name, QUIET), 16 * self._seed + 8)
+        self.sink.expect(expected, drawn)
         self._seed += 1
         self.first_in, self._quiet = None, 0
 
@@ -342,7 +348,7 @@ class Driver:
                 taken = {name: f"{s.taken}/{len(s.beats)}" for name, s in self.sources.items()}
                 raise EngineError(
                     f"no handshake in {WATCHDOG} cycles at cycle {self.cycle}: beats {taken}, "
-                    f"c {len(self.sink.beats)}/{self.sink.expected}"
+                    f"{self.sink.name} {len(self.sink.beats)}/{self.sink.expected}"
                 )
         for name, source in self.sources.items():
             if source.taken != len(source.beats):

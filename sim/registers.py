@@ -88,6 +88,46 @@ NETWORK_ID_VALUE = 0x4D54574E
 NETWORK_VERSION_VALUE = 1
 
 
+class AttentionRegister(enum.IntEnum):
+    """Byte addresses of an attention engine (``docs/decisions/0013-attention.md``)."""
+
+    ID = 0x00
+    VERSION = 0x04
+    CONTROL = 0x08
+    STATUS = 0x0C
+    ERROR = 0x10
+    QUERIES = 0x14
+    KEYS = 0x18
+    KV_HEADS = 0x1C
+    MODE = 0x20
+    GROUP = 0x24
+    POSITION = 0x28
+    WINDOW = 0x2C
+    LOGIT_MULTIPLIER = 0x30
+    LOGIT_SHIFT = 0x34
+    MULTIPLIER = 0x38
+    SHIFT = 0x3C
+    ZERO_POINT = 0x40
+    CYCLES = 0x44
+    STALL_Q = 0x48
+    STALL_K = 0x4C
+    STALL_V = 0x50
+    STALL_O = 0x54
+    MAX_QUERIES = 0x60
+    MAX_KEYS = 0x64
+    MAX_KV_HEADS = 0x68
+    MAX_GROUP = 0x6C
+
+
+ATTENTION_ID_VALUE = 0x4D545741
+
+
+class AttentionMode(enum.IntFlag):
+    CAUSAL = 1
+    WINDOWED = 2
+    PARTIAL = 4
+
+
 class Response(enum.IntEnum):
     """AXI responses."""
 

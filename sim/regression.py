@@ -10,14 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from matweave.hw.config import GemmConfig
+from matweave.hw.engine_table import EngineTable
 
-from . import cache, toolchain
+from . import cache, kinds, toolchain
 from .benches.plan import PLAN
 from .strip import strip_init
-
-BENCHES = ("gemm", "registers", "faults")
-"""Modules of :mod:`matweave.sim.benches` that make up a regression."""
 
 CASES = 20
 """Jobs per test if nothing else is asked for."""
@@ -63,7 +60,7 @@ class Report:
 
 
 def run(
-    config: GemmConfig,
+    config: EngineTable,
     simulator: str = "verilator",
     seed: int = 1,
     cases: int | None = None,
@@ -71,13 +68,14 @@ def run(
     work_dir: str | os.PathLike | None = None,
     progress: Callable[..., None] | None = None,
     *,
-    benches: Sequence[str] = BENCHES,
+    benches: Sequence[str] | None = None,
     tests: str | None = None,
     strip: bool | None = None,
     reset: bool = True,
     largest: int | None = LARGEST,
 ) -> Report:
-    """Run ``benches`` on the engine of ``config``.
+    """Run ``benches`` on the engine of ``config``: modules of :mod:`matweave.sim.benches`, by
+    default all for its kind.
 
     ``tests``: a regular expression on test names. ``strip``: leave out initial values, so that
     what was not reset is unknown (by default on Icarus, the simulator that knows unknown).
@@ -107,6 +105,7 @@ def run(
     (folder / "plan.json").write_text(json.dumps(plan))
     for name in ("record.jsonl", "results.xml"):
         (folder / name).unlink(missing_ok=True)
+    benches = kinds.of(config).benches if benches is None else benches
     say(f"running the benches of {config.name}")
     _test(build, config.name, simulator, waves, folder, seed, benches, tests)
     found = read_junit(folder / "results.xml", folder / "simulation.log")

@@ -174,6 +174,7 @@ def test_these_are_all_the_pages_with_commands():
         "README.md",
         "docs/tutorial.md",
         "docs/how-to/add-a-pe.md",
+        "docs/how-to/low-bit-weights.md",
         "docs/how-to/vendor-tools.md",
     }
 

@@ -7,6 +7,7 @@ import pytest
 
 from matweave.hw.errors import ConfigError
 from matweave.hw.fixed import Fixed
+from matweave.hw.network.design import design
 from matweave.hw.network.reading import read
 from matweave.sim.golden import network as golden
 from matweave.sim.stimuli import hls4ml_layers
@@ -188,6 +189,6 @@ def test_what_is_refused_says_what_to_change(tmp_path, change):
 def test_a_convolution_that_is_too_large_is_refused_before_it_is_solved(tmp_path):
     side = Side((20, 20, 8), "fixed<8,4>")
     hls4ml_layers.convolution(side, "c", (20, 20, 8), (4, 4), 10, pad=(2, 1, 2, 1))
-    message = r"network net: a sample takes \d+ products, of which layer c \d+; an unrolled network"
-    with pytest.raises(ConfigError, match=f"^{message}.*prune it, or make its tensors smaller"):
-        read(converted(*side.model(), "Matweave", tmp_path))
+    message = r"network net: a cycle takes \d+ products, of which layer c \d+; an unrolled network"
+    with pytest.raises(ConfigError, match=f"^{message}.*prune it, make its tensors smaller, or"):
+        design(read(converted(*side.model(), "Matweave", tmp_path)))

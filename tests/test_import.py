@@ -56,6 +56,49 @@ def test_a_model_becomes_verilog_and_manifest(matweave, tmp_path):
     assert "module two(" in (tmp_path / "out" / "two.v").read_text()
 
 
+def image_file(path):
+    """A Keras 2 file of a small convolutional network for 6 × 6 pixels."""
+    import h5py
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    square = {"padding": "same", "data_format": "channels_last"}
+    layers = [
+        ("InputLayer", {"name": "x", "batch_input_shape": [None, 6, 6, 1], "dtype": "float32"}, {}),
+        ("Conv2D", {"name": "conv", "filters": 2, "kernel_size": [3, 3], "strides": [1, 1],
+                    "dilation_rate": [1, 1], "activation": "linear", "use_bias": True, **square},
+         {"kernel": (3, 3, 1, 2), "bias": (2,)}),
+        ("BatchNormalization", {"name": "norm", "axis": [3], "epsilon": 1e-3, "scale": True,
+                                "center": True},
+         {"gamma": (2,), "beta": (2,), "moving_mean": (2,), "moving_variance": (2,)}),
+        ("Activation", {"name": "relu", "activation": "relu"}, {}),
+        ("MaxPooling2D", {"name": "max", "pool_size": [2, 2], "strides": [2, 2], **square}, {}),
+        ("Flatten", {"name": "flat", "data_format": "channels_last"}, {}),
+        ("Dense", {"name": "dense", "units": 3, "activation": "linear", "use_bias": True},
+         {"kernel": (18, 3), "bias": (3,)}),
+    ]  # fmt: skip
+    described = [{"class_name": kind, "config": config} for kind, config, _ in layers]
+    model = {"class_name": "Sequential", "config": {"name": "m", "layers": described}}
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps(model)
+        for _, config, weights in layers:
+            name = config["name"]
+            for part, shape in weights.items():
+                values = np.abs(rng.normal(0, 1, shape)) + 0.1
+                file[f"model_weights/{name}/{name}/{part}:0"] = np.round(values * 4) / 4
+    return path
+
+
+def test_an_image_comes_pixel_by_pixel(matweave, tmp_path):
+    path, out = image_file(tmp_path / "cnn.h5"), tmp_path / "out"
+    ended = matweave("import", str(path), "-o", str(out), "--fold", "stream", "--json")
+    assert ended.status == 0, ended.err
+    assert json.loads(ended.out)["initiation_interval"] == 36
+    streams = json.loads((out / "cnn.json").read_text())["streams"]
+    assert [streams[each]["beats"] for each in ("input", "output")] == [36, 1]
+    assert [len(streams[each]["values"]) for each in ("input", "output")] == [1, 3]
+
+
 def test_nothing_of_the_working_directory_is_run(matweave, tmp_path, monkeypatch):
     path = keras_file(tmp_path / "net.h5", dense("a", 2))
     for name in ("json", "h5py", "numpy", "keras", "hls4ml", "matweave"):
@@ -170,7 +213,7 @@ def test_other_files_are_one_line(matweave, tmp_path, name, content, message):
         (["--clock", "0"], "clock: must be above 0 MHz and finite, not 0"),
         (["--clock", "inf"], "clock: must be above 0 MHz and finite, not inf"),
         (["--fold", "3"], "fold: an input of the shape [3] has no tokens"),
-        (["--fold", "all"], "fold: must be 'tokens' or a number of cycles, not 'all'"),
+        (["--fold", "all"], "fold: must be 'tokens', 'stream' or a number of cycles, not 'all'"),
         (["--clock", "5000"], "clock: no 64 stages reach a period of 0.2 ns"),
         (["--family", "xcu"], "family: 'xcu' is none; allowed are xcup, ecp5, ice40; did you mean"),
     ],

@@ -4,7 +4,7 @@ import functools
 import re
 from dataclasses import dataclass
 
-from matweave.hw import catalog, config, emit, engine, source
+from matweave.hw import catalog, config, emit, engine
 from matweave.hw.array.group_cell import GroupCell
 from matweave.hw.array.os_grid import OsCell, OsGrid
 from matweave.hw.array.serial import SerialCells
@@ -61,7 +61,7 @@ class Figure:
 
 def base_preset(kind: str) -> str:
     """The first preset with such an array, for int8 operands, of 64 multipliers."""
-    for name in source.presets():
+    for name in config.presets(config.GemmConfig):
         settings = config.load(name)
         formats = {str(settings.a), str(settings.b)}
         if (settings.array.kind, settings.geometry.macs, formats) == (kind, MULTIPLIERS, {"int8"}):

@@ -21,11 +21,11 @@ class Gemm(Engine):
 
     @staticmethod
     def load(origin, overrides):
-        return configurations.load(origin, overrides)
+        return configurations.load_gemm(origin, overrides)
 
     @staticmethod
     def from_tables(tables, label):
-        return configurations.from_tables(tables, label)
+        return configurations.of_gemm(configurations.from_tables(tables, label), label)
 
     @property
     def without(self) -> str:

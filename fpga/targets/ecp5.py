@@ -1,6 +1,7 @@
 """Lattice ECP5: Yosys' ``synth_ecp5``, ``nextpnr-ecp5``, Project Trellis' ``ecppack``."""
 
 from fractions import Fraction
+from pathlib import Path
 
 from ..boards import Board
 from . import pll, pll_ecp5, tools
@@ -29,6 +30,21 @@ DEVICES = {
 PLACER = ("--placer-heap-timingweight", "40", "--placer-heap-critexp", "4")
 """DSP blocks stand in few rows all over the device: with nextpnr's own weights an array's registers
 are put together and its multipliers far away."""
+
+
+CROWDED = 40_000
+"""LUTs from which on nextpnr's newer router is taken. Its own choice, the older one, routes a small
+design well and takes back one connection for each that it makes in a device that is half full."""
+
+
+def router(netlist: Path) -> list[str]:
+    """See :meth:`.Family.router`."""
+    content = netlist.read_bytes()
+    luts = sum(
+        count * content.count(b'"type": "%s"' % kind)
+        for kind, count in ((b"LUT4", 1), (b"CCU2C", 2))
+    )
+    return ["--router", "router2"] if luts >= CROWDED else []
 
 
 class Ecp5(Family):
@@ -65,6 +81,9 @@ class Ecp5(Family):
             DEVICES[board.device], "--package", board.package, "--speed", board.speed,
             "--lpf", "top.lpf", "--textcfg", self.routed, *PLACER,
         ]  # fmt: skip
+
+    def router(self, netlist: Path) -> list[str]:
+        return router(netlist)
 
     def pack(self, board: Board) -> list[str]:
         bit, svf = self.bitstreams

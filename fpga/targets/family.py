@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import ClassVar
 
 from ..boards import Board
@@ -54,6 +55,10 @@ class Family:
     def place(self, board: Board) -> list[str]:
         """Arguments of nextpnr: device, constraints, result."""
         raise NotImplementedError
+
+    def router(self, netlist: Path) -> list[str]:
+        """Arguments of nextpnr for the netlist in a file; none are its own choice."""
+        return []
 
     def pack(self, board: Board) -> list[str]:
         """Arguments of the packer."""

@@ -82,7 +82,9 @@ def implement(
     first = BOOTH.format(top=top) if booth else ""
     script = SCRIPT.format(first=first, top=top, options="" if dsp else "-nodsp")
     synthesis = cache.digest(verilog, script, yosys.version)
-    key = cache.digest(synthesis, router.name, router.version, DEVICE, f"{clock:g}", str(seed))
+    key = cache.digest(
+        synthesis, router.name, router.version, DEVICE, f"{clock:g}", str(seed), str(ecp5.CROWDED)
+    )
 
     def make(folder: Path) -> None:
         netlist = _netlist(verilog, script, top, synthesis) / NETLIST
@@ -91,7 +93,7 @@ def implement(
         toolchain.run(
             [router.path, DEVICE, "--json", NETLIST, "--report", "report.json", "--quiet",
              "--out-of-context", "--freq", f"{clock:g}", "--seed", str(seed),
-             "--timing-allow-fail"],
+             "--timing-allow-fail", *ecp5.router(netlist)],
             cwd=folder, timeout=TIMEOUT, what=f"placing and routing {top}",
         )  # fmt: skip
 

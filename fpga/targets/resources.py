@@ -27,7 +27,8 @@ CCU2C not."""
 class Resources:
     """``luts``: LUT1 to LUT6, or LUT4; ``inverters``: INV, which Yosys counts apart; ``carries``:
     CARRY4 or CARRY8, CCU2C (two LUT4 each, which are not in ``luts``), or SB_CARRY (one bit);
-    ``flops``: flip-flops; ``memories``: LUT and block RAM cells; ``dsps``: DSP blocks."""
+    ``flops``: flip-flops; ``memories``: LUT and block RAM cells, ``blocks``: the latter alone;
+    ``dsps``: DSP blocks."""
 
     luts: int
     inverters: int
@@ -35,6 +36,7 @@ class Resources:
     flops: int
     memories: int
     dsps: int = 0
+    blocks: int = 0
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -71,4 +73,5 @@ def _counted(stat: dict) -> Resources:
         flops=count("FD", "TRELLIS_FF", "SB_DFF"),
         dsps=count("DSP48", "MULT18X18D", "SB_MAC16"),
         memories=count("RAM", "SRL", "TRELLIS_DPR16X4", "DP16KD", "SB_RAM40"),
+        blocks=count("RAMB", "DP16KD", "SB_RAM40"),
     )

@@ -33,12 +33,15 @@ class Requantizer(wiring.Component):
     Parameters
     ----------
     in_format : Format
-        Signed, 32 or 64 bits; 32 for ``Rounding.TFLITE_DOUBLE``.
+        Signed, at most 64 bits; 32 for ``Rounding.TFLITE_DOUBLE``, 32 or 64 for two
+        ``multiplier_stages``.
     out_format : Format
         2 to 16 bits.
     rounding : Rounding
     multiplier_stages : int
         1 or 2.
+    multiplier_bits : int
+        At most 31; 31 for ``Rounding.TFLITE_DOUBLE`` and for two ``multiplier_stages``.
 
     Attributes
     ----------
@@ -46,7 +49,7 @@ class Requantizer(wiring.Component):
         2 + ``multiplier_stages``.
     en : In(1)
     i : In(signed(in_format.width))
-    multiplier : In(31)
+    multiplier : In(multiplier_bits)
     shift : In(6)
         0 to 62.
     zero_point : In(signed(17))
@@ -63,9 +66,10 @@ class Requantizer(wiring.Component):
         out_format: Format,
         rounding: Rounding,
         multiplier_stages: int = 1,
+        multiplier_bits: int = 31,
     ):
-        if in_format not in (Format(32), Format(64)):
-            raise ValueError(f"in_format must be int32 or int64, not {in_format}")
+        if not in_format.signed or in_format.width > 64:
+            raise ValueError(f"in_format must be signed, of at most 64 bits, not {in_format}")
         if not MIN_WIDTH <= out_format.width <= MAX_WIDTH:
             raise ValueError(
                 f"out_format must have {MIN_WIDTH} to {MAX_WIDTH} bits, not {out_format.width}"
@@ -75,14 +79,26 @@ class Requantizer(wiring.Component):
             raise ValueError("tflite_double needs int32 as in_format")
         if multiplier_stages not in (1, 2):
             raise ValueError(f"multiplier_stages must be 1 or 2, not {multiplier_stages}")
+        whole = in_format in (Format(32), Format(64)) and multiplier_bits == 31
+        if not whole and (multiplier_stages == 2 or rounding is Rounding.TFLITE_DOUBLE):
+            raise ValueError(
+                "two multiplier stages and tflite_double take int32 or int64 and 31 bits of "
+                f"multiplier, not {in_format} and {multiplier_bits}"
+            )
+        if in_format.width + multiplier_bits < _KEPT or not 1 <= multiplier_bits <= 31:
+            raise ValueError(
+                f"multiplier_bits must be 1 to 31, and {_KEPT} with in_format's, not "
+                f"{multiplier_bits} with {in_format}"
+            )
         self.in_format, self.out_format, self.rounding = in_format, out_format, rounding
+        self.multiplier_bits = multiplier_bits
         self.multiplier_stages, self.latency = multiplier_stages, latency(multiplier_stages)
         out_shape = signed if out_format.signed else unsigned
         super().__init__(
             {
                 "en": In(1),
                 "i": In(signed(in_format.width)),
-                "multiplier": In(31),
+                "multiplier": In(multiplier_bits),
                 "shift": In(6),
                 "zero_point": In(signed(17)),
                 "relu": In(1),
@@ -95,7 +111,7 @@ class Requantizer(wiring.Component):
         double = self.rounding is Rounding.TFLITE_DOUBLE
 
         # Stage 1.
-        product = Signal(signed(self.in_format.width + 31), reset_less=True)
+        product = Signal(signed(self.in_format.width + self.multiplier_bits), reset_less=True)
         shift = Signal(6, reset_less=True)
         factor = self._shifted_left(m) if double else self.i
         multiplied, amount = factor * self.multiplier, self.shift

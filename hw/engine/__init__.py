@@ -82,8 +82,16 @@ def saturates(config) -> bool:
     return given and config.accumulator.overflow is Overflow.SATURATE
 
 
-def build(config) -> GemmEngine:
+def build(config):
     """The engine that a configuration describes, not yet elaborated."""
+    if config.kind == "attention":
+        from ..attention import engine
+
+        return engine.build(config)
+    return _gemm(config)
+
+
+def _gemm(config) -> GemmEngine:
     output = config.output
     choice = array_choice(config)
     shape = CoreShape(

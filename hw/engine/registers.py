@@ -9,8 +9,8 @@ from ..cells import shared
 from ..geometry import Stationary
 from ..stream import axi_lite_ports
 from ..weights import CODINGS, Coding
-from . import regmap
-from .core import CoreShape, connect, job_ports, table_ports
+from . import bank, regmap
+from .core import CoreShape, job_ports, table_ports
 from .table_map import TableMap
 
 # Bits of ERROR, as in regmap.
@@ -43,10 +43,7 @@ class GemmRegisters(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.slave = slave = shared(AxiLiteSlave, address_width=self.address_width)
-        lite = axi_lite_ports("s_axil", self.address_width)
-        inputs = [name for name, member in lite.items() if member.flow == wiring.In]
-        connect(m, slave, self, inputs)
-        connect(m, self, slave, [name for name in lite if name not in inputs])
+        bank.connect_slave(m, self, slave, self.address_width)
 
         values = {
             "M": Signal(32, name="m_register"),
@@ -155,79 +152,45 @@ class GemmRegisters(wiring.Component):
                 m.d.sync += kept.eq(0)
             with m.Elif(self.start):
                 m.d.sync += kept.eq(1)
-        # A job that ends in the cycle of a soft reset is too late to count.
-        with m.If(self.soft_reset):
-            m.d.sync += [busy.eq(0), done.eq(0)]
-        with m.Elif(self.start):
-            m.d.sync += [busy.eq(1), done.eq(0)]
-        with m.Elif(self.done):
-            m.d.sync += [busy.eq(0), done.eq(1)]
+        bank.track(m, self.soft_reset, self.start, self.done, busy, done)
         return done
 
     def _counters(self, m, busy, clear):
-        """Counters of a job's events, by register name: modulo ``2**32``, and no wider than the
-        largest job can need. A core has no events outside of a job."""
+        most = 2**32 - 1
         events = {
-            "CYCLES": busy,
-            "STALL_A": self.stall_a,
-            "STALL_B": self.stall_b,
-            "STALL_C0": self.stall_c0,
-            "STALL_C": self.stall_c,
-            "TILES": self.tile,
+            "CYCLES": (busy, most),
+            "STALL_A": (self.stall_a, most),
+            "STALL_B": (self.stall_b, most),
+            "STALL_C0": (self.stall_c0, most),
+            "STALL_C": (self.stall_c, most),
+            "TILES": (self.tile, self.shape.tiles),
         }
-        counts = {}
-        for name, event in events.items():
-            most = self.shape.tiles if name == "TILES" else 2**32 - 1
-            counts[name] = count = Signal(range(most + 1), name=name.lower())
-            with m.If(self.start | clear):
-                m.d.sync += count.eq(0)
-            with m.Elif(event):
-                m.d.sync += count.eq(count + 1)
-        return counts
+        return bank.counters(m, events, self.start | clear)
 
     def _register_writes(self, m, slave, values, busy, control, clear, raised, changes):
-        merged = Signal(32)
-        old = Signal(32)
-        m.d.comb += merged.eq(
-            Cat(
-                Mux(
-                    slave.w_strobe[byte],
-                    slave.w_data.word_select(byte, 8),
-                    old.word_select(byte, 8),
-                )
-                for byte in range(4)
-            )
-        )
         legal = {
-            "MULTIPLIER": ~merged[31],
-            "SHIFT": merged <= regmap.MAX_SHIFT,
-            "ZERO_POINT": merged[16:].all() | ~merged[16:].any(),
-            "WEIGHTS": self._legal_weights(merged),
+            "MULTIPLIER": lambda word: ~word[31],
+            "SHIFT": lambda word: word <= regmap.MAX_SHIFT,
+            "ZERO_POINT": bank.fits(17, signed=True),
+            "WEIGHTS": self._legal_weights,
         }
-        with m.Switch(self.map.offset(slave.w_word)):
-            for register in self.registers:
-                with m.Case(register.address // 4):
-                    if register.access == "RO":
-                        m.d.comb += slave.w_response.eq(SLVERR)
-                    elif register.access == "RW":
-                        value = values[register.name]
-                        signed = register.name == "ZERO_POINT"
-                        refused = ~legal.get(register.name, Const(1))
-                        m.d.comb += [
-                            old.eq(value.as_signed() if signed else value),
-                            raised[ILLEGAL_SCALE].eq(refused),
-                            slave.w_response.eq(Mux(busy | refused, SLVERR, OKAY)),
-                        ]
-                        with m.If(~busy & ~refused):
-                            m.d.sync += value.eq(merged)
-                            if self.shape.keep_b and register.name in OF_B:
-                                m.d.comb += changes.eq(1)
-                    else:
-                        command = {"CONTROL": control, "ERROR": clear}[register.name]
-                        m.d.comb += [
-                            command.eq(Mux(slave.w_strobe[0], slave.w_data[:4], 0)),
-                            slave.w_response.eq(OKAY),
-                        ]
+
+        def written(name: str):
+            if self.shape.keep_b and name in OF_B:
+                m.d.comb += changes.eq(1)
+
+        bank.register_writes(
+            m,
+            slave,
+            self.map.offset(slave.w_word),
+            self.registers,
+            values,
+            legal,
+            busy,
+            {"CONTROL": control, "ERROR": clear},
+            raised[ILLEGAL_SCALE],
+            written,
+        )
 
     def _table_write(self, m, slave, name: str, accepted, busy, raised):
         """A whole word into a channel table; ``accepted`` goes high if it is taken."""
@@ -266,10 +229,9 @@ class GemmRegisters(wiring.Component):
         addresses = regmap.addresses(self.registers)
         m.d.comb += slave.r_response.eq(DECERR)
         with m.Switch(self.map.window(slave.r_word)):
-            with m.Case(0), m.Switch(self.map.offset(slave.r_word)):
-                for name, value in readable.items():
-                    with m.Case(addresses[name] // 4):
-                        m.d.comb += [slave.r_data.eq(value), slave.r_response.eq(OKAY)]
+            with m.Case(0):
+                offset = self.map.offset(slave.r_word)
+                bank.register_reads(m, slave, offset, addresses, readable)
             for name in self.tables:
                 with m.Case(*self.map.windows(name)), m.If(self.map.inside(name, slave.r_word)):
                     m.d.comb += slave.r_response.eq(OKAY)

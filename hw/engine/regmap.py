@@ -36,36 +36,40 @@ class Register:
     fields: tuple[Field, ...] = ()
 
 
+CONTROL = Register(
+    "CONTROL",
+    0x08,
+    "WO",
+    "Commands; reads as 0.",
+    (
+        Field("START", 0, 1, "Start a job with the parameters in the registers."),
+        Field(
+            "SOFT_RESET",
+            1,
+            1,
+            "Abort the job, empty all buffers; registers keep. Wins over START.",
+        ),
+        Field("CLEAR_COUNTERS", 2, 1, "Zero the counters (a start does so too)."),
+    ),
+)
+STATUS = Register(
+    "STATUS",
+    0x0C,
+    "RO",
+    "What the engine is doing.",
+    (
+        Field("BUSY", 0, 1, "A job is running."),
+        Field("DONE", 1, 1, "The job started last has finished."),
+        Field("ERROR", 2, 1, "ERROR is not zero."),
+    ),
+)
+"""Registers that every engine has alike."""
+
 REGISTERS = (
     Register("ID", 0x00, "RO", "0x4D545756, `MTWV` in ASCII."),
     Register("VERSION", 0x04, "RO", "Version of this register map, 1."),
-    Register(
-        "CONTROL",
-        0x08,
-        "WO",
-        "Commands; reads as 0.",
-        (
-            Field("START", 0, 1, "Start a job with the parameters in the registers."),
-            Field(
-                "SOFT_RESET",
-                1,
-                1,
-                "Abort the job, empty all buffers; registers keep. Wins over START.",
-            ),
-            Field("CLEAR_COUNTERS", 2, 1, "Zero the counters (a start does so too)."),
-        ),
-    ),
-    Register(
-        "STATUS",
-        0x0C,
-        "RO",
-        "What the engine is doing.",
-        (
-            Field("BUSY", 0, 1, "A job is running."),
-            Field("DONE", 1, 1, "The job started last has finished."),
-            Field("ERROR", 2, 1, "ERROR is not zero."),
-        ),
-    ),
+    CONTROL,
+    STATUS,
     Register(
         "ERROR",
         0x10,

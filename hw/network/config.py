@@ -17,7 +17,7 @@ from .. import names, source
 from ..errors import ConfigError, nearest, plain, shown
 from . import store, timing
 from .fold.matrix import DEFAULT_PE
-from .fold.options import Reuse, cycles
+from .fold.options import STREAM, Reuse, cycles
 from .layers import Network
 
 KIND = "network"
@@ -63,6 +63,11 @@ class NetworkConfig:
             if not isinstance(self.family, str):
                 raise ConfigError(f"family: must be a name, not {shown(self.family)}")
             timing.family(self.family)
+        if self.fold == STREAM:
+            raise ConfigError(
+                "fold: 'stream' is not for boards yet, whose link sends whole samples; allowed are "
+                "'tokens' or a number of cycles"
+            )
         cycles(self.network, self.fold)
         Reuse.of(self.reuse, self.pe)
         for name, least in (("dsps", 0), ("luts", 1)):

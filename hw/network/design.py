@@ -14,12 +14,12 @@ from ..errors import ConfigError, shown
 from ..manifest import manifest_text
 from . import timing
 from .adders import width
-from .engine import NetworkEngine
+from .engine import NetworkEngine, TokenEngine
 from .fold import estimate
 from .fold.budget import within
 from .fold.core import Core
 from .fold.matrix import DEFAULT_PE
-from .fold.options import Reuse, cycles
+from .fold.options import STREAM, Reuse, cycles
 from .fold.plan import Folded
 from .fold.sections import fold as in_sections
 from .fold.times import Schedule, schedule
@@ -50,8 +50,10 @@ class Design:
     def component(self) -> tuple[type, dict]:
         """The streaming engine: its class, and what that takes."""
         to = self.network.input.result.plain()
-        formats = ((width(to.min, to.max), to.min < 0),) * self.network.input.size
-        return NetworkEngine, {
+        size, streamed = self.network.input.size, self.folded.streamed
+        count = size // self.folded.phases if streamed else size
+        formats = ((width(to.min, to.max), to.min < 0),) * count
+        return TokenEngine if streamed else NetworkEngine, {
             "folded": self.folded, "stages": self.stages, "formats": formats, "dsps": self.dsps
         }  # fmt: skip
 
@@ -101,6 +103,7 @@ class Design:
                 "input": {
                     "prefix": "s_axis_x", "role": "sink", "lane_width": engine.input_lane,
                     "shape": list(first.shape), "format": str(first.result),
+                    **({"beats": engine.tokens} if self.folded.streamed else {}),
                     "values": [
                         {"width": bits, "signed": signed, "exponent": -first.result.fraction}
                         for bits, signed in engine.core.inputs
@@ -110,6 +113,7 @@ class Design:
                     "prefix": "m_axis_y", "role": "source", "lane_width": engine.output_lane,
                     "shape": list(self.network[self.network.output].shape),
                     "format": str(self.network[self.network.output].result),
+                    **({"beats": engine.results} if self.folded.streamed else {}),
                     "values": [
                         {"width": bits, "signed": signed, "exponent": exponent}
                         for (bits, signed), exponent in zip(
@@ -128,7 +132,7 @@ class Design:
             "performance": {
                 "latency": engine.latency,
                 "initiation_interval": engine.interval,
-                "samples_in_flight": engine.depth,
+                ("results" if self.folded.streamed else "samples") + "_in_flight": engine.depth,
                 "macs_per_cycle": sum(each.n_products for each in self.network.layers)
                 // engine.interval,
             },
@@ -173,12 +177,13 @@ def design(
 
     ``fold``: cycles per sample, 1 by default; above, the tokens, which the first of an input's
     several axes counts, take turns (:mod:`.fold.sections`), and what takes all of them together
-    goes by digits; ``tokens``: one of them in each cycle. ``reuse``: layers that are on arrays, in
-    at most so many cycles: all that can be, or by name (:mod:`.fold.matrix`); a sample then takes
-    as many cycles as the slowest. ``pe``: what these arrays are made of. ``dsps``: how many of the
-    products of two values, the widest first, are left to the synthesiser's DSP blocks. ``luts``:
-    a budget instead of ``fold`` and ``reuse``, which then are those of fewest cycles per sample
-    that take about so many LUTs of four inputs, and ``dsps`` multipliers in all.
+    goes by digits; ``tokens``: one of them in each cycle; ``stream``: a sample comes pixel by
+    pixel, of which all axes but the last count. ``reuse``: layers that are on arrays, in at most so
+    many cycles: all that can be, or by name (:mod:`.fold.matrix`); a sample then takes as many
+    cycles as the slowest. ``pe``: what these arrays are made of. ``dsps``: how many of the products
+    of two values, the widest first, are left to the synthesiser's DSP blocks. ``luts``: a budget
+    instead of ``fold`` and ``reuse``, which then are those of fewest cycles per sample that take
+    about so many LUTs of four inputs, and ``dsps`` multipliers in all.
 
     Raises :class:`ConfigError` for a name that cannot be a module's, an unreachable clock, cycles
     that do not divide the tokens, and layers that cannot be on an array.
@@ -189,7 +194,9 @@ def design(
         raise ConfigError(f"dsps: must be 0 or more products, not {dsps}")
     delays = timing.family(family)
     if luts is None:
-        folded = in_sections(network, cycles(network, fold), reuse=Reuse.of(reuse, pe))
+        folded = in_sections(
+            network, cycles(network, fold), reuse=Reuse.of(reuse, pe), streamed=fold == STREAM
+        )
     else:
         fold, reuse, folded, dsps = _fitted(network, fold, reuse, pe, luts, dsps)
     placed = schedule(folded, delays, stages=stages, period=period)

@@ -1,4 +1,4 @@
-"""Bus models, checkers and a watchdog around one GEMM engine."""
+"""Bus models, checkers and a watchdog around one engine with registers, of any kind."""
 
 import logging
 import random
@@ -10,17 +10,13 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
 
-from ..golden.gemm import for_config
-from ..jobs import Job
+from .. import kinds
 from ..registers import Control, Register, Response, Status
 from .plan import Plan
 from .protocol import REGISTER_CHANNELS, STREAM, Channel, Violation
 
 PERIOD = 2
 """Nanoseconds of a clock cycle."""
-
-INPUTS = {"a": "s_axis_a", "b": "s_axis_b", "c0": "s_axis_c0"}
-OUTPUTS = {"c": "m_axis_c"}
 
 # cocotbext-axi 0.1.28 uses names that cocotb 2.1 renamed.
 warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -33,7 +29,7 @@ class Bench:
         self.dut = dut
         self.plan = plan or Plan()
         self.config = self.plan.config
-        self.golden = for_config(self.config)
+        self.kind = kinds.of(self.config)
         self.random = random.Random(f"{self.plan.seed}")
         self.numpy_random = np.random.default_rng(self.plan.seed)
         self.watchdog = watchdog
@@ -49,14 +45,16 @@ class Bench:
         # One lane of the whole width: a frame is a list of beats, each one integer.
         self.sources = {
             name: AxiStreamSource(AxiStreamBus.from_prefix(dut, port), clock, reset, byte_lanes=1)
-            for name, port in INPUTS.items()
+            for name, port in self.kind.inputs.items()
         }
         self.sinks = {
             name: AxiStreamSink(AxiStreamBus.from_prefix(dut, port), clock, reset, byte_lanes=1)
-            for name, port in OUTPUTS.items()
+            for name, port in self.kind.outputs.items()
         }
+        self.streams = {**self.kind.inputs, **self.kind.outputs}
+        (self.output,) = self.kind.outputs
         self.channels = {}
-        for name, port in (INPUTS | OUTPUTS).items():
+        for name, port in self.streams.items():
             self._channel(name, f"{port}_", "tvalid", "tready", STREAM)
         for name, payload in REGISTER_CHANNELS.items():
             self._channel(f"axil_{name}", "s_axil_", f"{name}valid", f"{name}ready", payload)
@@ -73,6 +71,19 @@ class Bench:
         self.violations.append(violation)
         if not self.forgive:
             raise AssertionError(f"protocol violation: {violation}")
+
+    @property
+    def output_stalls(self) -> int:
+        """Address of the counter of cycles in which a result waited."""
+        return self.kind.counters[f"STALL_{self.output.upper()}"]
+
+    def case(self, seed: int, index: int):
+        """A job that is drawn from ``seed``."""
+        return self.kind.case(self.config, seed, index, self.plan.largest)
+
+    def cases(self, seed: int):
+        """As many as the plan asks for."""
+        return (self.case(seed, index) for index in range(self.plan.cases))
 
     async def start(self, *, checkers: bool = True) -> "Bench":
         """Reset (unless the plan leaves that out) and start clock, checkers and watchdog."""
@@ -118,7 +129,7 @@ class Bench:
 
     async def soft_reset(self) -> None:
         self.resets += 1
-        streams = [self.channels[name] for name in INPUTS | OUTPUTS]
+        streams = [self.channels[name] for name in self.streams]
         for channel in streams:
             channel.vanishing = True
         await self.write(Register.CONTROL, Control.SOFT_RESET)
@@ -132,7 +143,7 @@ class Bench:
         for model in (*self.sources.values(), *self.sinks.values()):
             model.clear()
             model.assert_reset()
-        for name in INPUTS | OUTPUTS:
+        for name in self.streams:
             self.channels[name].forget()
 
     def pause(self, probability: float, burst: int = 1) -> None:
@@ -155,64 +166,63 @@ class Bench:
         assert answer.resp == response, f"read of {address:#x}: {answer.resp!r}, not {response!r}"
         return int.from_bytes(answer.data, "little")
 
-    async def program(self, job: Job) -> None:
+    async def program(self, job) -> None:
         """Everything but the start."""
         for address, data in job.registers(self.config)[:-1]:
             await self.write(address, data)
 
-    def offer(self, job: Job) -> None:
+    def offer(self, job) -> None:
         """Queue the operands, with random padding."""
         for name, beats in job.pack(self.config, self.numpy_random).items():
             self.sources[name].send_nowait([int.from_bytes(beat, "little") for beat in beats])
 
-    async def begin(self, job: Job) -> None:
-        for name in INPUTS | OUTPUTS:
+    async def begin(self, job) -> None:
+        for name in self.streams:
             self.channels[name].restart()
         await self.program(job)
         self.offer(job)
         await self.write(Register.CONTROL, Control.START)
 
-    async def finish(self, job: Job) -> int:
-        """Take C, compare it with the golden model, and return the job's cycles."""
-        frame = await self.sinks["c"].recv(compact=False)
+    async def finish(self, job) -> int:
+        """Take the result, compare it with the golden model, and return the job's cycles."""
+        frame = await self.sinks[self.output].recv(compact=False)
         self.compare(job, frame.tdata)
-        assert self.sinks["c"].empty(), "a beat beyond tlast"
+        assert self.sinks[self.output].empty(), "a beat beyond tlast"
         for _ in range(20):
             status = Status(await self.read(Register.STATUS))
             if not status & Status.BUSY:
                 break
         assert status == Status.DONE, f"status is {status!r} after the last beat"
-        beats = job.beats(self.config)
-        for name in INPUTS:
-            wanted = beats[name] if name in beats else beats["c"] * (job.c0 is not None)
-            taken = self.channels[name].beats
-            assert taken == wanted, f"{taken} beats of {name} were taken, not {wanted}"
-        return self.channels["c"].last - min(
-            channel.first for channel in self.channels.values() if channel.name in ("a", "b", "c0")
-            and channel.first is not None
-        ) + 1  # fmt: skip
+        wanted = {name: len(beats) for name, beats in job.pack(self.config).items()}
+        inputs = [self.channels[name] for name in self.kind.inputs]
+        for channel in inputs:
+            beats = wanted.get(channel.name, 0)
+            assert channel.beats == beats, (
+                f"{channel.beats} beats of {channel.name} were taken, not {beats}"
+            )
+        first = min(channel.first for channel in inputs if channel.first is not None)
+        return self.channels[self.output].last - first + 1
 
-    def compare(self, job: Job, beats: list[int]) -> None:
-        lane = job.lane(self.config)
-        size = self.config.geometry.c_lanes * lane.lane_width // 8
+    def compare(self, job, beats: list[int]) -> None:
+        size = self.kind.stream_bytes(self.config)[1][self.kind.outputs[self.output]]
         data = b"".join(beat.to_bytes(size, "little") for beat in beats)
         packed = np.frombuffer(data, np.uint8).reshape(-1, size)
-        c = job.unpack(self.config, packed)
-        golden = self.golden(**job.arguments())
-        if not np.array_equal(c, golden):
-            place = tuple(map(int, np.argwhere(c != golden)[0]))
+        found = job.unpack(self.config, packed)
+        golden = job.expected(self.config)
+        if not np.array_equal(found, golden):
+            where = tuple(np.argwhere(found != golden)[0])
             raise AssertionError(
-                f"{(c != golden).sum()} of {c.size} elements differ, the first at "
-                f"{list(place)}: {c[place]}, not {golden[place]}"
+                f"{(found != golden).sum()} of {found.size} elements differ, the first at "
+                f"{list(map(int, where))}: {found[where]}, not {golden[where]}"
             )
 
-    async def run(self, job: Job) -> int:
+    async def run(self, job) -> int:
         await self.begin(job)
         return await self.finish(job)
 
     def report(self, test: str, **figures) -> None:
         """Record what this test did."""
-        streams = [self.channels[name] for name in INPUTS | OUTPUTS]
+        streams = [self.channels[name] for name in self.streams]
         self.plan.record(
             test=test,
             cycles=self.cycle,

@@ -7,7 +7,6 @@ from cocotb.triggers import ClockCycles
 
 from matweave.hw.weights import CODINGS, Coding
 
-from ..cases import case
 from ..jobs import Job
 from ..registers import (
     GROUPS,
@@ -30,7 +29,7 @@ LIMIT = 10_000_000
 
 def plain_job(bench: Bench, index: int = 8) -> Job:
     """A job of some size."""
-    return case(bench.config, bench.plan.seed + 9, index, bench.plan.largest).job
+    return bench.case(bench.plan.seed + 9, index).job
 
 
 @cocotb.test(timeout_time=LIMIT, timeout_unit="ns")

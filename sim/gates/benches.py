@@ -30,7 +30,7 @@ def unknown(context: Context) -> Measured:
     chosen, failures, passed = engines(context), [], 0
     for number, config in enumerate(chosen):
         context.say("engines from unknown state", number, len(chosen))
-        options = {"strip": True, "benches": ("gemm", "registers"), "largest": 16}
+        options = {"strip": True, "benches": ("jobs", "registers"), "largest": 16}
         count = context.of(12, 1)
         with tempfile.TemporaryDirectory() as folder:
             report = regression.run(
@@ -45,7 +45,7 @@ def unknown(context: Context) -> Measured:
         with tempfile.TemporaryDirectory() as folder:
             report = regression.run(
                 config, "icarus", context.seed, 1, work_dir=folder, reset=False,
-                **(options | {"benches": ("gemm",)}), tests="jobs$",
+                **(options | {"benches": ("jobs",)}), tests="jobs$",
             )  # fmt: skip
         if report.passed:
             failures.append(f"{config.name}: passes without reset")

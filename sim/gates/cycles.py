@@ -3,7 +3,6 @@
 import numpy as np
 
 from matweave.hw import config as configuration
-from matweave.hw import source
 from matweave.hw.config import GemmConfig
 
 from .. import sampling
@@ -20,7 +19,7 @@ def cycles(context: Context) -> Measured:
     # Small engines spend their time between jobs: they get a small part of the cycles.
     small, large = [smallest()], []
     if not context.quick:
-        presets = [configuration.load(name) for name in source.presets()]
+        presets = [configuration.load(name) for name in configuration.presets(GemmConfig)]
         large = [config for config in presets if max(_limits(config)) > 24]
         small = [config for config in presets if config not in large]
         small += [sampling.valid(context.seed, index) for index in range(10)]

@@ -25,7 +25,7 @@ def simulators(context: Context) -> Measured:
             context.say(f"{simulator}: {config.name}")
             with tempfile.TemporaryDirectory() as folder:
                 report = regression.run(
-                    config, simulator, context.seed, count, work_dir=folder, benches=("gemm",),
+                    config, simulator, context.seed, count, work_dir=folder, benches=("jobs",),
                     tests="jobs$", largest=16,
                 )  # fmt: skip
             rows = [row for row in report.records if "index" in row]

@@ -9,13 +9,13 @@ import copy
 import numpy as np
 
 
-def converted(layers, config, backend: str, folder):
+def converted(layers, config, backend: str, folder, io_type: str = "io_parallel"):
     """hls4ml's ModelGraph of ``layers``; ``config``: of each by its name."""
     from hls4ml.model import ModelGraph  # an optional package
 
     settings = {
         "OutputDir": str(folder), "ProjectName": "net", "Backend": backend,
-        "IOType": "io_parallel", "ClockPeriod": None if backend == "Matweave" else 5, "Part": "x",
+        "IOType": io_type, "ClockPeriod": None if backend == "Matweave" else 5, "Part": "x",
         "HLSConfig": {
             "Model": {"Precision": "fixed<16,6>", "ReuseFactor": 1, "Strategy": "Latency"},
             "LayerName": config,

@@ -127,3 +127,12 @@ def tagger(
     x = make.add(Merge, *both, shape=both[0].shape, result=Fixed(13, 8), operation="add")
     make.cast(make.flat(make.cast(make.relu(make.rows(make.cast(x), 3))), 12))
     return make.network(f"tokens{seed}")
+
+
+def steps(seed: int, *, tokens: int = 6, channels: int = 2) -> Network:
+    """Layers of one token each whose quantisers differ from token to token, and a dense layer of
+    them all."""
+    make = Maker(seed, tokens, channels, any_mode=False)
+    x = make.relu(make.rows(make.cast(make.layers[0]), 3))
+    make.cast(make.flat(make.cast(make.rows(make.cast(x), 2)), 4))
+    return make.network(f"steps{seed}")

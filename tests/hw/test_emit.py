@@ -22,7 +22,7 @@ from amaranth.hdl import _nir as nir
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
 
-from matweave.hw import catalog, config, emit, source
+from matweave.hw import catalog, config, emit
 from matweave.hw.array.output_stationary import OutputStationaryArray
 from matweave.hw.array.skew import Delay, Skew
 from matweave.hw.engine import build
@@ -34,7 +34,8 @@ from matweave.hw.pe import REGISTRY
 from matweave.sim import cases, native, pysim, toolchain
 from matweave.sim.golden import gemm
 
-PRESETS = sorted(source.presets())
+EVERY = config.presets()
+PRESETS = sorted(config.presets(config.GemmConfig))
 TINY = [name for name in PRESETS if name.startswith("tiny_")]
 
 
@@ -90,7 +91,7 @@ def test_same_bytes_anywhere(tmp_path):
         assert not list(folder.iterdir())
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", EVERY)
 def test_nothing_of_this_machine(preset):
     """No path, user, host name or date."""
     for file, text in generated(preset).files.items():
@@ -121,7 +122,7 @@ def lint(verilog: str, folder: Path) -> str:
 
 
 @pytest.mark.requires_tool("verilator")
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", EVERY)
 def test_lint_of_presets(preset, tmp_path):
     said = lint(generated(preset).verilog, tmp_path)
     assert not re.search(r"%(Warning|Error)|exit", said), said[:3000]
@@ -248,7 +249,9 @@ def yosys():
 
 
 @pytest.mark.requires_tool("yosys")
-@pytest.mark.parametrize("preset", [*TINY, "gemm_os_8x8_booth", "gemm_mixed_4x12"])
+@pytest.mark.parametrize(
+    "preset", [*TINY, "tiny_attention", "gemm_os_8x8_booth", "gemm_mixed_4x12"]
+)
 def test_yosys_reads_without_warnings(preset, yosys):
     verilog = generated(preset).verilog
     said = yosys(verilog, f"hierarchy -check -top {preset}", "proc", "check -assert")
@@ -260,7 +263,9 @@ def test_yosys_reads_without_warnings(preset, yosys):
 
 
 @pytest.mark.requires_tool("iverilog")
-@pytest.mark.parametrize("preset", [*TINY, "gemm_os_8x8_booth", "gemm_mixed_4x12"])
+@pytest.mark.parametrize(
+    "preset", [*TINY, "tiny_attention", "gemm_os_8x8_booth", "gemm_mixed_4x12"]
+)
 def test_is_verilog_2001(preset, tmp_path):
     path = tmp_path / "design.v"
     path.write_text(generated(preset).verilog)
@@ -274,7 +279,7 @@ def test_is_verilog_2001(preset, tmp_path):
 # Each cell once.
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", EVERY)
 def test_module_names(preset):
     """All begin with the engine's name, so that two engines fit into one design; all are used."""
     found = modules(generated(preset).verilog)
@@ -341,7 +346,7 @@ def test_refusals_are_one_sentence(make, message):
 # Complete.
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", EVERY)
 def test_manifest_ports_are_the_verilogs(preset):
     """Names, directions, widths: of the text itself, not of what made it."""
     text, manifest = generated(preset).verilog, generated(preset).manifest
@@ -354,7 +359,7 @@ def test_manifest_ports_are_the_verilogs(preset):
     assert set(listed) == set(in_manifest)
     for stream in manifest["streams"].values():
         way = "input" if stream["role"] == "sink" else "output"
-        width = stream["lanes"] * stream["lane_width"]
+        width = stream["lanes"] * stream["lane_width"] + stream.get("mask_bits", 0)
         assert in_verilog[f"{stream['prefix']}_tdata"] == (way, width)
         assert width % 8 == 0
     width = manifest["registers"]["address_width"]

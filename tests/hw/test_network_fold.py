@@ -10,10 +10,11 @@ from matweave.hw.fixed import Fixed, FixedOverflow, FixedRounding
 from matweave.hw.network.design import design
 from matweave.hw.network.fold.evaluate import evaluate
 from matweave.hw.network.fold.options import cycles
+from matweave.hw.network.fold.paces import Pace
 from matweave.hw.network.fold.phases import cast
 from matweave.hw.network.fold.sections import fold
 from matweave.hw.network.fold.times import schedule
-from matweave.hw.network.fold.tokens import ways
+from matweave.hw.network.fold.tokens import Way, ways
 from matweave.hw.network.layers import Cast, Dense, Input, Network, PhasedCast, Reshape, Select
 from matweave.hw.network.lower.builder import Builder, Value
 from matweave.hw.network.timing import FAMILIES
@@ -165,8 +166,10 @@ def test_tokens_are_followed_through_other_orders():
     def select(index):
         return Select("y", "x", index.shape, result, index=index.ravel())
 
+    source = Way(owners.ravel(), frozenset(), Pace(tokens, tokens))
+
     def of(layer):
-        return [way.owners.tolist() for way in ways(layer, [owners.ravel()], tokens)]
+        return [way.owners.tolist() for way in ways(layer, [source])]
 
     turned = places.transpose(1, 0, 2)
     assert of(select(turned)) == [owners[turned // 6, 0, 0].ravel().tolist()]
@@ -174,7 +177,7 @@ def test_tokens_are_followed_through_other_orders():
     swapped[1] = swapped[1, ::-1]  # in one token another order than in the others
     assert not of(select(swapped))
     assert not of(select(places[:, :, :2].reshape(2, 8)[:1]))  # not of all tokens
-    assert not ways(select(turned), [None], tokens)
+    assert not ways(select(turned), [None])
     assert of(Reshape("y", "x", (24,), result)) == [owners.ravel().tolist()]
 
 
@@ -184,7 +187,7 @@ def test_tokens_are_followed_through_other_orders():
         (3, r"^fold: 3 cycles do not divide the 4 tokens of an input of the shape \[4, 2\]; "
             r"allowed are 1, 2, 4 and multiples of 4$"),
         (0, "^fold: must be 1 to 4096 cycles, not 0$"),
-        ("token", "^fold: must be 'tokens' or a number of cycles, not 'token'$"),
+        ("token", "^fold: must be 'tokens', 'stream' or a number of cycles, not 'token'$"),
         (True, "^fold: must be"),
         (2.0, "^fold: must be"),
     ],

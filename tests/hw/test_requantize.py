@@ -119,8 +119,8 @@ def test_clamp_at_every_edge(out, zero_point):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"in_format": Format(16)}, "in_format must be int32 or int64, not int16"),
-        ({"in_format": Format(32, False)}, "in_format must be int32 or int64, not uint32"),
+        ({"in_format": Format(65)}, "in_format must be signed, of at most 64 bits, not int65"),
+        ({"in_format": Format(32, False)}, "in_format must be signed, of at most 64 bits"),
         ({"out_format": Format(17)}, "out_format must have 2 to 16 bits, not 17"),
         (
             {"in_format": Format(64), "rounding": Rounding.TFLITE_DOUBLE},

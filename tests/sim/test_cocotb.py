@@ -6,8 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from matweave.sim import regression
-from matweave.sim.cases import cases
+from matweave.sim import kinds, regression
 from matweave.sim.native import Engine
 
 from .engines import KINDS, engine
@@ -17,14 +16,14 @@ pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "
 CASES, LARGEST = 8, 16
 
 
-@pytest.mark.parametrize("name", [*KINDS, "tiny_lut_serial"])
+@pytest.mark.parametrize("name", [*KINDS, "tiny_lut_serial", "tiny_attention"])
 def test_both_simulators(name, seed, tmp_path):
     """Everything passes, and each job takes as many cycles as in the compiled engine."""
     config = engine(name)
     expected = []
     with Engine(config) as compiled:
-        for item in cases(config, seed, CASES, LARGEST):
-            result = compiled.job(item.job)
+        for index in range(CASES):
+            result = compiled.job(kinds.of(config).case(config, seed, index, LARGEST).job)
             digest = hashlib.sha256(result.c.astype(np.int64).tobytes()).hexdigest()[:16]
             expected.append((result.cycles, digest))
     for simulator in ("verilator", "icarus"):
@@ -37,8 +36,8 @@ def test_both_simulators(name, seed, tmp_path):
         figures = {row["test"]: row for row in report.records if "test" in row}
         assert figures["pauses"]["stalls"] > 0 and figures["pauses"]["idles"] > 0
         assert figures["soft_reset"]["resets"] == figures["hard_reset"]["resets"] == CASES
-        kinds = set(figures["waiting_beats"]["kinds"]) | set(figures["valid_in_reset"]["kinds"])
-        assert len(kinds) >= 10
+        flagged = set(figures["waiting_beats"]["kinds"]) | set(figures["valid_in_reset"]["kinds"])
+        assert len(flagged) >= 10
         if simulator == "icarus":
             assert "unknown" in figures
         junit = ElementTree.parse(report.junit).getroot()
@@ -48,16 +47,16 @@ def test_both_simulators(name, seed, tmp_path):
 def test_a_run_without_reset_fails(tmp_path):
     """Registers without initial values are unknown until reset: nothing works without."""
     report = regression.run(
-        engine("tiny_os"), "icarus", cases=1, work_dir=tmp_path, reset=False, benches=["gemm"]
+        engine("tiny_os"), "icarus", cases=1, work_dir=tmp_path, reset=False, benches=["jobs"]
     )
     assert not report.passed
-    assert not any(test.passed for test in report.tests if test.name != "gemm.hard_reset")
+    assert not any(test.passed for test in report.tests if test.name != "jobs.hard_reset")
 
 
 def test_with_initial_values_that_run_passes(tmp_path):
     """Why they are stripped: initial values hide that nothing was reset."""
     report = regression.run(
-        engine("tiny_os"), "verilator", cases=1, work_dir=tmp_path, reset=False, benches=["gemm"]
+        engine("tiny_os"), "verilator", cases=1, work_dir=tmp_path, reset=False, benches=["jobs"]
     )
     assert report.passed, report.tests
 

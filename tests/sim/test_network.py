@@ -12,8 +12,8 @@ from matweave.hw.network.layers import Cast, Input, Network
 from matweave.sim import toolchain
 from matweave.sim.driver import Pause
 from matweave.sim.golden import network as golden
-from matweave.sim.network import NetworkSimulator
-from matweave.sim.stimuli import networks, token_networks
+from matweave.sim.network import NetworkSimulator, beats, pack
+from matweave.sim.stimuli import networks, token_networks, window_networks
 
 pytestmark = pytest.mark.requires_tool("verilator", "g++", "make")
 
@@ -32,12 +32,14 @@ def mixed():
     return Network("mixed", (x, first, norm, second, last), "last")
 
 
-@pytest.fixture(scope="module", params=["unrolled", "folded", "arrays"])
+@pytest.fixture(scope="module", params=["unrolled", "folded", "arrays", "streamed"])
 def made(request):
     if request.param == "unrolled":
         return design(mixed(), stages=3)
     if request.param == "arrays":
         return design(mixed(), reuse={"first": 5})
+    if request.param == "streamed":
+        return design(window_networks.image(around=0), fold="stream")
     return design(token_networks.tagger(1, heads=2), fold=2, period=4, dsps=3)
 
 
@@ -82,9 +84,9 @@ def test_pauses_change_nothing(made, simulator, at_x, at_y):
 @pytest.mark.parametrize("cycle", range(1, 14))
 def test_a_reset_at_any_cycle_leaves_nothing_behind(made, simulator, cycle):
     x = networks.inputs(made.network, cycle, 50)
-    beats = np.zeros((50, x.shape[1]), np.uint8)  # lanes of 8 bits
-    pause = {"y": Pause(0.7, 3)}
-    simulator.run({"x": beats}, {"y": 50}, pauses=pause, hard_reset=(cycle, 1))
+    given, pause = pack(0 * x, simulator.inputs), {"y": Pause(0.7, 3)}
+    wanted = 50 * beats(simulator.outputs)
+    simulator.run({"x": given}, {"y": wanted}, pauses=pause, hard_reset=(cycle, 1))
     results, _ = simulator.run_raw(x)
     assert (simulator.real(results) == real(made, x)).all()
 

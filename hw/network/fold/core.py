@@ -7,7 +7,10 @@ from amaranth.lib.wiring import In, Out
 from ..adders import width
 from ..rtl import Pipeline, lanes
 from .matrix_rtl import MatrixSums
-from .plan import INPUT, Feed, Folded
+from .plan import INPUT, Folded
+from .pulses import Pulses
+from .seen import Seen
+from .taps import Held, Taps
 from .times import Schedule
 
 __all__ = ["Core"]
@@ -15,30 +18,33 @@ __all__ = ["Core"]
 
 class Core(wiring.Component):
     """Free-running, as its pipelines are. A pulse goes along with a sample and says when it is
-    where.
+    where; where tokens come with pauses, one goes along with each of them.
 
     Parameters
     ----------
     folded : Folded
     stages : Schedule
     formats : sequence of (int, bool)
-        Width and sign of the sample's values.
+        Width and sign of the sample's values, or of a token's if it is streamed.
     dsps : int
         Products of two values that may become DSP blocks: so many of the widest.
 
     Attributes
     ----------
     latency : int
-        Cycles from ``start`` to ``valid``.
+        Cycles from ``start`` to ``valid``; of a stream from a sample's first token to its last
+        result, if tokens come in consecutive cycles.
     interval : int
-        Least cycles from one ``start`` to the next: ``folded.interval``.
+        Least cycles from one sample to the next: ``folded.interval``. A streamed sample's first
+        tokens come without a pause as far as ``folded.unbroken`` cycles behind the last sample's
+        last, or none comes before that (:class:`..spacer.Spacer`).
     inputs, outputs : list of (int, bool)
         Width and sign of every value.
     i, start : In
-        A sample, and that there is one in this cycle.
+        A sample (of a stream a token), and that there is one in this cycle.
     o, valid : Out
-        Its results, and that they are those of a sample; packed as the inputs are, the first value
-        lowest.
+        Its results (or a token's, if they leave so), and that they are some; packed as the inputs
+        are, the first value lowest.
 
     Reset ends all samples that are on their way; their data are not reset.
     """
@@ -64,14 +70,13 @@ class Core(wiring.Component):
 
 
 class _Wiring:
-    """``taps``: of every output of a section, its value after so many cycles."""
-
     def __init__(self, m, core):
         self.m, self.core = m, core
         self.folded, self.stages = core.folded, core.stages
-        self.started = [core.start]
-        self.taps: dict[tuple[int, int], list] = {}
-        self.held: dict[tuple[Feed, int], Signal] = {}
+        self.pulses = Pulses(m, self.folded, self.stages, core.start)
+        self.taps = Taps(m, self.folded)
+        self.held = Held(m, self.folded, self.stages, self.pulses, self.taps)
+        self.seen = Seen(m, self.stages, self.pulses, self.taps)
 
     def run(self):
         self._sample()
@@ -83,11 +88,7 @@ class _Wiring:
             placed = self.stages.placed[number]
             pipeline = Pipeline(graph=section.graph, stages=placed, dsps=widest[number])
             self.m.submodules[f"section{number}"] = pipeline
-            time = self.stages.times[number]
-            values = [
-                self._value(feed, time, section.graph[index].width, section.bits)
-                for feed, index in zip(section.feeds, section.graph.inputs, strict=True)
-            ]
+            values = self._inputs(number, section)
             self.m.d.comb += pipeline.i.eq(Cat(*values))
             places = lanes(section.graph, section.graph.outputs)
             for output, (first, bits) in enumerate(places):
@@ -95,16 +96,10 @@ class _Wiring:
                 signed = section.graph[section.graph.outputs[output]].signed
                 value = value.as_signed() if signed else value
                 if section.digits:
-                    value = self._added_up(value, section, time + pipeline.latency)
-                self.taps[number, output] = [value]
-        results = [
-            self._value(feed, self.core.latency, bits)
-            for feed, (bits, _) in zip(self.folded.outputs, self.core.outputs, strict=True)
-        ]
-        self.m.d.comb += [
-            self.core.o.eq(Cat(*results)),
-            self.core.valid.eq(self._pulse(self.core.latency)),
-        ]
+                    ready = self.stages.times[number] + pipeline.latency
+                    value = self._added_up(value, section, ready)
+                self.taps.copies[number, output] = [value]
+        self._results()
 
     def _matrix(self, number, section):
         """A section that is an array."""
@@ -114,23 +109,37 @@ class _Wiring:
         for feed, span, shift in zip(section.feeds, matrix.spans, matrix.shifts, strict=True):
             value = Signal(Shape(matrix.a.width, matrix.a.signed), name="operand")
             low, high, _ = span
-            source = self._value(feed, time, width(low, high))
+            source = self.held.value(feed, time, width(low, high))
             source = source.as_signed() if low < 0 else source
             self.m.d.comb += value.eq(source << shift)
             inputs.append(value)
-        self.m.d.comb += [sums.start.eq(self._pulse(time)), sums.i.eq(Cat(*inputs))]
+        self.m.d.comb += [sums.start.eq(self.pulses.sample(time)), sums.i.eq(Cat(*inputs))]
         for output in range(matrix.layer.size):
             least, most, _ = matrix.span(output)
             value = sums.o.word_select(output, matrix.width)[: width(least, most)]
-            self.taps[number, output] = [value.as_signed() if least < 0 else value]
+            self.taps.copies[number, output] = [value.as_signed() if least < 0 else value]
 
-    def _pulse(self, cycles):
-        """Whether a sample started so many cycles ago."""
-        while len(self.started) <= cycles:
-            pulse = Signal(name=f"started{len(self.started)}")
-            self.m.d.sync += pulse.eq(self.started[-1])
-            self.started.append(pulse)
-        return self.started[cycles]
+    def _inputs(self, number, section):
+        """What a section's graph takes."""
+        graph, time = section.graph, self.stages.times[number]
+        seen = self.seen.by(number, section)
+        return [
+            seen[feed][: graph[index].width] if feed in seen
+            else self.pulses.phase(section.pace, time) if feed is None
+            else self.held.value(feed, time, graph[index].width, section.bits)
+            for feed, index in zip(section.feeds, graph.inputs, strict=True)
+        ]  # fmt: skip
+
+    def _results(self):
+        pace, time = self.folded.pace, self.core.latency
+        if pace is not None:
+            time -= self.folded.phases - 1
+        results = [
+            self.held.value(feed, time, bits)
+            for feed, (bits, _) in zip(self.folded.outputs, self.core.outputs, strict=True)
+        ]
+        valid = self.pulses.sample(time) if pace is None else self.pulses.token(pace, time)
+        self.m.d.comb += [self.core.o.eq(Cat(*results)), self.core.valid.eq(valid)]
 
     def _sample(self):
         """The sample's values; with several phases, its tokens one after another."""
@@ -140,10 +149,20 @@ class _Wiring:
             values.append(value.as_signed() if signed else value)
             first += bits
         if self.folded.input is None:
-            if self.folded.interval > 1:
-                values = [self._kept(value) for value in values]
-            self.taps |= {(INPUT, index): [value] for index, value in enumerate(values)}
-            return
+            values = [self._kept(value) for value in values] if self.core.interval > 1 else values
+        elif not self.folded.streamed:
+            values = self._one_by_one(values)
+        self.taps.copies |= {(INPUT, index): [value] for index, value in enumerate(values)}
+
+    def _kept(self, value):
+        """A value of the sample, until the next one."""
+        kept = Signal.like(value, name="sample", reset_less=True)
+        with self.m.If(self.core.start):
+            self.m.d.sync += kept.eq(value)
+        return kept
+
+    def _one_by_one(self, values):
+        taken = []
         for index, places in enumerate(zip(*self.folded.input, strict=True)):
             tokens = [values[place] for place in places]
             after = None
@@ -155,67 +174,8 @@ class _Wiring:
                     with self.m.Else():
                         self.m.d.sync += token.eq(after)
                 after = token
-            self.taps[INPUT, index] = [after]
-
-    def _kept(self, value):
-        """A value of the sample, until the next one."""
-        kept = Signal.like(value, name="sample", reset_less=True)
-        with self.m.If(self.core.start):
-            self.m.d.sync += kept.eq(value)
-        return kept
-
-    def _value(self, feed, time, bits, digit=0):
-        """What ``feed`` names, in ``bits`` bits, from cycle ``time`` on; or by digits, one of
-        ``digit`` bits per cycle."""
-        if feed is None:
-            return self._phase(time)
-        ready = self.stages.ready(feed.section)
-        if feed.digits is not None:
-            return self._digits(feed, time, digit)[:bits]
-        if feed.phase is None:
-            if self._stays(feed):
-                return self._copied(feed, ready, time)[:bits]
-            return self._tap(feed, time - ready)[:bits]
-        if (feed, time) not in self.held:
-            tap = self._tap(feed, time - 1 - ready - feed.phase)
-            self.held[feed, time] = self._copy(tap >> feed.drop, bits, time)
-        return self.held[feed, time]
-
-    def _copy(self, source, bits, time):
-        """A register that has ``source`` from cycle ``time`` on, until the next sample's."""
-        value = Signal(bits, name="held", reset_less=True)
-        with self.m.If(self._pulse(time - 1)):
-            self.m.d.sync += value.eq(source)
-        return value
-
-    def _stays(self, feed):
-        """Whether a value is a whole one, constant for as long as a sample takes."""
-        if self.core.interval == 1:
-            return False
-        if feed.section == INPUT:
-            return self.folded.input is None
-        return not self.folded.sections[feed.section].serial
-
-    def _copied(self, feed, ready, time):
-        """Such a value from cycle ``time`` on: copied once per sample."""
-        (value, *_) = self.taps[feed.section, feed.output]
-        while ready < time:
-            ready = min(ready + self.core.interval, time)
-            if (feed, ready) not in self.held:
-                self.held[feed, ready] = self._copy(value, len(value), ready)
-            value = self.held[feed, ready]
-        return value
-
-    def _digits(self, feed, time, digit):
-        """A register that takes the value, less its least number, and shifts its digits out."""
-        (bits, signed), phase = feed.digits, feed.phase or 0
-        tap = self._tap(feed, time - 1 - self.stages.ready(feed.section) - phase) >> feed.drop
-        value = Signal(bits, name="digits", reset_less=True)
-        with self.m.If(self._pulse(time - 1)):
-            self.m.d.sync += value.eq(tap ^ (signed << (bits - 1)))
-        with self.m.Else():
-            self.m.d.sync += value.eq(value >> digit)
-        return value
+            taken.append(after)
+        return taken
 
     def _added_up(self, value, section, time):
         """The sum of ``section.digits`` values from cycle ``time`` on, each worth more than the one
@@ -225,29 +185,12 @@ class _Wiring:
         high, total = Signal(reach, name="high", reset_less=True), Signal(reach, name="total")
         low = Signal(bits * (count - 1), name="low", reset_less=True)
         kept = Signal(Shape(len(total) + len(low), reach.signed), name="sum", reset_less=True)
-        first, last = self._pulse(time), self._pulse(time + count - 1)
+        first, last = self.pulses.sample(time), self.pulses.sample(time + count - 1)
         self.m.d.comb += total.eq(value + Mux(first, 0, high))
         self.m.d.sync += [high.eq(total >> bits), low.eq(Cat(low, total[:bits])[bits:])]
         with self.m.If(last):
             self.m.d.sync += kept.eq(Cat(low, total))
         return kept
-
-    def _tap(self, feed, cycles):
-        copies = self.taps[feed.section, feed.output]
-        while len(copies) <= cycles:
-            name = f"late{feed.section}_{feed.output}_{len(copies)}"
-            copy = Signal.like(copies[-1], name=name, reset_less=True)
-            self.m.d.sync += copy.eq(copies[-1])
-            copies.append(copy)
-        return copies[cycles]
-
-    def _phase(self, time):
-        """0 in cycle ``time``, and one more in each that follows."""
-        phase = Signal(range(self.folded.phases), name=f"phase{time}", reset_less=True)
-        self.m.d.sync += phase.eq(phase + 1)
-        with self.m.If(self._pulse(time - 1)):
-            self.m.d.sync += phase.eq(0)
-        return phase
 
 
 def _widest(folded, count):

@@ -12,6 +12,8 @@ from .matrix import Matrix
 from .phases import cast as phased_cast
 from .plan import Feed, Section, Tensor
 from .tokens import sliced
+from .totals import of_totals
+from .windows import of_slots
 
 
 def sums_of(name: str) -> str:
@@ -38,7 +40,7 @@ class SectionMaker:
 
     def __init__(self, folding, layers: Sequence[Layer], number: int):
         self.folding, self.layers, self.number = folding, layers, number
-        self.serial = folding.is_serial(layers[0].name)
+        self.pace = folding.pace(layers[0].name)
         self.feeds: list[Feed | None] = []
         self.known: dict[Feed | None, int] = {}
         self.values: dict[str, list[Value]] = {}
@@ -57,26 +59,29 @@ class SectionMaker:
         for name in leaving:
             self._leave(name, outputs)
         self.build.graph.outputs = outputs
-        return Section(self.build.graph, tuple(self.feeds), self.serial,
+        return Section(self.build.graph, tuple(self.feeds), self.pace,
                        tuple(layer.name for layer in self.layers),
                        max(1, sum(layer.depth for layer in self.layers)))  # fmt: skip
 
     def _outside(self, name):
         """A source's format, and its values: those of one cycle, if it comes so."""
         layer, folding = self.folding.network[name], self.folding
-        cycles = folding.phases if self.serial and folding.is_serial(name) else 1
-        return Layer(name, None, (layer.size // cycles,), layer.result)
+        pace = folding.pace(name) if self.pace else None
+        return Layer(name, None, (layer.size // (pace.tokens if pace else 1),), layer.result)
 
     def _named(self, layers, name):
         return next(layer for layer in layers if layer.name == name)
 
     def _now(self, layer):
         """The layer as it is in one cycle."""
-        if not self.serial:
-            return layer
+        if self.pace is None:
+            return of_totals(layer) if self.folding.total(layer) else layer
+        windows = self.folding.windows(layer)
+        if windows is not None:
+            return of_slots(layer, windows)
         owners, sources = self.folding.owners(layer.name), self.folding.sources(layer)
         of_phase = [sliced(layer, owners, phase, sources)
-                    for phase in range(self.folding.phases)]  # fmt: skip
+                    for phase in range(self.pace.tokens)]  # fmt: skip
         first = of_phase[0]
         if isinstance(layer, Cast) and any(each.formats != first.formats for each in of_phase):
             formats = tuple(each.formats for each in of_phase)
@@ -88,7 +93,11 @@ class SectionMaker:
             sums = [self._input(*each) for each in self.folding.whole(sums_of(layer.name))]
             self.values[layer.name] = self.folding.sums[layer.name].finish(self.build, sums)
             return
-        sources = [self._source(original, place) for place in range(len(layer.sources))]
+        windows = self.folding.windows(original)
+        if windows is not None:
+            sources = [self._slots(original, windows)]
+        else:
+            sources = [self._source(original, place) for place in range(len(layer.sources))]
         if isinstance(layer, PhasedCast):
             made = phased_cast(self.build, layer, *sources, self._phase())
             self.values[layer.name] = [each.value for each in made]
@@ -102,11 +111,59 @@ class SectionMaker:
         if folding.serial_use(layer, place):
             if name in self.values:
                 return self.values[name]
-            count = len(folding.tensors[name].outputs)
-            return [self._input(*folding.value(name, index)) for index in range(count)]
+            return [self._input(*each) for each in self._tokens(name)]
+        if total := folding.total(layer):
+            return self._totals(name, total)
         if name in self.values and not folding.is_serial(name):
             return self.values[name]
         return [self._input(*each) for each in folding.whole(name)]
+
+    def _tokens(self, name):
+        """The values of a token of another section."""
+        joined = self.pace not in (None, self.folding.pace(name))
+        for index in range(len(self.folding.tensors[name].outputs)):
+            feed, span = self.folding.value(name, index)
+            feed = replace(feed, joined=joined)
+            if joined and not index:
+                self._told(feed, span)
+            yield feed, span
+
+    def _totals(self, name, operation):
+        count = self.folding.pace(name).tokens if operation == "add" else 1
+        return [
+            self._input(replace(feed, total=operation), (low * count, high * count, exponent))
+            for feed, (low, high, exponent) in self._tokens(name)
+        ]
+
+    def _slots(self, layer, windows):
+        """A token's values through windows, of all sources one after another."""
+        slots = [(layer.sources[slot.source], slot) for slot in windows.slots]
+        name, slot = next(each for each in slots if each[1].window)
+        self._told(*self._through(name, slot))
+        return [self._slot(name, slot) for name, slot in slots]
+
+    def _slot(self, name, slot):
+        if slot.window is None:
+            return self.build.constant(0, -self.folding.network[name].result.fraction)
+        return self._input(*self._through(name, slot))
+
+    def _through(self, name, slot):
+        """A slot's feed, and what it can be."""
+        fraction = self.folding.network[name].result.fraction
+        feed, (low, high, exponent) = self.folding.value(name, slot.place)
+        window = slot.window
+        if not window.always:
+            if low == high == 0:
+                exponent = -fraction
+            outside = window.outside >> exponent + fraction  # a sign, or the bit in its place
+            window = replace(window, outside=outside)
+            low, high = min(low, outside), max(high, outside)
+        return replace(feed, window=window), (low, high, exponent)
+
+    def _told(self, feed, span):
+        """Takes a feed also if it is constant, as its pace is known by it."""
+        low, high, _ = span
+        self._node(feed, low, high)
 
     def _input(self, feed, span):
         low, high, exponent = span
@@ -115,7 +172,7 @@ class SectionMaker:
         return Value(self._node(feed, low, high), exponent)
 
     def _phase(self):
-        return self._node(None, 0, self.folding.phases - 1)
+        return self._node(None, 0, self.pace.tokens - 1)
 
     def _node(self, feed, low, high):
         if feed not in self.known:
@@ -129,13 +186,13 @@ class SectionMaker:
         places = tuple(range(len(outputs), len(outputs) + len(values)))
         outputs += [value.node for value in values]
         self.folding.tensors[name] = Tensor(
-            self.number, self.folding.owners(name), places,
+            self.number, self.folding.owners(name), self.pace, places,
             tuple(value.exponent for value in values), tuple(spans),
         )  # fmt: skip
 
     def _range(self, value):
         node = self.build.graph[value.node]
-        return ((node.low, node.high, value.exponent),) * self.folding.phases
+        return ((node.low, node.high, value.exponent),) * (self.pace.tokens if self.pace else 1)
 
 
 class _SumsMaker(SectionMaker):
@@ -146,8 +203,8 @@ class _SumsMaker(SectionMaker):
         layer, folding = self.layers[0], self.folding
         folding.sums[layer.name] = sums
         folding.tensors[sums_of(layer.name)] = Tensor(
-            self.number, None, tuple(range(layer.size)), tuple(span[-1] for span in spans),
-            tuple((span,) * folding.phases for span in spans),
+            self.number, None, None, tuple(range(layer.size)), tuple(span[-1] for span in spans),
+            tuple((span,) for span in spans),
         )  # fmt: skip
 
 
@@ -166,7 +223,7 @@ class DigitsMaker(_SumsMaker):
         ]
         self.build.graph.outputs = digits.lower(self.build, nodes)
         self._left(digits, [digits.span(output) for output in range(layer.size)])
-        return Section(self.build.graph, tuple(self.feeds), False, (layer.name,), layer.depth,
+        return Section(self.build.graph, tuple(self.feeds), None, (layer.name,), layer.depth,
                        digits.count, digits.bits)  # fmt: skip
 
     def _digit(self, feed, bits, signed, of):
@@ -185,4 +242,4 @@ class MatrixMaker(_SumsMaker):
         made = Matrix(layer, spans, folding.arrays[layer.name], folding.reuse.pe)
         self._left(made, [made.span(output) for output in range(layer.size)])
         feeds = tuple(feed for feed, _ in inputs)
-        return Section(Graph(), feeds, False, (layer.name,), 0, matrix=made)
+        return Section(Graph(), feeds, None, (layer.name,), 0, matrix=made)

@@ -10,6 +10,7 @@ from ...array.output_stationary import OutputStationaryArray
 from ...cells import describe, shared
 from ...lut.gemm_array import LookupArray
 from ...pe.base import Pe
+from ...weights import Coding, WeightFormat
 from .matrix import LOOKUP, PIPELINE, Matrix
 
 __all__ = ["MatrixSums"]
@@ -21,7 +22,9 @@ def array(matrix: Matrix) -> tuple[type, dict]:
     sizes = {"rows": 1, "columns": columns, "depth": depth, "width": matrix.width}
     if matrix.pe == LOOKUP:
         terms = -(-matrix.inputs // depth) * depth
-        return LookupArray, {"pe": Pe(matrix.a, matrix.b), **sizes, "terms": terms}
+        coding = Coding.SYMMETRIC if matrix.b.signed else Coding.ASYMMETRIC
+        pe = Pe(matrix.a, WeightFormat(matrix.b.width, coding))
+        return LookupArray, {"pe": pe, **sizes, "terms": terms}
     pe = pes.REGISTRY[matrix.pe](matrix.a, matrix.b)
     return OutputStationaryArray, {
         "pe": pe, **sizes, "tile_columns": columns, "pipeline": PIPELINE

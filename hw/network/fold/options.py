@@ -1,5 +1,6 @@
 """What a user says of folding: cycles per sample, and which layers are on arrays."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -8,6 +9,8 @@ from ...errors import ConfigError, plain, shown
 from ..layers import Network
 from . import matrix
 
+STREAM = "stream"
+"""The ``fold`` of networks whose samples come token by token, a pixel or time step each."""
 MAX_INTERVAL = matrix.MAX_REUSE
 """Most cycles per sample."""
 
@@ -15,12 +18,17 @@ MAX_INTERVAL = matrix.MAX_REUSE
 def cycles(network: Network, wanted: int | str | None) -> int:
     """Cycles per sample: any number for an input of one axis; of several, the first counts tokens,
     and it is a divisor or a multiple of their number. ``tokens``: one of them in each cycle;
-    ``None``: 1. Raises :class:`ConfigError` for anything else."""
+    :data:`STREAM`: one pixel in each, which all axes but the last count; ``None``: 1. Raises
+    :class:`ConfigError` for anything else."""
     shape = list(network.input.shape)
     if wanted is None:
         return 1
+    if wanted == STREAM:
+        return math.prod(shape[:-1])
     if wanted != "tokens" and (isinstance(wanted, bool) or not isinstance(wanted, Integral)):
-        raise ConfigError(f"fold: must be 'tokens' or a number of cycles, not {shown(wanted)}")
+        raise ConfigError(
+            f"fold: must be 'tokens', 'stream' or a number of cycles, not {shown(wanted)}"
+        )
     if wanted == "tokens":
         if len(shape) < 2:
             raise ConfigError(

@@ -1,4 +1,9 @@
-"""When each section of a folded network begins, in cycles after a sample's start."""
+"""When each section of a folded network begins, in cycles after a sample's start.
+
+Times are those of a sample whose tokens come in consecutive cycles. Of a streamed one, which may
+come with pauses, they say how long after its last token, in cycle ``phases - 1``, is what follows
+it; what belongs to a token is as long behind that.
+"""
 
 from dataclasses import dataclass
 
@@ -14,9 +19,9 @@ NONE = Stages({}, 0, 0.0, 0)
 @dataclass(frozen=True)
 class Schedule:
     """Of every section its register stages and its time: the cycle in which the first token is at
-    its inputs, if the sample starts in cycle 0; ``behind``: how much later they are at its
-    outputs. ``input``: the same of the sample's tokens;
-    ``count``: of the result, which is the latency."""
+    its inputs, if the sample starts in cycle 0 (at a pace of its own: that of its end, less
+    ``phases - 1``); ``behind``: how much later they are at its outputs. ``input``: the same of the
+    sample's tokens; ``count``: of the result, or of its last token, which is the latency."""
 
     placed: tuple[Stages, ...]
     times: tuple[int, ...]
@@ -54,24 +59,32 @@ def schedule(
         place(section.graph, of, stages=None if free else next(shares), period=period)
         for section in sections
     ]  # fmt: skip
-    first = int(folded.interval > 1)  # a register keeps the sample, or makes tokens of it
+    # A register keeps the sample, or makes tokens of it, if it does not come token by token.
+    first = int(folded.interval > 1 and not (folded.streamed and folded.root))
     behind = [
         section.matrix.latency if section.matrix else at.count + section.digits
         for at, section in zip(placed, sections, strict=True)
     ]
     times: list[int] = []
 
-    def ready(feed):
+    def ready(feed, masked=False):
         if feed is None:
             return first
         at = first if feed.section == INPUT else times[feed.section] + behind[feed.section]
-        if feed.phase is not None:
+        if feed.phase is not None or feed.total:
             return at + folded.phases
+        if feed.window is not None:
+            return at + feed.window.pace.flush + masked
         return at + (feed.digits is not None)  # in a register that gives digits
 
+    # What only takes constants is not before its pace, or before a stream's sample has come.
+    begun = {None: folded.phases if folded.streamed else first}
     for section in sections:
-        times.append(max((ready(feed) for feed in section.feeds), default=first))
-    latency = max(1, *(ready(feed) for feed in folded.outputs))  # also without any layer
+        since = begun.get(section.pace, first)
+        times.append(max([since, *(ready(feed, section.masked) for feed in section.feeds)]))
+        begun.setdefault(section.pace, times[-1])
+    last = folded.phases - 1 if folded.pace else 0
+    latency = max(1, *(ready(feed) + last for feed in folded.outputs))  # also without any layer
     return Schedule(tuple(placed), tuple(times), tuple(behind), first, latency)
 
 

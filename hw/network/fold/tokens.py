@@ -15,6 +15,8 @@ import numpy as np
 
 from .. import layers as kinds
 from ..layers import Layer
+from .paces import Pace
+from .windows import Windows, windows
 
 Owners = np.ndarray | None
 """Of every value of a tensor the number of its token; ``None``: the tensor is whole."""
@@ -22,20 +24,44 @@ Owners = np.ndarray | None
 
 class Way(NamedTuple):
     """How a layer can be serial: the ``owners`` of its values, and which of its sources, by their
-    numbers, it takes token by token; others whole."""
+    numbers, it takes token by token; others whole, or all of them through ``windows``. ``pace``: at
+    which its own tokens come."""
 
     owners: np.ndarray
     serial: frozenset[int]
+    pace: Pace
+    windows: Windows | None = None
 
 
-def ways(layer: Layer, sources: Sequence[Owners], tokens: int) -> list[Way]:
-    """How ``layer`` can be serial, if its ``sources`` have these owners; a product of two serial
-    tensors can be in either's tokens."""
-    rule = _RULES.get(type(layer))
-    if rule is None or all(each is None for each in sources):
-        return []
-    found = [Way(own, frozenset(serial)) for serial, own in rule(layer, sources)]
-    return [way for way in found if _alike(layer, way.owners, sources, tokens)]
+def ways(layer: Layer, sources: Sequence[Way | None]) -> list[Way]:
+    """How ``layer`` can be serial, if its ``sources`` are so; a product of two serial tensors can
+    be in either's tokens."""
+    rule, owners = _RULES.get(type(layer)), [each and each.owners for each in sources]
+    found = []
+    for serial, own in rule(layer, owners) if rule and any(sources) else ():
+        pace = _of_all(layer, [sources[place].pace for place in serial])
+        if pace is not None and _alike(layer, own, owners, pace.tokens):
+            found.append(Way(own, frozenset(serial), pace))
+    seen = windows(layer, [each and (each.owners, each.pace) for each in sources])
+    if seen is not None and not any(_is(way.owners, seen) for way in found):
+        found.append(Way(seen.owners, frozenset(), seen.pace, seen))
+    return found
+
+
+def _of_all(layer, paces) -> Pace | None:
+    """The pace of what is made of tokens of all these. Those that come too early wait; if the end
+    of a sample is not that of its tokens, it is not known which."""
+    different = tuple(dict.fromkeys(paces))
+    first = different[0]
+    if len(different) == 1:
+        return first
+    alike = all(each.tokens == first.tokens and each.punctual for each in different)
+    return Pace(first.tokens, first.row, None, (), different, layer.name) if alike else None
+
+
+def _is(owners, seen):
+    """Whether windows would be but the tokens themselves."""
+    return seen.pace.flush == 0 and np.array_equal(owners, seen.owners)
 
 
 def chosen(owners: np.ndarray, token: int) -> np.ndarray:
@@ -112,12 +138,17 @@ def _same(layer, given):
 
 
 def _rows(layer, given):
-    """A matrix that every row of the source takes: a row must be of one token."""
+    """Matrices that rows of the source take in turn: a row must be of one token, and its rows must
+    take all matrices in order."""
     inputs, outputs = layer.weight.shape[-2:]
     rows = given[0].reshape(-1, inputs)
-    if len(layer.matrices) != 1 or (rows != rows[:, :1]).any():
+    if (rows != rows[:, :1]).any():
         return []
-    return [((0,), rows[:, 0].repeat(outputs))]
+    matrices, own = len(layer.matrices), rows[:, 0]
+    turns = own.reshape(-1, matrices)
+    if (turns != turns[:, :1]).any():
+        return []
+    return [((0,), own.repeat(outputs))]
 
 
 def _selected(layer, given):

@@ -8,7 +8,16 @@ A kind of layer is a dataclass here, a reader in ``reading``, a function in ``lo
 ``sim.golden.network``; each of the four packages lists its own in its ``__init__``.
 """
 
-from .base import MAX_ENTRIES, MAX_PRODUCTS, MAX_VALUES, Input, Layer, Network
+from .base import (
+    MAX_ENTRIES,
+    MAX_PRODUCTS,
+    MAX_TENSOR,
+    MAX_VALUES,
+    Input,
+    Layer,
+    Network,
+    check_size,
+)
 from .elementwise import Cast, HardSigmoid, LeakyRelu, Lookup, PhasedCast, Relu, Threshold
 from .linear import Affine, Dense
 from .merging import Contraction, Merge
@@ -27,7 +36,8 @@ KINDS = {
 """Every kind by its name."""
 
 __all__ = [
-    "KINDS", "MAX_ENTRIES", "MAX_PRODUCTS", "MAX_VALUES", "Affine", "Argmax", "Cast", "Contraction",
-    "Dense", "HardSigmoid", "Input", "Layer", "LayerNorm", "LeakyRelu", "LegacySoftmax", "Lookup",
-    "Merge", "Network", "PhasedCast", "Pool", "Relu", "Reshape", "Select", "Softmax", "Threshold",
+    "KINDS", "MAX_ENTRIES", "MAX_PRODUCTS", "MAX_TENSOR", "MAX_VALUES", "Affine", "Argmax", "Cast",
+    "Contraction", "Dense", "HardSigmoid", "Input", "Layer", "LayerNorm", "LeakyRelu",
+    "LegacySoftmax", "Lookup", "Merge", "Network", "PhasedCast", "Pool", "Relu", "Reshape",
+    "Select", "Softmax", "Threshold", "check_size",
 ]  # fmt: skip

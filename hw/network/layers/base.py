@@ -1,7 +1,7 @@
 """What all layers have, and a network of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,11 +9,13 @@ from ...errors import ConfigError, plain
 from ...fixed import Fixed
 
 MAX_VALUES = 4096
-"""Most values of one tensor: an unrolled network beyond has more adders than any FPGA."""
+"""Most values of one tensor in one cycle: a network beyond has more adders than any FPGA."""
+MAX_TENSOR = 1 << 18
+"""Most values of one tensor in all its cycles."""
 MAX_ENTRIES = 1 << 12
 """Most entries of a table."""
 MAX_PRODUCTS = 1 << 18
-"""Most products of a network: of values and nonzero weights, or of two values."""
+"""Most products of a network in one cycle: of values and nonzero weights, or of two values."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Layer:
 
     n_sources: ClassVar[int | None] = 1
     """How many there must be; ``None``: one or more."""
-    max_size: ClassVar[int] = MAX_VALUES
+    overlap: ClassVar[int] = 1
+    """How many times :data:`MAX_VALUES` there may be."""
     depth: ClassVar[int] = 0
     """Register stages that it is given, if nothing is said about stages or a clock."""
 
@@ -96,14 +99,6 @@ class Network:
             raise ConfigError(
                 f"network {plain(self.name)}: its output {plain(self.output)} is none of its layers"
             )
-        products = sum(each.n_products for each in self.layers)
-        if products > MAX_PRODUCTS:
-            worst = max(self.layers, key=lambda each: each.n_products)
-            raise ConfigError(
-                f"network {plain(self.name)}: a sample takes {products} products, of which layer "
-                f"{plain(worst.name)} {worst.n_products}; an unrolled network may have at most "
-                f"{MAX_PRODUCTS}: prune it, or make its tensors smaller"
-            )
 
     @property
     def input(self) -> Input:
@@ -113,15 +108,35 @@ class Network:
         return next(layer for layer in self.layers if layer.name == name)
 
 
+def check_size(network: Network, tokens: Mapping[str, int]) -> None:
+    """Raise :class:`ConfigError` for what is too large to be built. ``tokens``: of each layer that
+    is built once for several, by name, how many; others are unrolled."""
+    for layer in network.layers:
+        if layer.size > layer.overlap * MAX_VALUES * tokens.get(layer.name, 1):
+            most = f"an unrolled network may have at most {layer.overlap * MAX_VALUES} per layer"
+            raise ConfigError(
+                f"layer {plain(layer.name)}: has {layer.size} values; {most}: make the tensor "
+                "smaller, or stream it"
+            )
+    products = {each.name: each.n_products // tokens.get(each.name, 1) for each in network.layers}
+    total = sum(products.values())
+    if total > MAX_PRODUCTS:
+        worst = max(products, key=products.get)
+        raise ConfigError(
+            f"network {plain(network.name)}: a cycle takes {total} products, of which layer "
+            f"{plain(worst)} {products[worst]}; an unrolled network may have at most "
+            f"{MAX_PRODUCTS}: prune it, make its tensors smaller, or stream it"
+        )
+
+
 def _wrong(layer: Layer, before: dict[str, Layer]) -> str | None:
     """Why the layer cannot follow those before it."""
     if layer.name in before:
         return "has the name of another layer"
     if min(layer.shape, default=1) < 1:
         return f"has the shape {list(layer.shape)}; each size must be at least 1"
-    if layer.size > layer.max_size:
-        most = f"an unrolled network may have at most {layer.max_size} per layer"
-        return f"has {layer.size} values; {most}: make the tensor smaller"
+    if layer.size > layer.overlap * MAX_TENSOR:
+        return f"has {layer.size} values; allowed are {layer.overlap * MAX_TENSOR}"
     if isinstance(layer, Input):
         return "is a second Input; there must be one" if before else None
     for name in layer.sources:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from ...errors import plain
-from .base import MAX_VALUES, Layer
+from .base import Layer
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Select(Layer):
     index: np.ndarray = field(repr=False)
 
     n_sources: ClassVar[int | None] = None
-    max_size: ClassVar[int] = 16 * MAX_VALUES  # patches overlap, and are but wires
+    overlap: ClassVar[int] = 16  # patches do, and are but wires
 
     def misfit(self, sources):
         if self.index.shape != (self.size,):

@@ -1,11 +1,10 @@
-"""What every GEMM engine is tested on: jobs, pauses, resets."""
+"""What every engine is tested on: jobs, pauses, resets."""
 
 import hashlib
 
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from ..cases import case, cases
 from ..registers import Control, Register, Status
 from .bench import Bench
 
@@ -17,10 +16,10 @@ async def jobs(dut):
     """Corner cases and random ones, the streams never stalling."""
     bench = await Bench(dut).start()
     plan = bench.plan
-    for index, item in enumerate(cases(plan.config, plan.seed, plan.cases, plan.largest)):
+    for index, item in enumerate(bench.cases(plan.seed)):
         cycles = await bench.run(item.job)
-        assert await bench.read(Register.STALL_C) == 0
-        digest = hashlib.sha256(bench.golden(**item.job.arguments()).tobytes()).hexdigest()[:16]
+        assert await bench.read(bench.output_stalls) == 0
+        digest = hashlib.sha256(item.job.expected(plan.config).tobytes()).hexdigest()[:16]
         plan.record(index=index, case=item.name, cycles=cycles, c=digest)
     bench.report("jobs", jobs=plan.cases)
 
@@ -31,7 +30,7 @@ async def pauses(dut):
     bench = await Bench(dut).start()
     plan = bench.plan
     patterns = [(0.1, 1), (0.5, 1), (0.9, 1), (0.05, 20), (0.3, 5)]
-    for index, item in enumerate(cases(plan.config, plan.seed + 1, plan.cases, plan.largest)):
+    for index, item in enumerate(bench.cases(plan.seed + 1)):
         bench.pause(*patterns[index % len(patterns)])
         await bench.run(item.job)
     bench.report("pauses", jobs=plan.cases)
@@ -42,7 +41,7 @@ async def back_to_back(dut):
     """The operands of the next job wait at the ports while the present one runs."""
     bench = await Bench(dut).start()
     plan = bench.plan
-    queue = [item.job for item in cases(plan.config, plan.seed + 2, plan.cases, plan.largest)]
+    queue = [item.job for item in bench.cases(plan.seed + 2)]
     for job in queue:
         bench.offer(job)
     for job in queue:
@@ -60,12 +59,12 @@ async def restart(dut):
     bench = await Bench(dut).start()
     plan = bench.plan
     for index in range(0, plan.cases, 2):
-        job = case(plan.config, plan.seed + 5, index, plan.largest).job
+        job = bench.case(plan.seed + 5, index).job
         await bench.program(job)
         for _ in range(3):
             bench.offer(job)
             await bench.write(Register.CONTROL, Control.START)
-            frame = await bench.sinks["c"].recv(compact=False)
+            frame = await bench.sinks[bench.output].recv(compact=False)
             bench.compare(job, frame.tdata)
         assert await bench.read(Register.ERROR) == 0
     bench.report("restart", jobs=3 * plan.cases // 2)
@@ -87,12 +86,12 @@ async def interrupted(dut, how: str):
     bench = await Bench(dut).start()
     plan = bench.plan
     for index in range(plan.cases):
-        job = case(plan.config, plan.seed + 3, index, plan.largest).job
+        job = bench.case(plan.seed + 3, index).job
         bench.pause(*bench.random.choice([(0, 1), (0.2, 3)]))
         await bench.begin(job)
         length = sum(job.beats(plan.config).values()) + 30
         await ClockCycles(dut.clk, bench.random.randint(1, length))
         await getattr(bench, how)()
         assert not await bench.read(Register.STATUS) & Status.BUSY, "busy after reset"
-        await bench.run(case(plan.config, plan.seed + 4, index, plan.largest).job)
+        await bench.run(bench.case(plan.seed + 4, index).job)
     bench.report(how, jobs=plan.cases)

@@ -1,0 +1,190 @@
+"""Streaming attention: cycles, how busy the multipliers are, and accuracy beside every softmax.
+
+Cycles of each preset are predicted, and where ``--rtl`` names it counted in the compiled RTL as
+well, which must agree. Accuracy is of the golden models, to which the RTL is equal bit for bit, on
+Gaussian logits of standard deviation σ (in nats) and int8 values: against float64 softmax of the
+same quantised logits. Errors of outputs are in last places of int8 V, before they are rounded to
+it; those of a softmax are of a probability, and of a row's sum.
+"""
+
+import itertools
+import math
+import sys
+
+import common
+import numpy as np
+
+SIGMAS = (1, 2, 3)
+KEYS = (64, 197, 512, 4096)
+ROWS = {64: 400, 197: 400, 512: 200, 4096: 60}
+PRESETS = ("attention_16x4", "attention_64x16")
+
+
+def logits(sigma: int, keys: int, fraction: int = 6):
+    """Logits in base 2 and the exact softmax of them, (rows, keys)."""
+    rng = np.random.default_rng([sigma, keys])
+    u = rng.normal(0, sigma, (ROWS[keys], keys)) * math.log2(math.e) * 2**fraction
+    u = np.clip(np.round(u), -32768, 32767).astype(np.int64)
+    return u, exact(u * math.log(2) / 2**fraction)
+
+
+def exact(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def streaming(sigma: int, keys: int, *, exponential: int, lanes: int) -> dict:
+    """Errors of streaming attention's outputs, in blocks of 16 keys."""
+    from matweave.hw.formats import Format, Rounding
+    from matweave.sim.golden.attention import streaming as model
+
+    u, p = logits(sigma, keys)
+    v = np.random.default_rng(keys).integers(-128, 128, (keys, 16))
+    numbers = model.Softmax(exponential=exponential, lanes=lanes)
+    state = model.accumulate(u, v, np.ones(u.shape, bool), numbers=numbers, block=16)
+    scale = model.Scale(1 << 14, 14 - 8)  # eight bits below V's last place
+    y = model.normalised(state, scale, Format(16), Rounding.HALF_UP, numbers=numbers) / 256
+    error = y - p @ v
+    return {
+        "output_rms": float(np.sqrt((error**2).mean())),
+        "output_most": float(abs(error).max()),
+    }
+
+
+def softmaxes():
+    """Every standalone form: name, and a function of σ and keys that gives p and what it is of."""
+    from matweave.sim.golden.attention import softmax
+
+    def of_bits(function, width):
+        """``function`` of logits of 8 bits, whose range is four σ on each side."""
+
+        def run(sigma, keys):
+            scale = 4 * sigma / 127
+            rng = np.random.default_rng([sigma, keys])
+            q = np.clip(np.round(rng.normal(0, sigma, (ROWS[keys], keys)) / scale), -127, 127)
+            q = q.astype(np.int64)
+            return function(q, scale) / 2.0**width, exact(q * scale)
+
+        return run
+
+    def base2(sigma, keys):
+        u, wanted = logits(sigma, keys)
+        return softmax.base2(u) / 2**15, wanted
+
+    def fine(sigma, keys):
+        u, wanted = logits(sigma, keys)
+        p = softmax.i_bert(u, math.log(2) / 64, width=16)
+        return p / 2.0**16, wanted
+
+    def ita(q, scale):
+        return softmax.ita(np.round(q * scale * math.log2(math.e) * 32).astype(np.int64), shift=5)
+
+    yield "table, 15 bits", base2
+    yield "I-BERT, 16 bits", fine
+    yield "I-BERT, 8 bits", of_bits(softmax.i_bert, 8)
+    yield "I-ViT, 8 bits", of_bits(softmax.shiftmax, 7)
+    yield (
+        "I-ViT, 8 bits, as published",
+        of_bits(lambda q, scale: softmax.shiftmax(q, scale, normalise=False), 7),
+    )
+    yield "ITA, 8 bits", of_bits(ita, 8)
+
+
+def accuracy():
+    """Rows of the table of errors."""
+    for sigma, keys in itertools.product(SIGMAS, KEYS):
+        for bits, lanes in ((12, 1), (12, 16), (15, 1), (15, 16)):
+            name = f"streaming, P = {bits}{', dithered' if lanes > 1 else ''}"
+            figures = streaming(sigma, keys, exponential=bits, lanes=lanes)
+            yield common.row({"form": name, "sigma": sigma, "keys": keys}, **figures)
+        for name, run in softmaxes():
+            p, wanted = run(sigma, keys)
+            yield common.row(
+                {"form": name, "sigma": sigma, "keys": keys},
+                probability_most=float(abs(p - wanted).max()),
+                sum_least=float(p.sum(axis=1).min()),
+                sum_most=float(p.sum(axis=1).max()),
+            )
+
+
+def job(config, keys: int, queries: int, causal: bool):
+    """One head of random numbers."""
+    from matweave.sim.attention.jobs import AttentionJob
+    from matweave.sim.golden.attention.streaming import Scale
+
+    rng = np.random.default_rng(keys)
+    d = config.array.dimension
+    q, k, v = (rng.integers(-128, 128, (1, n, d)) for n in (queries, keys, keys))
+    return AttentionJob(
+        q=q, k=k, v=v, logit=Scale(1 << 14, 22), scale=Scale(1 << 14, 14), causal=causal
+    )
+
+
+def cycles(measured: list[str]):
+    """Rows of cycles; those of ``measured`` counted as well."""
+    from matweave.hw import config as configurations
+    from matweave.sim.native import Engine
+    from matweave.sim.perf import attention as perf
+
+    for preset in PRESETS:
+        config = configurations.load(preset)
+        engine = Engine(config) if preset in measured else None
+        for keys, causal in itertools.product((256, 1024, 4096), (False, True)):
+            work = job(config, keys, keys if causal else 64, causal)
+            if causal and keys > 1024:
+                continue
+            predicted = perf.predict_job(config, work)
+            figures = {"cycles": predicted, "utilisation": work.utilisation(config, predicted)}
+            if causal:  # what a mask leaves of whole blocks
+                figures["whole_blocks"] = (keys + 1) / (keys + config.array.block)
+            if engine:
+                result = engine.job(work)
+                figures["rtl_cycles"] = result.cycles
+                figures["rtl_wrong"] = int((result.c != work.expected(config)).sum())
+            yield common.row({"engine": preset, "keys": keys, "causal": causal}, **figures)
+        if engine:
+            engine.close()
+
+
+def bars(rows) -> list[common.Bar]:
+    found = []
+    for row in rows:
+        about = row["config"]
+        if "engine" in about:
+            name = f"{about['engine']}, {about['keys']:,} keys"
+            if "rtl_cycles" in row:
+                off = abs(row["rtl_cycles"] - row["cycles"]) + row["rtl_wrong"]
+                found.append(common.Bar(f"{name}: RTL off", off, "<=", 0))
+            least = 0.98 if about["keys"] >= 1024 else 0.95
+            if about["causal"]:
+                name, least = f"{name}, causal", 0.98 * row["whole_blocks"]
+            found.append(common.Bar(f"{name}: utilisation", row["utilisation"], ">=", least))
+        else:
+            name = f"{about['form']}, σ {about['sigma']}, {about['keys']:,} keys"
+            if about["form"] == "streaming, P = 12, dithered":
+                found.append(common.Bar(f"{name}: rms", row["output_rms"], "<=", 0.1))
+                found.append(common.Bar(f"{name}: most", row["output_most"], "<=", 0.5))
+            if about["form"] == "table, 15 bits":
+                off = max(1 - row["sum_least"], row["sum_most"] - 1)
+                found.append(common.Bar(f"{name}: p", row["probability_most"], "<=", 2**-7))
+                found.append(common.Bar(f"{name}: sum", off, "<=", 2**-8))
+    return found
+
+
+def main() -> int:
+    parser = common.parser(__doc__)
+    parser.add_argument(
+        "--rtl", nargs="*", default=[], choices=PRESETS, help="count cycles in the RTL as well"
+    )
+    parser.add_argument("--only", choices=("accuracy", "cycles"), help="one part of it")
+    arguments = parser.parse_args()
+    rows = []
+    if arguments.only != "accuracy":
+        rows += cycles(arguments.rtl)
+    if arguments.only != "cycles":
+        rows += accuracy()
+    return common.report("attention", rows, bars(rows), as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

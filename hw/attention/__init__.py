@@ -1,0 +1,1 @@
+"""Quantised attention: one pass over the keys, integers throughout."""

@@ -1,0 +1,54 @@
+"""Functions of one small number by a table: GELU, SiLU."""
+
+import math
+from collections.abc import Callable
+
+from amaranth.hdl import Module, signed
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["Lookup", "entries", "gelu", "silu"]
+
+
+def gelu(x: float) -> float:
+    return x * 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+def silu(x: float) -> float:
+    return x / (1 + math.exp(-x))
+
+
+def entries(
+    function: Callable[[float], float], scale: float, result_scale: float, *, width: int = 8
+) -> tuple[int, ...]:
+    """Of each two's complement input from 0 up, then from the lowest: the nearest integer to
+    ``function(input * scale) / result_scale``, ties upwards, limited to ``width`` bits."""
+    half = 1 << (width - 1)
+    inputs = [*range(half), *range(-half, 0)]
+    values = (math.floor(function(x * scale) / result_scale + 0.5) for x in inputs)
+    return tuple(min(max(value, -half), half - 1) for value in values)
+
+
+class Lookup(wiring.Component):
+    """``o`` is the entry of ``i``, signed numbers of ``width`` bits, one cycle later (block RAM).
+
+    ``table``: as of :func:`entries`. Never stops.
+    """
+
+    latency = 1
+
+    def __init__(self, *, table: tuple[int, ...], width: int = 8):
+        if len(table) != 1 << width:
+            raise ValueError(f"table must have {1 << width} entries, not {len(table)}")
+        self.table, self.width = table, width
+        super().__init__({"i": In(signed(width)), "o": Out(signed(width))})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = memory = Memory(
+            shape=signed(self.width), depth=len(self.table), init=self.table
+        )
+        read = memory.read_port()
+        m.d.comb += [read.en.eq(1), read.addr.eq(self.i), self.o.eq(read.data)]
+        return m

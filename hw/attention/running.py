@@ -1,0 +1,45 @@
+"""The running maximum of online softmax, and the shift by which it changes."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..formats import Format
+
+__all__ = ["RunningMaximum"]
+
+
+class RunningMaximum(wiring.Component):
+    """One step, combinational: ``o = max(m, c)`` and ``shift = o - m``.
+
+    ``m``: the maximum so far; ``c``: that of the block, both integers of ``maximum``. ``first``:
+    of a query's first block, which has no maximum before it: ``o = c``, ``shift`` 0. ``shift``
+    has ``shift_bits`` and saturates at all ones.
+    """
+
+    sequential = False
+
+    def __init__(self, *, maximum: Format, shift_bits: int):
+        self.maximum, self.shift_bits = maximum, shift_bits
+        super().__init__(
+            {
+                "first": In(1),
+                "m": In(signed(maximum.width)),
+                "c": In(signed(maximum.width)),
+                "o": Out(signed(maximum.width)),
+                "shift": Out(shift_bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        rises = Signal(signed(self.maximum.width + 1))
+        most = (1 << self.shift_bits) - 1
+        keep = Signal()
+        m.d.comb += [
+            rises.eq(self.c - self.m),
+            keep.eq(~self.first & (rises < 0)),
+            self.o.eq(Mux(keep, self.m, self.c)),
+            self.shift.eq(Mux(keep | self.first, 0, Mux(rises > most, most, rises))),
+        ]
+        return m

@@ -1,0 +1,111 @@
+"""From queries and keys to logits: T dot products, their scale, and the highest of them."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arith.requantize import Requantizer
+from ..arith.sums import DotProduct
+from ..cells import shared
+from ..formats import Rounding
+from .shape import LOGIT, LOGIT_MULTIPLIER_BITS, Shape
+
+__all__ = ["Scores", "delayed"]
+
+
+def delayed(m, value, cycles: int, name: str, *, reset: bool = False):
+    """``value`` so many cycles later."""
+    for cycle in range(cycles):
+        register = Signal(len(value), name=f"{name}_{cycle}", reset_less=not reset)
+        m.d.sync += register.eq(value)
+        value = register
+    return value
+
+
+class Scores(wiring.Component):
+    """Beats of K through T dot products with the query that stays; never stops.
+
+    ``valid`` with ``k``, ``keep`` (keys that count) and ``flags``: a beat. With ``load`` the query
+    for this beat and those after it is ``q``. ``Shape.score_latency`` cycles later ``o_valid``,
+    the logits ``u``, ``o_keep``, ``o_flags``, and ``highest``: the maximum over keys that count of
+    ceil(u / 2**fraction), ``Shape.lowest`` where none does.
+    """
+
+    def __init__(self, *, shape: Shape, flags: int):
+        self.shape, self.latency = shape, shape.score_latency
+        super().__init__(
+            {
+                "valid": In(1),
+                "load": In(1),
+                "q": In(shape.dimension * shape.q.width),
+                "k": In(shape.lanes * shape.dimension * shape.k.width),
+                "keep": In(shape.lanes),
+                "flags": In(flags),
+                "multiplier": In(LOGIT_MULTIPLIER_BITS),
+                "shift": In(6),
+                "o_valid": Out(1),
+                "u": Out(shape.lanes * LOGIT.width),
+                "o_keep": Out(shape.lanes),
+                "o_flags": Out(flags),
+                "highest": Out(signed(shape.maximum.width)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape = self.shape
+        query = Signal(len(self.q), reset_less=True)
+        keys = Signal(len(self.k), reset_less=True)
+        m.d.sync += keys.eq(self.k)
+        with m.If(self.load):
+            m.d.sync += query.eq(self.q)
+        logits = []
+        for lane in range(shape.lanes):
+            m.submodules[f"dot_{lane}"] = dot = shared(
+                DotProduct, terms=shape.dimension, a_format=shape.q, b_format=shape.k
+            )
+            m.submodules[f"scale_{lane}"] = scale = shared(
+                Requantizer,
+                in_format=shape.dot,
+                out_format=LOGIT,
+                rounding=Rounding.HALF_UP,
+                multiplier_bits=LOGIT_MULTIPLIER_BITS,
+            )
+            m.d.comb += [
+                dot.a.eq(query),
+                dot.b.eq(keys.word_select(lane, shape.dimension * shape.k.width)),
+                scale.en.eq(1),
+                scale.i.eq(dot.o),
+                scale.multiplier.eq(self.multiplier),
+                scale.shift.eq(self.shift),
+            ]
+            logits.append(scale.o)
+        # The last register is the one of the logits and their maximum.
+        before = self.latency - 1
+        keep = delayed(m, self.keep, before, "keep")
+        flags = delayed(m, self.flags, self.latency, "flags")
+        u = Signal.like(self.u, reset_less=True)
+        highest = Signal.like(self.highest, reset_less=True)
+        m.d.sync += [u.eq(Cat(logits)), highest.eq(self._highest(m, logits, keep))]
+        m.d.comb += [
+            self.o_valid.eq(delayed(m, self.valid, self.latency, "valid", reset=True)),
+            self.u.eq(u),
+            self.o_keep.eq(delayed(m, keep, 1, "keep_last")),
+            self.o_flags.eq(flags),
+            self.highest.eq(highest),
+        ]
+        return m
+
+    def _highest(self, m, logits, keep):
+        """Of the ceilings, which are fewer bits to compare than the logits, pair by pair."""
+        shape = self.shape
+        values = []
+        for lane, u in enumerate(logits):
+            ceiling = Signal(signed(shape.maximum.width), name=f"ceiling_{lane}")
+            up = u[: shape.fraction].any()
+            m.d.comb += ceiling.eq(Mux(keep[lane], (u >> shape.fraction) + up, shape.lowest))
+            values.append(ceiling)
+        while len(values) > 1:
+            pairs = zip(values[::2], values[1::2], strict=True)
+            values = [Mux(a > b, a, b) for a, b in pairs]
+        return values[0]

@@ -1,0 +1,162 @@
+"""The numbers of an attention engine, and the widths that follow from them. Pure Python."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..arith.levels import levels
+from ..cost import power_of_two
+from ..formats import Format, Rounding, accumulator_width, signed_width
+
+LOGIT = Format(16)
+"""Format of a logit: saturating, ``fraction`` bits after the point, base 2."""
+LOGIT_MULTIPLIER_BITS = 16
+MAX_SHIFT = 62
+"""Largest right shift of a requantiser."""
+
+
+STATES = 4
+"""Queries between their last beat of V and their first element."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What an engine is built of.
+
+    ``q``, ``k``, ``v``, ``output``: formats; ``dimension``: elements of a head; ``lanes``: keys per
+    cycle, a power of two; ``block``: keys between renormalisations, ``lanes`` times a power of two;
+    ``fraction``, ``exponential``, ``reciprocal``: bits of the softmax; ``dither``: exponentials are
+    rounded at places that differ by lane; ``max_*``: largest sizes; ``output_lanes``: elements per
+    beat of the result; ``key_masks``: a bit per key in the beats of K; ``partial``: states can be
+    given instead of results.
+    """
+
+    q: Format
+    k: Format
+    v: Format
+    output: Format
+    rounding: Rounding
+    dimension: int
+    lanes: int
+    block: int
+    fraction: int
+    exponential: int
+    reciprocal: int
+    dither: bool
+    max_queries: int
+    max_keys: int
+    max_kv_heads: int
+    max_group: int
+    output_lanes: int
+    key_masks: bool
+    partial: bool = False
+
+    @property
+    def block_beats(self) -> int:
+        return self.block // self.lanes
+
+    @property
+    def places(self) -> int:
+        """Places at which exponentials are rounded."""
+        return self.lanes if self.dither else 1
+
+    @property
+    def p(self) -> Format:
+        return Format(self.exponential, signed=False)
+
+    @cached_property
+    def dot(self) -> Format:
+        return Format(accumulator_width(self.q, self.k, self.dimension))
+
+    @property
+    def maximum(self) -> Format:
+        """Of the running maximum, an integer."""
+        return Format(LOGIT.width + 1 - self.fraction)
+
+    @property
+    def lowest(self) -> int:
+        """The running maximum before the first key."""
+        return LOGIT.min >> self.fraction
+
+    @cached_property
+    def total_width(self) -> int:
+        """Bits of the sum of exponentials."""
+        return (self.max_keys * self.p.max).bit_length()
+
+    @cached_property
+    def sum(self) -> Format:
+        """Of an output before its division."""
+        most = self.max_keys * self.p.max
+        return Format(signed_width(min(0, most * self.v.min), most * self.v.max))
+
+    @property
+    def rescale_bits(self) -> int:
+        """Of a renormalisation's shift, saturated: its largest leaves nothing but the sign."""
+        return (self.sum.width - 1).bit_length()
+
+    @property
+    def multiplier_bits(self) -> int:
+        """Of the result's multiplier, which the reciprocal is multiplied with."""
+        return 30 - self.reciprocal
+
+    @property
+    def max_output_shift(self) -> int:
+        return MAX_SHIFT - (self.total_width + self.reciprocal - 1)
+
+    @property
+    def mask_bits(self) -> int:
+        """Of a beat of K: a bit per key in whole bytes, or none."""
+        return -(-self.lanes // 8) * 8 if self.key_masks else 0
+
+    @property
+    def q_width(self) -> int:
+        return self.dimension * self.q.lane_width
+
+    @property
+    def k_width(self) -> int:
+        return self.lanes * self.dimension * self.k.lane_width + self.mask_bits
+
+    @property
+    def v_width(self) -> int:
+        return self.lanes * self.dimension * self.v.lane_width
+
+    @property
+    def o_width(self) -> int:
+        return self.output_lanes * self.o_lane
+
+    @property
+    def o_lane(self) -> int:
+        """Bits of a lane of the result: those of a state's sums, where there are states."""
+        return self.sum.lane_width if self.partial else self.output.lane_width
+
+    @property
+    def output_beats(self) -> int:
+        """Beats of a result."""
+        return self.dimension // self.output_lanes
+
+    @property
+    def states(self) -> int:
+        """Queries whose sums may wait for their reciprocal, or be on their way to where they do."""
+        return STATES
+
+    @property
+    def output_depth(self) -> int:
+        """Beats in the queue of results: two queries', and those in the requantisers."""
+        return power_of_two(2 * (self.output_beats + self.partial) + 4)
+
+    @property
+    def score_latency(self) -> int:
+        """Cycles from a beat of K taken to its logits and their maximum in a register."""
+        return 1 + levels(self.dimension) + 3 + 1
+
+    @property
+    def score_depth(self) -> int:
+        """Beats on the way through the dot products and in the score queue."""
+        return power_of_two(self.score_latency + 2 * self.block_beats)
+
+    @property
+    def value_levels(self) -> int:
+        return levels(self.lanes)
+
+    @property
+    def divide_cycles(self) -> int:
+        return (self.reciprocal + 1) // 2

@@ -1,0 +1,200 @@
+"""Streaming attention: softmax(Q K') V in one pass over the keys, as decision 0013 draws it."""
+
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..cells import shared
+from ..cost import power_of_two
+from ..stream import RowQueue, sink_ports, source_ports
+from .blocks import BlockQueue
+from .normaliser import Normaliser, scale_ports
+from .scores import Scores
+from .shape import LOGIT, LOGIT_MULTIPLIER_BITS, Shape
+from .values import Values
+from .walk import KeyWalk, job_ports
+from .weights import Weights
+
+__all__ = ["STALLS", "StreamingAttention", "core_ports", "parameter_ports"]
+
+STALLS = ("q", "k", "v", "o")
+"""Streams whose waits are counted."""
+FLAGS = 3
+"""Beside a beat of K: first and last of its query, last of the job's last query."""
+
+
+def parameter_ports(shape: Shape) -> dict:
+    """All that a job is told, and its start."""
+    return {
+        **job_ports(shape),
+        "partial": In(1),
+        "logit_multiplier": In(LOGIT_MULTIPLIER_BITS),
+        "logit_shift": In(6),
+        **scale_ports(shape),
+    }
+
+
+def core_ports(shape: Shape) -> dict:
+    """All ports of the core; ``done`` and ``stall_*`` are pulses."""
+    return {
+        **parameter_ports(shape),
+        **sink_ports("q", shape.q_width),
+        **sink_ports("k", shape.k_width),
+        **sink_ports("v", shape.v_width),
+        **source_ports("o", shape.o_width),
+        "done": Out(1),
+        **{f"stall_{name}": Out(1) for name in STALLS},
+    }
+
+
+class StreamingAttention(wiring.Component):
+    """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
+
+    A query's state is its d sums, their total and the running maximum, whatever the number of
+    keys. The decision has the order of the streams, the arithmetic and the cycles.
+    """
+
+    def __init__(self, *, shape: Shape):
+        self.shape = shape
+        self.weight_depth = power_of_two(Weights.latency + 2)
+        super().__init__(core_ports(shape))
+
+    def elaborate(self, platform):
+        m = Module()
+        shape = self.shape
+        m.submodules.walk = walk = shared(KeyWalk, shape=shape)
+        for name in job_ports(shape):
+            m.d.comb += getattr(walk, name).eq(getattr(self, name))
+        m.submodules.blocks = blocks = shared(
+            BlockQueue,
+            width=shape.lanes * (LOGIT.width + 1) + FLAGS,
+            depth=shape.score_depth,
+            maximum=shape.maximum,
+        )
+        self._keys(m, walk, blocks)
+        p, p_valid, p_ready = self._weights(m, blocks)
+        self._values(m, p, p_valid, p_ready)
+        return m
+
+    def _keys(self, m, walk, blocks):
+        """Q and K in, logits into the queue of blocks."""
+        shape = self.shape
+        m.submodules.scores = scores = shared(Scores, shape=shape, flags=FLAGS + 1)
+        query = Signal(shape.dimension * shape.q.width, name="next_query", reset_less=True)
+        have = Signal(name="have_query")
+        on_way = Signal(range(shape.score_depth + 1), name="beats_on_way")
+        ready, take = Signal(name="k_here"), Signal(name="k_taken")
+        given = blocks.o_valid & blocks.o_ready
+        loads = Signal(name="q_taken")
+        m.d.comb += [
+            # One query ahead, and none beyond the job's last.
+            self.q_tready.eq(walk.running & ~have & (walk.first | ~walk.final)),
+            loads.eq(self.q_tvalid & self.q_tready),
+            ready.eq(walk.running & (have | ~walk.first) & (on_way != shape.score_depth)),
+            self.k_tready.eq(ready),
+            take.eq(ready & self.k_tvalid),
+            walk.take.eq(take),
+            self.stall_q.eq(walk.running & walk.first & ~have),
+            self.stall_k.eq(ready & ~self.k_tvalid),
+        ]
+        m.d.sync += on_way.eq(on_way + take - given)
+        with m.If(loads):
+            m.d.sync += [query.eq(_packed(self.q_tdata, shape.q, shape.dimension)), have.eq(1)]
+        with m.Elif(take & walk.first):
+            m.d.sync += have.eq(0)
+        keep = walk.keep
+        if shape.key_masks:
+            keep = keep & ~self.k_tdata[-shape.mask_bits :][: shape.lanes]
+        m.d.comb += [
+            scores.valid.eq(take),
+            scores.load.eq(take & walk.first),
+            scores.q.eq(query),
+            scores.k.eq(_packed(self.k_tdata, shape.k, shape.lanes * shape.dimension)),
+            scores.keep.eq(keep),
+            scores.flags.eq(Cat(walk.first, walk.last, walk.last & walk.final, walk.block_end)),
+            scores.multiplier.eq(self.logit_multiplier),
+            scores.shift.eq(self.logit_shift),
+            blocks.i_valid.eq(scores.o_valid),
+            blocks.i_end.eq(scores.o_flags[FLAGS]),
+            blocks.i_data.eq(Cat(scores.u, scores.o_keep, scores.o_flags[:FLAGS])),
+            blocks.i_highest.eq(scores.highest),
+        ]
+
+    def _weights(self, m, blocks):
+        """Logits out of the queue of blocks, exponentials into a queue of a few beats."""
+        shape = self.shape
+        m.submodules.weights = weights = shared(Weights, shape=shape, flags=FLAGS - 1)
+        m.submodules.queue = queue = shared(
+            RowQueue,
+            width=len(weights.p) + shape.rescale_bits + FLAGS + shape.maximum.width,
+            depth=self.weight_depth,
+        )
+        on_way = Signal(range(self.weight_depth + 1), name="weights_on_way")
+        logit_bits = shape.lanes * LOGIT.width
+        first, *flags = blocks.o_data[logit_bits + shape.lanes :]
+        given = queue.o_valid & queue.o_ready
+        m.d.comb += [
+            blocks.o_ready.eq(on_way != self.weight_depth),
+            weights.valid.eq(blocks.o_valid & blocks.o_ready),
+            weights.u.eq(blocks.o_data[:logit_bits]),
+            weights.keep.eq(blocks.o_data[logit_bits:][: shape.lanes]),
+            weights.start.eq(blocks.o_start),
+            weights.first.eq(first),
+            weights.highest.eq(blocks.o_highest),
+            weights.flags.eq(Cat(flags)),
+            queue.i_valid.eq(weights.o_valid),
+            queue.i_data.eq(
+                Cat(weights.p, weights.rescale, weights.o_first, weights.o_flags, weights.maximum)
+            ),
+        ]
+        m.d.sync += on_way.eq(on_way + weights.valid - given)
+        return queue.o_data, queue.o_valid, queue.o_ready
+
+    def _values(self, m, data, valid, ready):
+        """V in, results out."""
+        shape = self.shape
+        m.submodules.values = values = shared(Values, shape=shape, flags=1 + shape.maximum.width)
+        m.submodules.normaliser = normaliser = shared(Normaliser, shape=shape)
+        p_bits = shape.lanes * shape.exponential
+        first, last, final, *maximum = data[p_bits + shape.rescale_bits :]
+        # Room for a query's state is promised from the issue of its last beat on.
+        promised = Signal(range(shape.states + 1))
+        ends = Signal()
+        here, take = Signal(name="v_here"), Signal(name="v_taken")
+        m.d.comb += [
+            here.eq(valid & ~(last & (promised == shape.states))),
+            ends.eq(take & last),
+            self.v_tready.eq(here),
+            take.eq(here & self.v_tvalid),
+            ready.eq(take),
+            self.stall_v.eq(here & ~self.v_tvalid),
+            values.valid.eq(take),
+            values.p.eq(data[:p_bits]),
+            values.v.eq(_packed(self.v_tdata, shape.v, shape.lanes * shape.dimension)),
+            values.rescale.eq(data[p_bits:][: shape.rescale_bits]),
+            values.first.eq(first),
+            values.last.eq(last),
+            values.flags.eq(Cat(final, maximum)),
+            normaliser.valid.eq(values.o_valid),
+            normaliser.total.eq(values.total),
+            normaliser.sums.eq(values.sums),
+            normaliser.final.eq(values.o_flags[0]),
+            normaliser.maximum.eq(values.o_flags[1:]),
+            normaliser.partial.eq(self.partial),
+        ]
+        m.d.sync += promised.eq(promised + ends - normaliser.release)
+        for name in scale_ports(shape):
+            m.d.comb += getattr(normaliser, name).eq(getattr(self, name))
+        m.d.comb += [
+            self.o_tdata.eq(normaliser.o_tdata),
+            self.o_tvalid.eq(normaliser.o_tvalid),
+            self.o_tlast.eq(normaliser.o_tlast),
+            normaliser.o_tready.eq(self.o_tready),
+            self.stall_o.eq(self.o_tvalid & ~self.o_tready),
+            self.done.eq(self.o_tvalid & self.o_tready & self.o_tlast),
+        ]
+
+
+def _packed(data, format, count: int):
+    """``count`` elements of a beat, without the unused bits of their lanes."""
+    return Cat(data.word_select(n, format.lane_width)[: format.width] for n in range(count))

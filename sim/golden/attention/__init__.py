@@ -1,0 +1,1 @@
+"""Quantised attention in exact integers: streaming attention, and the blocks around it."""

@@ -1,0 +1,50 @@
+"""What the simulators must know of each kind of engine: its streams, counters and jobs.
+
+A job of any kind has ``checked(config)``, ``pack(config, fill)`` (beats by input stream),
+``registers(config)`` (writes, the start last), ``beats(config)`` (how many, by stream),
+``unpack(config, beats)`` (its result), ``expected(config)`` (the golden model's), and
+``utilisation(config, cycles)`` (of its multiply-accumulates).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .attention import jobs as attention
+from .registers import COUNTERS, AttentionRegister, Register
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``inputs``, ``outputs``: port prefix by stream. ``stream_bytes(config)``: bytes per beat by
+    prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job.
+    ``benches``: modules of :mod:`.benches` that make up a regression."""
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    stream_bytes: Callable
+    counters: Mapping[str, int]
+    case: Callable
+    benches: tuple[str, ...]
+
+
+def of(config) -> Kind:
+    """The kind of the engine of ``config``."""
+    if config.kind == "attention":
+        return Kind(
+            inputs={name: f"s_axis_{name}" for name in ("q", "k", "v")},
+            outputs={"o": "m_axis_o"},
+            stream_bytes=attention.stream_bytes,
+            counters={name: AttentionRegister[name] for name in attention.COUNTERS},
+            case=attention.case,
+            benches=("jobs", "attention_registers", "faults"),
+        )
+    from . import cases, native
+
+    return Kind(
+        inputs={name: f"s_axis_{name}" for name in ("a", "b", "c0")},
+        outputs={"c": "m_axis_c"},
+        stream_bytes=native.stream_bytes,
+        counters={name: Register[name] for name in COUNTERS},
+        case=cases.case,
+        benches=("jobs", "registers", "faults"),
+    )
