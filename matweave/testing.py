@@ -8,6 +8,7 @@ from typing import Any
 
 from matweave.hw import config, output
 from matweave.hw.errors import UserError, nearest, plain, shown
+from matweave.hw.network import config as network_config
 
 SIMULATORS = ("verilator", "icarus")
 
@@ -32,7 +33,7 @@ def test(
             f"{', '.join(SIMULATORS)}{nearest(simulator, SIMULATORS)}"
         )
     output.check_folder(folder)
-    every = [config.load(origin, overrides) for origin in origins]  # all, before any takes time
+    every = [_load(origin, overrides) for origin in origins]  # all, before any takes time
     names = [settings.name for settings in every]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"{shown(twice)} names two of the configurations; results go by name")
@@ -74,6 +75,12 @@ def test(
         "passed": all(each["passed"] for each in engines),
         "engines": engines,
     }
+
+
+def _load(origin, overrides):
+    """The configuration of an engine, or of a network as ``matweave import`` writes it."""
+    kind = network_config if str(origin).endswith(network_config.SUFFIX) else config
+    return kind.load(origin, overrides)
 
 
 def _moved(path: Path, source: Path, target: Path) -> str:

@@ -16,19 +16,25 @@ from .registers import COUNTERS, AttentionRegister, Register
 @dataclass(frozen=True)
 class Kind:
     """``inputs``, ``outputs``: port prefix by stream. ``stream_bytes(config)``: bytes per beat by
-    prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job.
+    prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job;
+    ``None`` for networks, which take samples.
     ``benches``: modules of :mod:`.benches` that make up a regression."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     stream_bytes: Callable
     counters: Mapping[str, int]
-    case: Callable
+    case: Callable | None
     benches: tuple[str, ...]
 
 
 def of(config) -> Kind:
     """The kind of the engine of ``config``."""
+    if config.kind == "network":
+        return Kind(
+            inputs={"x": "s_axis_x"}, outputs={"y": "m_axis_y"}, stream_bytes=_of_network,
+            counters={}, case=None, benches=("samples",),
+        )  # fmt: skip
     if config.kind == "attention":
         return Kind(
             inputs={name: f"s_axis_{name}" for name in ("q", "k", "v")},
@@ -47,4 +53,22 @@ def of(config) -> Kind:
         counters={name: Register[name] for name in COUNTERS},
         case=cases.case,
         benches=("jobs", "registers", "faults"),
+    )
+
+
+def generated(config):
+    """What is generated from a configuration: ``verilog`` and ``manifest``."""
+    if config.kind == "network":
+        return config.design
+    from matweave.hw.emit import generate
+
+    return generate(config)
+
+
+def _of_network(config) -> tuple[dict[str, int], dict[str, int]]:
+    from . import network
+
+    streams = config.design.manifest["streams"]
+    return tuple(
+        {streams[name]["prefix"]: network.beat_bytes(streams[name])} for name in ("input", "output")
     )

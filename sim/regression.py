@@ -74,28 +74,28 @@ def run(
     reset: bool = True,
     largest: int | None = LARGEST,
 ) -> Report:
-    """Run ``benches`` on the engine of ``config``: modules of :mod:`matweave.sim.benches`, by
-    default all for its kind.
+    """Run ``benches`` on the engine of ``config``, which may be a network's: modules of
+    :mod:`matweave.sim.benches`, by default all for its kind.
 
     ``tests``: a regular expression on test names. ``strip``: leave out initial values, so that
     what was not reset is unknown (by default on Icarus, the simulator that knows unknown).
     ``reset=False`` leaves the reset out too: a run that must fail. ``work_dir`` keeps logs, waves
     and ``results.xml``; without, a temporary folder does, which is the caller's to remove.
     """
-    from matweave.hw.emit import generate
-
     say = progress or (lambda *_: None)
     strip = simulator == "icarus" if strip is None else strip
     folder = Path(work_dir) if work_dir else Path(tempfile.mkdtemp(prefix="matweave-"))
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
-    verilog = generate(config).verilog
+    made = kinds.generated(config)
+    verilog = made.verilog
     if strip:
         verilog = strip_init(verilog)
     say(f"building {config.name} for {simulator}")
     build = _build(verilog, config.name, simulator, waves)
     plan = {
         "config": config.canonical(),
+        "manifest": made.manifest,
         "seed": seed,
         "cases": CASES if cases is None else cases,
         "largest": largest,

@@ -1,76 +1,28 @@
 """Bus models, checkers and a watchdog around one engine with registers, of any kind."""
 
-import logging
-import random
-import warnings
-
-import cocotb
 import numpy as np
-from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge, Timer
-from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamBus, AxiStreamSink, AxiStreamSource
+from cocotb.triggers import ClockCycles
+from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from .. import kinds
 from ..registers import Control, Register, Response, Status
 from .plan import Plan
-from .protocol import REGISTER_CHANNELS, STREAM, Channel, Violation
-
-PERIOD = 2
-"""Nanoseconds of a clock cycle."""
-
-# cocotbext-axi 0.1.28 uses names that cocotb 2.1 renamed.
-warnings.filterwarnings("ignore", category=DeprecationWarning)
+from .protocol import REGISTER_CHANNELS
+from .streams import StreamBench
 
 
-class Bench:
+class Bench(StreamBench):
     """An engine with its ports connected, in reset until :meth:`start`."""
 
     def __init__(self, dut, plan: Plan | None = None, *, watchdog: int = 5000):
-        self.dut = dut
-        self.plan = plan or Plan()
-        self.config = self.plan.config
+        plan = plan or Plan()
+        self.config = plan.config
         self.kind = kinds.of(self.config)
-        self.random = random.Random(f"{self.plan.seed}")
-        self.numpy_random = np.random.default_rng(self.plan.seed)
-        self.watchdog = watchdog
-        self.violations: list[Violation] = []
-        self.forgive = False
-        """Collect violations instead of failing at the first."""
-        self.cycle = 0
-        self.quiet = 0
-        self.resets = 0
-        logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.ERROR)
-        clock, reset = dut.clk, dut.rst
-        self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), clock, reset)
-        # One lane of the whole width: a frame is a list of beats, each one integer.
-        self.sources = {
-            name: AxiStreamSource(AxiStreamBus.from_prefix(dut, port), clock, reset, byte_lanes=1)
-            for name, port in self.kind.inputs.items()
-        }
-        self.sinks = {
-            name: AxiStreamSink(AxiStreamBus.from_prefix(dut, port), clock, reset, byte_lanes=1)
-            for name, port in self.kind.outputs.items()
-        }
-        self.streams = {**self.kind.inputs, **self.kind.outputs}
+        super().__init__(dut, plan, self.kind.inputs, self.kind.outputs, watchdog)
+        self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         (self.output,) = self.kind.outputs
-        self.channels = {}
-        for name, port in self.streams.items():
-            self._channel(name, f"{port}_", "tvalid", "tready", STREAM)
         for name, payload in REGISTER_CHANNELS.items():
             self._channel(f"axil_{name}", "s_axil_", f"{name}valid", f"{name}ready", payload)
-
-    def _channel(self, name, prefix, valid, ready, payload):
-        handles = {
-            signal: getattr(self.dut, prefix + signal) for signal in (valid, ready, *payload)
-        }
-        self.channels[name] = Channel(
-            name, valid, ready, payload, lambda signal: str(handles[signal].value), self._violated
-        )
-
-    def _violated(self, violation: Violation) -> None:
-        self.violations.append(violation)
-        if not self.forgive:
-            raise AssertionError(f"protocol violation: {violation}")
 
     @property
     def output_stalls(self) -> int:
@@ -85,48 +37,6 @@ class Bench:
         """As many as the plan asks for."""
         return (self.case(seed, index) for index in range(self.plan.cases))
 
-    async def start(self, *, checkers: bool = True) -> "Bench":
-        """Reset (unless the plan leaves that out) and start clock, checkers and watchdog."""
-        self.dut.rst.value = 0
-        await Timer(PERIOD, "ns")
-        if self.plan.reset:
-            self.dut.rst.value = 1
-        await Timer(PERIOD, "ns")
-        Clock(self.dut.clk, PERIOD, "ns").start()
-        await ClockCycles(self.dut.clk, 2)
-        self.dut.rst.value = 0
-        if checkers:
-            self._watcher = cocotb.start_soon(self._watch())
-        await ClockCycles(self.dut.clk, 2)
-        return self
-
-    async def _watch(self):
-        """Every clock edge: step the checkers; fail when a job makes no progress."""
-        edge = RisingEdge(self.dut.clk)
-        reset = self.dut.rst
-        channels = list(self.channels.values())
-        while True:
-            await edge
-            self.cycle += 1
-            resetting = str(reset.value) == "1"
-            moved = False
-            for channel in channels:
-                moved |= channel.step(self.cycle, resetting)
-            self.quiet = 0 if moved else self.quiet + 1
-            assert self.quiet < self.watchdog, (
-                f"hang: no handshake in {self.watchdog} cycles; beats "
-                + ", ".join(f"{c.name} {c.beats}" for c in channels[:4])
-            )
-
-    async def hard_reset(self, cycles: int = 2) -> None:
-        """A pulse on ``rst``; everything that was under way is forgotten."""
-        self.resets += 1
-        self.dut.rst.value = 1
-        await ClockCycles(self.dut.clk, cycles)
-        self._withdraw()
-        self.dut.rst.value = 0
-        await ClockCycles(self.dut.clk, 2)
-
     async def soft_reset(self) -> None:
         self.resets += 1
         streams = [self.channels[name] for name in self.streams]
@@ -137,24 +47,6 @@ class Bench:
         await ClockCycles(self.dut.clk, 2)
         for channel in streams:
             channel.vanishing = False
-
-    def _withdraw(self):
-        """The bus models drop what they were sending or receiving."""
-        for model in (*self.sources.values(), *self.sinks.values()):
-            model.clear()
-            model.assert_reset()
-        for name in self.streams:
-            self.channels[name].forget()
-
-    def pause(self, probability: float, burst: int = 1) -> None:
-        """Random pauses on every stream; 0 ends them."""
-        for model in (*self.sources.values(), *self.sinks.values()):
-            if probability:
-                generator = pauses(random.Random(self.random.random()), probability, burst)
-                model.set_pause_generator(generator)
-            else:
-                model.clear_pause_generator()
-                model.pause = False
 
     async def write(self, address: int, data: int, response=Response.OKAY) -> None:
         word = (int(data) & 0xFFFF_FFFF).to_bytes(4, "little")
@@ -219,25 +111,3 @@ class Bench:
     async def run(self, job) -> int:
         await self.begin(job)
         return await self.finish(job)
-
-    def report(self, test: str, **figures) -> None:
-        """Record what this test did."""
-        streams = [self.channels[name] for name in self.streams]
-        self.plan.record(
-            test=test,
-            cycles=self.cycle,
-            resets=self.resets,
-            stalls=sum(stream.stalls for stream in streams),
-            idles=sum(stream.idles for stream in streams),
-            **figures,
-        )
-
-
-def pauses(rng: random.Random, probability: float, burst: int):
-    """Endless pattern: pauses of 1 to ``burst`` cycles start with ``probability``."""
-    while True:
-        if rng.random() < probability:
-            for _ in range(rng.randint(1, burst)):
-                yield True
-        else:
-            yield False

@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from matweave.hw import config as configuration
+from matweave.hw import config as engines
+from matweave.hw.network import config as networks
 
 PLAN = "MATWEAVE_BENCH_PLAN"
 """Environment variable: path of the JSON file that says what to do."""
@@ -15,7 +16,8 @@ class Plan:
 
     def __init__(self):
         tables = json.loads(Path(os.environ[PLAN]).read_text())
-        self.config = configuration.from_tables(tables["config"])
+        self.config = _configuration(tables["config"])
+        self.manifest: dict = tables["manifest"]
         self.seed: int = tables["seed"]
         self.cases: int = tables["cases"]
         self.largest: int | None = tables["largest"]
@@ -26,3 +28,8 @@ class Plan:
         """Append ``row`` to the file that the caller of the simulator reads."""
         with open(self.record_path, "a") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _configuration(tables: dict):
+    kind = networks if tables["kind"] == networks.KIND else engines
+    return kind.from_tables(tables)

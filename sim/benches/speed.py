@@ -9,7 +9,8 @@ from cocotb.utils import get_sim_time
 from ..cases import values
 from ..jobs import Job
 from ..registers import Control, Register
-from .bench import PERIOD, Bench
+from .bench import Bench
+from .streams import PERIOD
 
 
 @cocotb.test()

@@ -1,13 +1,16 @@
 """The cocotb regression of one small engine per kind, on both simulators."""
 
+import dataclasses
 import hashlib
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 
+from matweave.hw.network.config import NetworkConfig
 from matweave.sim import kinds, regression
 from matweave.sim.native import Engine
+from matweave.sim.stimuli import networks, token_networks
 
 from .engines import KINDS, engine
 
@@ -86,3 +89,38 @@ def test_progress(tmp_path):
         tests="constants$", progress=lambda *step: said.append(step),
     )  # fmt: skip
     assert said[-1] == ("passed registers.constants", 1, 1)
+
+
+NETWORKS = {
+    "unrolled": (networks.for_arrays(3), {}),
+    "arrays": (networks.for_arrays(3), {"reuse": 12}),
+    "tokens": (token_networks.tagger(1), {"fold": "tokens"}),
+}
+
+
+@pytest.mark.parametrize("way", NETWORKS)
+def test_networks_on_both_simulators(way, seed, tmp_path):
+    network, options = NETWORKS[way]
+    config = NetworkConfig(network, **options)
+    for simulator in ("verilator", "icarus"):
+        report = regression.run(config, simulator, seed, 4, work_dir=tmp_path / simulator)
+        assert report.passed, [test for test in report.tests if not test.passed]
+        assert [test.name for test in report.tests] == [
+            "samples.samples", "samples.pauses", "samples.hard_reset"
+        ]  # fmt: skip
+        figures = {row["test"]: row for row in report.records}
+        assert figures["pauses"]["stalls"] > 0 and figures["pauses"]["idles"] > 0
+        assert figures["hard_reset"]["resets"] == 4
+
+
+def test_another_network_s_results_are_wrong(tmp_path):
+    """The bench compares: with the Verilog of other weights every test fails."""
+    config = NetworkConfig(networks.for_arrays(3))
+    last = config.network.layers[-1]
+    other = dataclasses.replace(last, bias=last.bias ^ 8)
+    other = dataclasses.replace(config.network, layers=(*config.network.layers[:-1], other))
+    config.__dict__["design"] = dataclasses.replace(
+        NetworkConfig(other).design, network=config.network
+    )
+    report = regression.run(config, cases=2, work_dir=tmp_path)
+    assert len(report.tests) == 3 and not any(test.passed for test in report.tests)
