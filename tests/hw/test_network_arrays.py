@@ -60,18 +60,18 @@ def test_arrays_change_no_bit(seed, reuse, pe):
 
 @pytest.mark.requires_tool("verilator", "g++", "make")
 @pytest.mark.parametrize("pe", matrix.pes())
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [4, 21])
 def test_the_rtl_of_every_pe(pe, seed):
     """Samples as close as they may come, and at distances of any length."""
     network = networks.for_arrays(seed)
-    made = design(network, reuse=9 + 12 * seed, pe=pe)
+    made = design(network, reuse=30 + seed, pe=pe)
     x = networks.inputs(network, seed, 3000)
     with NetworkSimulator(made.verilog, made.manifest) as simulator:
         results, outcome = simulator.run_raw(x)
         assert (simulator.real(results) == real(network, x)).all()
         performance = made.manifest["performance"]
         interval = performance["initiation_interval"]
-        assert interval == 9 + 12 * seed
+        assert interval == 30 + seed
         cycles = (len(x) - 1) * interval + performance["latency"]
         assert outcome.last_out - outcome.first_in == cycles
 

@@ -92,8 +92,8 @@ def test_progress(tmp_path):
 
 
 NETWORKS = {
-    "unrolled": (networks.for_arrays(3), {}),
-    "arrays": (networks.for_arrays(3), {"reuse": 12}),
+    "unrolled": (networks.for_arrays(21), {}),
+    "arrays": (networks.for_arrays(21), {"reuse": 30}),
     "tokens": (token_networks.tagger(1), {"fold": "tokens"}),
 }
 
@@ -115,9 +115,9 @@ def test_networks_on_both_simulators(way, seed, tmp_path):
 
 def test_another_network_s_results_are_wrong(tmp_path):
     """The bench compares: with the Verilog of other weights every test fails."""
-    config = NetworkConfig(networks.for_arrays(3))
+    config = NetworkConfig(networks.for_arrays(21))
     last = config.network.layers[-1]
-    other = dataclasses.replace(last, bias=last.bias ^ 8)
+    other = dataclasses.replace(last, bias=last.bias ^ 1)
     other = dataclasses.replace(config.network, layers=(*config.network.layers[:-1], other))
     config.__dict__["design"] = dataclasses.replace(
         NetworkConfig(other).design, network=config.network
