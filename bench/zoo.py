@@ -16,7 +16,7 @@ from pathlib import Path
 import common
 import numpy as np
 
-WRITTEN = ("jet_mlp",)
+WRITTEN = ("jet_mlp", "jet_transformer")
 """Networks that ship as a file."""
 FOLD = {"jet_transformer": "tokens"}
 """Those whose particles take turns in the hardware."""
