@@ -190,8 +190,8 @@ def design(
     """
     if reason := names.refusal(network.name):
         raise ConfigError(f"project name {network.name!r}: {reason}")
-    if dsps < 0:
-        raise ConfigError(f"dsps: must be 0 or more products, not {dsps}")
+    if isinstance(dsps, bool) or not isinstance(dsps, Integral) or dsps < 0:
+        raise ConfigError(f"dsps: must be 0 or more products, not {shown(dsps)}")
     delays = timing.family(family)
     if luts is None:
         folded = in_sections(

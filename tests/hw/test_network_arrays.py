@@ -145,6 +145,8 @@ SATURATES = Fixed(30, 20, True, overflow=FixedOverflow.SAT)
         (layer(), {"reuse": {"e": 4}}, "^reuse: e is no layer of network net"),
         (layer(), {"reuse": {"d": 0}}, "^reuse of layer d: must be 1 to 4096 cycles, not 0$"),
         (layer(), {"reuse": 2.0}, "^reuse: must be a number of cycles, not 2.0$"),
+        (layer(), {"dsps": "3"}, "^dsps: must be 0 or more products, not '3'$"),
+        (layer(), {"dsps": 2.5}, "^dsps: must be 0 or more products, not 2.5$"),
         (layer(), {"reuse": True}, "^reuse: must be a number of cycles"),
         (layer(), {"reuse": {"d": 4}, "pe": "mec"}, "^pe: 'mec' is none; .* did you mean 'mac'"),
         (layer(), {"reuse": 4, "pe": "opt2"}, "^pe: 'opt2' is none"),
@@ -174,6 +176,15 @@ def test_a_budget_gives_the_fewest_cycles_that_fit():
     x = networks.inputs(network, 2, 200)
     results = evaluate(found[1].folded, x) * 2.0 ** np.array(found[1].folded.exponents)
     assert (results == real(network, x)).all()
+
+
+@pytest.mark.parametrize(("rows", "inputs", "pe"), [(5, 6, "mac"), (1, 20, "lut")])
+def test_a_budget_tries_more_cycles_where_arrays_are_not_in_time(rows, inputs, pe):
+    """In two cycles no array makes five rows, and none of tables 20 inputs."""
+    network = layer(inputs, rows=rows)
+    found = design(network, luts=design(network).manifest["estimate"]["luts"] // 2, dsps=20, pe=pe)
+    assert found.options["fold"] > 2
+    assert found.manifest["arrays"]
 
 
 @pytest.mark.parametrize(

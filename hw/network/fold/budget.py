@@ -3,6 +3,7 @@
 from ...errors import ConfigError
 from ..layers import Network
 from . import estimate
+from .matrix import OutOfTime
 from .options import MAX_INTERVAL, Reuse
 from .plan import Folded
 from .sections import fold
@@ -27,7 +28,10 @@ def within(network: Network, luts: int, dsps: int, pe: str) -> tuple[int, Reuse,
         for reuse in (Reuse(pe=pe), Reuse(every=interval, pe=pe)):
             if interval == 1 and reuse.every:
                 continue
-            folded = fold(network, interval, reuse=reuse)
+            try:
+                folded = fold(network, interval, reuse=reuse)
+            except OutOfTime:
+                continue
             own = estimate.multipliers(folded)
             if own > dsps:
                 continue

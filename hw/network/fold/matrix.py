@@ -39,6 +39,10 @@ LOOKUP_DEPTH = 4
 LOOKUP_LATENCY = 5
 
 
+class OutOfTime(ConfigError):
+    """A layer that no array makes in so many cycles."""
+
+
 def pes() -> list[str]:
     """What an array may be made of."""
     return [*catalog.fitting("cube"), LOOKUP]
@@ -137,7 +141,7 @@ class Matrix:
         self.a, self.b = self._operands(lookup)
         found = shape(self.rows, self.inputs, self.outputs, reuse, lookup)
         if found is None:
-            raise ConfigError(
+            raise OutOfTime(
                 f"layer {plain(layer.name)}: {self.rows} rows of {self.inputs} inputs are too many "
                 f"for {reuse} cycles of an array of {pe}; give it a larger ReuseFactor"
             )
