@@ -349,3 +349,13 @@ def test_layers_that_are_none(changes, message):
     good = {"weights": np.ones((2, 4), int), "group": 2, "scales": np.ones((2, 2))}
     with pytest.raises(ValueError, match=message):
         PackedLayer(WeightFormat.parse("int4"), **good | changes)
+
+
+def test_a_binary_weight_that_is_none(matweave, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((2, 8), int))
+    np.save(tmp_path / "b.npy", np.zeros((8, 4), int))
+    files = ["--a", str(tmp_path / "a.npy"), "--b", str(tmp_path / "b.npy")]
+    sets = ["--set=b='binary'", "--set=array.columns=8", "-o", str(tmp_path / "c.npy")]
+    ended = matweave("run", "tiny_lut", *sets, *files)
+    assert ended.status == 2, ended
+    assert "b must be -1 or 1" in one_line(ended.err)
