@@ -172,7 +172,7 @@ def load(folder: Path, settings: config.GemmConfig) -> PackedLayer:
         )
     try:
         return _loaded(folder, about, settings)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, OSError) as error:
         raise ConfigError(f"{plain(folder)}: is not as it was packed: {plain(error)}") from None
 
 
@@ -182,7 +182,7 @@ def _about(folder: Path) -> dict:
         if not path.is_file() or os.stat(path).st_size > LARGEST:
             raise UserError(f"{plain(folder)}: is no folder of `matweave pack`: it has no {LAYER}")
         about = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{plain(path)}: cannot be read: {plain(error)}") from error
     if not isinstance(about, dict) or about.get("kind") != KIND:
         raise UserError(f"{plain(path)}: is not a layer's")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from matweave.hw import config, output
-from matweave.hw.errors import UserError, shown
+from matweave.hw.errors import UserError, plain, shown
 from matweave.hw.formats import Format
+from matweave.sim.golden import lut
 
 from . import matrices, packing
 from .failure import CheckFailed
@@ -139,6 +140,10 @@ def run_layer(
 def _operands(settings: config.GemmConfig, files: Files) -> dict[str, Any]:
     a = matrices.load(files.a, "A", settings.a, ("M", "K"))
     b = matrices.load(files.b, "B", settings.b, (a.shape[1], "N"))
+    try:
+        lut.weights(b, settings.b, b.shape)
+    except ValueError as error:  # 0 is between the binary weights
+        raise UserError(f"B {plain(files.b)}: {plain(error)}") from None
     for letter, size in (("m", len(a)), ("n", b.shape[1]), ("k", len(b))):
         if size > (limit := getattr(settings.limits, letter)):
             raise UserError(

@@ -195,6 +195,15 @@ class Scaled:
         return cls(sums, integers, least)
 
     def rounded(self) -> np.ndarray:
-        """The nearest float64."""
-        values = [math.ldexp(float(each), self.exponent) for each in self.integers.flat]
+        """The nearest float64, infinite beyond the largest."""
+        up, down = 1 << max(self.exponent, 0), 1 << max(-self.exponent, 0)
+        values = [_quotient(each * up, down) for each in self.integers.flat]
         return np.array(values).reshape(self.integers.shape)
+
+
+def _quotient(numerator: int, denominator: int) -> float:
+    """Rounded once, which the conversion of a large numerator alone is not."""
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return math.inf if numerator > 0 else -math.inf

@@ -306,8 +306,32 @@ def test_a_folder_that_was_changed(matweave, tmp_path):
     about = json.loads((folder / "layer.json").read_text())
     (folder / "layer.json").write_text(json.dumps(about | {"n": -1}))
     assert "is not as it was packed" in run("tiny_lut")
-    (folder / "layer.json").write_text("{")
-    assert "cannot be read" in run("tiny_lut")
+    (folder / "layer.json").write_text(json.dumps(about | {"group": 0}))
+    assert "is not as it was packed" in run("tiny_lut")
+    for broken in ("{", "[" * 200_000):
+        (folder / "layer.json").write_text(broken)
+        assert "cannot be read" in run("tiny_lut")
+    (folder / "layer.json").write_text(json.dumps(about))
+    (folder / "weights.bin").unlink()
+    assert "is not as it was packed" in run("tiny_lut")
+
+
+@pytest.mark.parametrize("scales", [[1e300, 1e-300], [5e-324, 3e-320], [1.7e308, 1e308], [0, 0]])
+def test_scales_of_any_size_are_rounded_once(scales):
+    settings = config.load("tiny_lut")
+    weights = np.array([[1, -2, 1, 1], [-1, -2, -2, -2]])
+    layer = PackedLayer(settings.b, weights, 2, np.array([scales] * 2))
+    a = np.array([[3, 5, -7, 1], [3, 1, 4, 0]])
+    found = layer.multiply(settings, a, lambda job: job.expected(settings)).rounded()
+    for row, of_a in enumerate(a.tolist()):
+        for column, of_w in enumerate(weights.tolist()):
+            terms = zip(of_a, of_w, np.repeat(scales, 2).tolist(), strict=True)
+            exact = sum(x * y * Fraction(scale) for x, y, scale in terms)
+            try:
+                expected = float(exact)
+            except OverflowError:
+                expected = np.inf if exact > 0 else -np.inf
+            assert found[row, column] == expected
 
 
 @pytest.mark.parametrize(
@@ -325,3 +349,13 @@ def test_layers_that_are_none(changes, message):
     good = {"weights": np.ones((2, 4), int), "group": 2, "scales": np.ones((2, 2))}
     with pytest.raises(ValueError, match=message):
         PackedLayer(WeightFormat.parse("int4"), **good | changes)
+
+
+def test_a_binary_weight_that_is_none(matweave, tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((2, 8), int))
+    np.save(tmp_path / "b.npy", np.zeros((8, 4), int))
+    files = ["--a", str(tmp_path / "a.npy"), "--b", str(tmp_path / "b.npy")]
+    sets = ["--set=b='binary'", "--set=array.columns=8", "-o", str(tmp_path / "c.npy")]
+    ended = matweave("run", "tiny_lut", *sets, *files)
+    assert ended.status == 2, ended
+    assert "b must be -1 or 1" in one_line(ended.err)

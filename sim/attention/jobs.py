@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from matweave.hw.attention.config import AttentionConfig
+from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 from matweave.hw.formats import Format
 
 from ..cases import VALUES, Case, values
 from ..golden.arithmetic import checked
 from ..golden.attention import streaming as golden
+from ..golden.requantize import ZERO_POINT
 from ..layout import lane_dtype
 from ..registers import AttentionMode, AttentionRegister, Control
 
@@ -81,6 +83,12 @@ class AttentionJob:
         for name, size in sizes.items():
             if size > (limit := getattr(limits, name)):
                 raise ValueError(f"{name} is {size}; this engine takes 1 to {limit}")
+        if self.position < 0 or not 0 <= self.window <= limits.keys:
+            raise ValueError(
+                f"position is {self.position} and window {self.window}; this engine takes 0 and "
+                f"more, and 0 to {limits.keys}"
+            )
+        self._check_scales(config)
         if self.causal and self.position + q.shape[1] > k.shape[1]:
             raise ValueError(
                 f"the last query is at position {self.position + q.shape[1] - 1} and the last key "
@@ -95,6 +103,19 @@ class AttentionJob:
                 raise ValueError("this engine has no mask of keys: its masks.keys is false")
             arrays["masked"] = np.broadcast_to(np.asarray(self.masked, bool), k.shape[:2])
         return dataclasses.replace(self, **arrays)
+
+    def _check_scales(self, config: AttentionConfig) -> None:
+        shape = config.shape
+        registers = (
+            ("logit.multiplier", self.logit.multiplier, 0, (1 << LOGIT_MULTIPLIER_BITS) - 1),
+            ("logit.shift", self.logit.shift, 0, MAX_SHIFT),
+            ("scale.multiplier", self.scale.multiplier, 0, (1 << shape.multiplier_bits) - 1),
+            ("scale.shift", self.scale.shift, 0, shape.max_output_shift),
+            ("scale.zero_point", self.scale.zero_point, ZERO_POINT.min, ZERO_POINT.max),
+        )
+        for name, value, least, most in registers:
+            if not least <= value <= most:
+                raise ValueError(f"{name} is {value}; this engine takes {least} to {most}")
 
     def order(self, config: AttentionConfig) -> list[tuple[int, int, int]]:
         """(KV head, first beat, beats) of every query, in the order in which they come."""
@@ -182,6 +203,7 @@ class AttentionJob:
                 fraction=softmax.fraction,
                 exponential=softmax.exponential,
                 reciprocal=softmax.reciprocal,
+                total=config.shape.total_width,
                 lanes=config.array.lanes if softmax.dither else 1,
             ),
             block=config.array.block,

@@ -99,3 +99,42 @@ def test_causal_masks_skip_what_they_mask(preset, keys):
 def test_short_rows_are_not_held_up():
     """15 tokens of a tagger: four beats of four keys, and a result of four beats."""
     assert utilisation("attention_16x4", 15, 256) >= 0.9
+
+
+SCALE = streaming.Scale(1, 0)
+JOB = AttentionJob(
+    q=np.zeros((1, 2, 4), int),
+    k=np.zeros((1, 5, 4), int),
+    v=np.zeros((1, 5, 4), int),
+    logit=SCALE,
+    scale=SCALE,
+    causal=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"position": -1}, "position is -1"),
+        ({"window": -1}, "window -1"),
+        ({"window": 41}, "window 41"),
+        ({"logit": streaming.Scale(1 << 16, 0)}, "logit.multiplier is 65536"),
+        ({"logit": streaming.Scale(1, 63)}, "logit.shift is 63"),
+        ({"scale": streaming.Scale(1 << 15, 0)}, "scale.multiplier is 32768"),
+        ({"scale": streaming.Scale(1, 60)}, "scale.shift is 60"),
+        ({"scale": streaming.Scale(1, 0, 1 << 16)}, "scale.zero_point is 65536"),
+    ],
+)
+def test_what_no_register_holds_is_refused(changes, message):
+    config = configuration.load("tiny_attention")
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(JOB, **changes).checked(config)
+
+
+def test_totals_of_the_widest_exponentials():
+    config = configuration.load("tiny_attention", ["limits.keys=65536", "softmax.exponential=15"])
+    keys = 10_000
+    values = np.full((1, keys, 4), 5)
+    scale = streaming.Scale(1 << 14, 14)
+    job = dataclasses.replace(JOB, k=np.zeros_like(values), v=values, scale=scale, causal=False)
+    assert (job.expected(config) == 5).all()
