@@ -242,7 +242,8 @@ def made_of(model, family: str | None = None) -> Design:
     most, layers = reuse_factors(model, network)
     fold = wanted_fold(network, *(config.get_config_value(key) for key in ("IOType", "Fold")))
     luts, dsps = config.get_config_value("LUTs"), config.get_config_value("DSPs") or 0
-    fold = most if fold is None and luts is None and most > 1 else fold
+    if fold is None and luts is None and most > 1:
+        fold = _without_fold(network, most, layers)
     pe = checked_pe(config.get_config_value("PE") or DEFAULT_PE)
     wanted = *checked(stages, period, family or own or DEFAULT_FAMILY), fold, layers, pe, dsps, luts
     key = wanted, digest(network)
@@ -272,6 +273,19 @@ def wanted_fold(network, io_type, fold) -> int | str | None:
         )
     cycles(network, fold)
     return STREAM if streamed else fold
+
+
+def _without_fold(network, most: int, layers) -> int | None:
+    """Cycles per sample by the largest ReuseFactor. Of several axes the first would count tokens,
+    which nobody asked to take turns: then layers on arrays alone say how many there are."""
+    if len(network.input.shape) == 1:
+        return most
+    if not layers:
+        raise ConfigError(
+            f"ReuseFactor: {most} with the strategy Latency is for inputs of one axis; give the "
+            "layer the strategy Resource, or fold the model's tokens (fold)"
+        )
+    return None
 
 
 def checked(stages, period, family) -> tuple[int | None, float | None, str]:

@@ -394,6 +394,21 @@ def test_a_reuse_factor_alone_is_the_interval(tmp_path):
     assert not made.manifest["arrays"]
 
 
+def test_a_reuse_factor_does_not_make_tokens_take_turns():
+    """Of an input of several axes it is for layers on arrays; they say how many cycles there are."""
+    from matweave.hls4ml_backend import _without_fold
+
+    def shaped(*shape):
+        return types.SimpleNamespace(input=types.SimpleNamespace(shape=shape))
+
+    assert _without_fold(shaped(6), 4, {}) == 4
+    assert _without_fold(shaped(6, 6, 1), 36, {"conv": 36}) is None
+    with pytest.raises(
+        ConfigError, match="^ReuseFactor: 4 with the strategy Latency is for inputs"
+    ):
+        _without_fold(shaped(6, 2), 4, {})
+
+
 def test_unknown_options_are_refused():
     import hls4ml
 
