@@ -21,7 +21,7 @@ from matweave.hw.array.weight_stationary import WeightStationaryArray
 from matweave.hw.formats import Format, Overflow, accumulator_width
 from matweave.hw.pe import variants
 from matweave.hw.pe.base import Dot, Pe
-from matweave.sim.golden.gemm import accumulate
+from matweave.sim.golden.gemm import accumulate, magnitude
 
 
 class CarrySaveDot(Dot):
@@ -210,7 +210,8 @@ class OutputStationary:
             )
         self.last = now
         if expect:
-            c = accumulate(a, b, pe.a, pe.b, dut.depth, self.accumulator, self.overflow)
+            largest = magnitude(pe.a) * magnitude(pe.b)
+            c = accumulate(a, b, largest, dut.depth, self.accumulator, self.overflow)
             for row, values in enumerate(c[:size].tolist()):
                 self.schedule.rows[now + dut.latency + row] = values
 
@@ -312,9 +313,9 @@ def test_saturation_differs_from_wrapping_and_from_limiting_once(seed):
     """The test above would notice: its data tell the three apart."""
     rng = np.random.default_rng(seed)
     a, b = (operands(rng, INT8, shape, "extremes") for shape in ((2, 14), (14, 3)))
-    saturated = accumulate(a, b, INT8, INT8, 2, Format(15), Overflow.SATURATE)
-    other_block = accumulate(a, b, INT8, INT8, 1, Format(15), Overflow.SATURATE)
-    wrapped = accumulate(a, b, INT8, INT8, 2, Format(15), Overflow.WRAP)
+    saturated = accumulate(a, b, magnitude(INT8) ** 2, 2, Format(15), Overflow.SATURATE)
+    other_block = accumulate(a, b, magnitude(INT8) ** 2, 1, Format(15), Overflow.SATURATE)
+    wrapped = accumulate(a, b, magnitude(INT8) ** 2, 2, Format(15), Overflow.WRAP)
     once = np.clip(a @ b, Format(15).min, Format(15).max)
     for other in (other_block, wrapped, once):
         assert (saturated != other).any()

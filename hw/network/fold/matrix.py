@@ -85,8 +85,8 @@ def refusal(layer: Layer, source: Layer, pe: str) -> str | None:
         return "has no weights for an array; reuse is of Dense, convolutions and EinsumDense"
     if not whole.is_exact(layer, source):
         return (
-            f"its accumulator {layer.accum} rounds products or saturates; give it a type that wraps "
-            "and holds its sums (accum_t, or precision auto), or Strategy Latency"
+            f"its accumulator {layer.accum} rounds products or saturates; give it a type that "
+            "wraps and holds its sums (accum_t, or precision auto), or Strategy Latency"
         )
     bits = weight_bits(integers(layer)[0], pe)
     if bits > most_bits(pe):
