@@ -40,7 +40,7 @@ class Driver(StreamDriver):
 
     def results(self, raw, **options):
         """What :meth:`run` saw, and the raw results."""
-        beats = pack(raw, self.streams["input"]["lane_width"])
+        beats = pack(raw, self.streams["input"])
         outcome = self.run({"x": beats}, {"y": len(raw)}, **options)
         return outcome, unpack(outcome.outputs["y"], self.streams["output"])
 
