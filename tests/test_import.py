@@ -212,7 +212,7 @@ def test_other_files_are_one_line(matweave, tmp_path, name, content, message):
         (["--stages", "65"], "stages: must be 1 to 64, not 65"),
         (["--clock", "0"], "clock: must be above 0 MHz and finite, not 0"),
         (["--clock", "inf"], "clock: must be above 0 MHz and finite, not inf"),
-        (["--fold", "3"], "fold: an input of the shape [3] has no tokens"),
+        (["--fold", "tokens"], "fold: an input of the shape [3] has no tokens"),
         (["--fold", "all"], "fold: must be 'tokens', 'stream' or a number of cycles, not 'all'"),
         (["--clock", "5000"], "clock: no 64 stages reach a period of 0.2 ns"),
         (["--family", "xcu"], "family: 'xcu' is none; allowed are xcup, ecp5, ice40; did you mean"),
