@@ -3,7 +3,7 @@
 Pure Python; imports no Amaranth.
 """
 
-from ..engine.regmap import CONTROL, STATUS, Field, Register
+from ..engine.regmap import CONTROL, START_WHILE_BUSY, STATUS, Field, Register
 from .shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT, Shape
 
 ID = 0x4D545741
@@ -28,9 +28,10 @@ REGISTERS = (
                 0,
                 1,
                 "Start with a size of zero or above its maximum, POSITION + QUERIES above KEYS "
-                "with CAUSAL, or WINDOWED without CAUSAL or with a WINDOW of zero.",
+                "with CAUSAL, or WINDOWED without CAUSAL or with a WINDOW of zero or "
+                "above MAX_KEYS.",
             ),
-            Field("START_WHILE_BUSY", 1, 1, "Start while a job was running; ignored."),
+            START_WHILE_BUSY,
             Field("MODE_NOT_BUILT_IN", 2, 1, "Start with PARTIAL, which this engine lacks."),
             Field("ILLEGAL_SCALE", 3, 1, "A multiplier, shift or zero point that was refused."),
         ),
@@ -51,7 +52,7 @@ REGISTERS = (
     ),
     Register("GROUP", 0x24, "RW", "Query heads to each KV head, 1 to MAX_GROUP."),
     Register("POSITION", 0x28, "RW", "Of the first query; 0 is that of the first key."),
-    Register("WINDOW", 0x2C, "RW", "Keys that a query sees, its own included."),
+    Register("WINDOW", 0x2C, "RW", "Keys that a query sees, its own included; 1 to MAX_KEYS."),
     Register("LOGIT_MULTIPLIER", 0x30, "RW", f"{LOGIT_MULTIPLIER_BITS} bits, of q · k."),
     Register("LOGIT_SHIFT", 0x34, "RW", f"0 to {MAX_SHIFT}, right, of q · k."),
     Register("MULTIPLIER", 0x38, "RW", "Of a result; 30 bits less those of the reciprocal."),

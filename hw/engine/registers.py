@@ -45,40 +45,11 @@ class GemmRegisters(wiring.Component):
         m.submodules.slave = slave = shared(AxiLiteSlave, address_width=self.address_width)
         bank.connect_slave(m, self, slave, self.address_width)
 
-        values = {
-            "M": Signal(32, name="m_register"),
-            "N": Signal(32, name="n_register"),
-            "K": Signal(32, name="k_register"),
-            "MODE": Signal(self.mode_width, name="mode_register"),
-            "ZERO_POINT": Signal(17, name="zero_point_register"),
-            "MULTIPLIER": Signal(31, name="multiplier_register"),
-            "SHIFT": Signal(6, name="shift_register"),
-        }
-        if self.shape.groups > 1:
-            values["GROUPS"] = Signal(32, name="groups_register", init=1)
-            m.d.comb += self.groups.eq(values["GROUPS"])
-        mode = [self.add_c0, self.add_bias, self.requantize, self.relu]
-        if self.shape.zero_points:
-            mode.append(self.subtract_zeros)
-        if self.shape.serial:
-            b = self.shape.pe.b
-            coded = b.width + (CODINGS.index(b.coding) << 4)
-            values["WEIGHTS"] = Signal(6, name="weights_register", init=coded)
-            m.d.comb += Cat(self.b_bits, self.b_coding).eq(values["WEIGHTS"])
+        values = self._values(m)
         busy = Signal()
         control = Signal(3)
         raised = Signal(4)
         clear = Signal(4)
-        m.d.comb += [
-            self.m.eq(values["M"]),
-            self.n.eq(values["N"]),
-            self.k.eq(values["K"]),
-            Cat(mode).eq(values["MODE"]),
-            *([self.keep_b.eq(values["MODE"][5])] if self.shape.keep_b else []),
-            self.zero_point.eq(values["ZERO_POINT"]),
-            self.multiplier.eq(values["MULTIPLIER"]),
-            self.shift.eq(values["SHIFT"]),
-        ]
         # Whether B of the job before may be used again, and what ends that.
         kept = Signal(name="b_kept") if self.shape.keep_b else None
         changes = Signal(name="b_changes")
@@ -124,6 +95,40 @@ class GemmRegisters(wiring.Component):
             },
         )
         return m
+
+    def _values(self, m) -> dict:
+        """What can be read back as it was written, by register, and the ports that it drives."""
+        values = {
+            "M": Signal(32, name="m_register"),
+            "N": Signal(32, name="n_register"),
+            "K": Signal(32, name="k_register"),
+            "MODE": Signal(self.mode_width, name="mode_register"),
+            "ZERO_POINT": Signal(17, name="zero_point_register"),
+            "MULTIPLIER": Signal(31, name="multiplier_register"),
+            "SHIFT": Signal(6, name="shift_register"),
+        }
+        if self.shape.groups > 1:
+            values["GROUPS"] = Signal(32, name="groups_register", init=1)
+            m.d.comb += self.groups.eq(values["GROUPS"])
+        mode = [self.add_c0, self.add_bias, self.requantize, self.relu]
+        if self.shape.zero_points:
+            mode.append(self.subtract_zeros)
+        if self.shape.serial:
+            b = self.shape.pe.b
+            coded = b.width + (CODINGS.index(b.coding) << 4)
+            values["WEIGHTS"] = Signal(6, name="weights_register", init=coded)
+            m.d.comb += Cat(self.b_bits, self.b_coding).eq(values["WEIGHTS"])
+        m.d.comb += [
+            self.m.eq(values["M"]),
+            self.n.eq(values["N"]),
+            self.k.eq(values["K"]),
+            Cat(mode).eq(values["MODE"]),
+            *([self.keep_b.eq(values["MODE"][5])] if self.shape.keep_b else []),
+            self.zero_point.eq(values["ZERO_POINT"]),
+            self.multiplier.eq(values["MULTIPLIER"]),
+            self.shift.eq(values["SHIFT"]),
+        ]
+        return values
 
     def _control(self, m, control, busy, values, raised, kept, changes):
         """Start and soft reset; returns ``done``. A soft reset wins over a start beside it."""

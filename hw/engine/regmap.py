@@ -65,6 +65,9 @@ STATUS = Register(
 )
 """Registers that every engine has alike."""
 
+START_WHILE_BUSY = Field("START_WHILE_BUSY", 1, 1, "Start while a job was running; ignored.")
+"""In ERROR, of every engine."""
+
 REGISTERS = (
     Register("ID", 0x00, "RO", "0x4D545756, `MTWV` in ASCII."),
     Register("VERSION", 0x04, "RO", "Version of this register map, 1."),
@@ -77,7 +80,7 @@ REGISTERS = (
         "What was refused; write ones to clear.",
         (
             Field("ILLEGAL_SIZE", 0, 1, "Start with M, N or K zero or above its maximum."),
-            Field("START_WHILE_BUSY", 1, 1, "Start while a job was running; ignored."),
+            START_WHILE_BUSY,
             Field("MODE_NOT_BUILT_IN", 2, 1, "Start with a MODE this engine lacks."),
             Field("ILLEGAL_SHIFT", 3, 1, "Refused: shift > 62, multiplier or zero point too wide."),
         ),
@@ -143,7 +146,11 @@ SUBTRACT_ZEROS = Field("SUBTRACT_ZEROS", 4, 1, "Subtract the table of zero point
 """In MODE, of engines with zero points."""
 
 KEEP_B = Field(
-    "KEEP_B", 5, 1, "Use the last job's B again: N, K and WEIGHTS must not be written in between."
+    "KEEP_B",
+    5,
+    1,
+    "Use the last job's B again: N, K, WEIGHTS and GROUPS must not be written in between, nor the "
+    "engine be reset.",
 )
 """In MODE, of engines whose weights may stay."""
 
