@@ -127,30 +127,31 @@ class OutputStationaryCore(wiring.Component):
             with m.If(finished(*loops)):
                 m.d.sync += running.eq(0)
 
-        # The buffers answer a cycle later; so do these.
-        valid = Signal()
-        first = Signal(reset_less=True)
-        last = Signal(reset_less=True)
-        size = Signal.like(rows.size, name="size", reset_less=True)
-        m.d.sync += [
-            valid.eq(issue),
-            first.eq(self._starts(blocks, planes)),
-            last.eq(finished(*sums)),
-            size.eq(rows.size),
-        ]
+        along = self._along(m, array, issue, self._starts(blocks, planes), finished(*sums), rows)
         self._weights(m, array, planes, groups, columns)
         a = mask_depth(m, a_buffer.r_data, g, shape.pe.a.width, blocks, "k_mask")
         m.d.comb += [
-            array.valid.eq(valid),
-            array.first.eq(first),
-            array.last.eq(last),
-            array.size.eq(size),
+            *along,
             array.a.eq(a),
             array.b.eq(b_buffer.r_data),
             queue.i_data.eq(array.o),
             queue.i_valid.eq(array.o_valid),
         ]
         return m
+
+    def _along(self, m, array, issue, first, last, rows):
+        """What goes along with a block: the buffers answer a cycle later, and so does this."""
+        valid = Signal()
+        is_first = Signal(name="first", reset_less=True)
+        is_last = Signal(name="last", reset_less=True)
+        size = Signal.like(rows.size, name="size", reset_less=True)
+        m.d.sync += [valid.eq(issue), is_first.eq(first), is_last.eq(last), size.eq(rows.size)]
+        return [
+            array.valid.eq(valid),
+            array.first.eq(is_first),
+            array.last.eq(is_last),
+            array.size.eq(size),
+        ]
 
     def _planes(self, m, name: str, **options) -> tuple[Steps, ...]:
         """The loop over the bits of bit-serial weights, innermost."""
