@@ -11,8 +11,6 @@ from .bench import Bench
 
 LIMIT = 10_000_000
 
-PORTS = {"aw": "awaddr", "w": "wdata", "ar": "araddr"}
-
 
 def faults(inputs):
     """(channel, prefix, valid, signal that misbehaves or None, what is flagged)."""
