@@ -25,11 +25,13 @@ from .gemm_config import MIN_ACCUMULATOR as MIN_ACCUMULATOR
 from .gemm_config import PES as PES
 from .gemm_config import GemmConfig
 from .lut_config import LutConfig
+from .transformer.config import EncoderConfig
 
 ENGINES: dict[str, type[EngineTable]] = {
     "gemm": GemmConfig,
     "lut": LutConfig,
     "attention": AttentionConfig,
+    "encoder": EncoderConfig,
 }
 """Configurations by their top-level ``kind``."""
 

@@ -84,8 +84,10 @@ def _table_of(what: str, tables: Mapping[str, type[Table]], default: str | None 
     return BeforeValidator(check)
 
 
-def _union(tables: Mapping[str, type[Table]]):
-    return functools.reduce(operator.or_, tables.values())
+def table_choice(what: str, tables: Mapping[str, type[Table]], default: str | None = None):
+    """The type of one of ``tables``, by its ``kind``; ``default``: where that is missing."""
+    union = functools.reduce(operator.or_, tables.values())
+    return Annotated[union, Field(discriminator="kind"), _table_of(what, tables, default)]
 
 
 class Accumulator(Table):
@@ -130,10 +132,10 @@ class GemmConfig(EngineTable):
     a: OperandFormat = Field(description="Format of A.")
     b: OperandFormat = Field(description="Format of B.")
     limits: Limits = Field(description="The largest sizes of a job.")
-    array: Annotated[_union(ARRAYS), Field(discriminator="kind"), _table_of("an array", ARRAYS)] = (
-        Field(description="The multipliers and how they are wired.")
+    array: table_choice("an array", ARRAYS) = Field(
+        description="The multipliers and how they are wired."
     )
-    pe: Annotated[_union(PES), Field(discriminator="kind"), _table_of("a PE", PES, "mac")] = Field(
+    pe: table_choice("a PE", PES, "mac") = Field(
         PES["mac"](), description="What each of them is made of."
     )
     accumulator: Accumulator = Accumulator()

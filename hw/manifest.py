@@ -14,6 +14,7 @@ from .cells import describe
 from .engine import regmap
 from .engine.output import OutputStage
 from .stream import described
+from .transformer import manifest as transformer
 
 
 def _version(package: str) -> str:
@@ -54,8 +55,12 @@ def manifest(config, engine) -> dict:
         "clock": "clk",
         "reset": {"port": "rst", "synchronous": True, "active": "high"},
         "ports": _ports(engine),
-        **(attention.facts if config.kind == "attention" else _gemm)(config, engine),
+        **(OTHERS[config.kind].facts if config.kind in OTHERS else _gemm)(config, engine),
     }
+
+
+OTHERS = {"attention": attention, "encoder": transformer}
+"""Kinds of engines whose facts and registers are not a GEMM engine's."""
 
 
 def _gemm(config, engine) -> dict:
@@ -129,7 +134,8 @@ def manifest_text(content: dict) -> str:
 
 
 def _registers(content: dict):
-    return attention.REGISTERS if content["kind"] == "attention" else regmap.of_manifest(content)
+    kind = content["kind"]
+    return OTHERS[kind].REGISTERS if kind in OTHERS else regmap.of_manifest(content)
 
 
 def c_header(content: dict) -> str:

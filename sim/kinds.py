@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .attention import jobs as attention
-from .registers import COUNTERS, AttentionRegister, Register
+from .registers import COUNTERS, AttentionRegister, EncoderRegister, Register
+from .transformer import jobs as transformer
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ def of(config) -> Kind:
             counters={name: AttentionRegister[name] for name in attention.COUNTERS},
             case=attention.case,
             benches=("jobs", "attention_registers", "faults"),
+        )
+    if config.kind == "encoder":
+        return Kind(
+            inputs={name: f"s_axis_{name}" for name in ("b", "p", "x")},
+            outputs={"y": "m_axis_y"},
+            stream_bytes=transformer.stream_bytes,
+            counters={name: EncoderRegister[name] for name in transformer.COUNTERS},
+            case=transformer.case,
+            benches=("jobs", "encoder_registers", "faults"),
         )
     from . import cases, native
 

@@ -118,6 +118,11 @@ def gathered(c: np.ndarray, groups: int, n: int, geometry: Geometry) -> np.ndarr
     return np.ascontiguousarray(whole[:, :, :n])
 
 
+def pack_rows(x: np.ndarray, format: Format, fill: Fill = None) -> np.ndarray:
+    """Each row of ``x`` as one beat of a stream of elements."""
+    return _lanes(x, 1, x.shape[1], format, fill).view(np.uint8)
+
+
 def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
     """The beats of stream C0 for the matrix ``c0`` (M × N); ``format`` is the raw result's."""
     lanes = _lanes(c0, 1, geometry.n, format, fill).reshape(-1, geometry.n)

@@ -128,6 +128,35 @@ class AttentionMode(enum.IntFlag):
     PARTIAL = 4
 
 
+class EncoderRegister(enum.IntEnum):
+    """Byte addresses of an encoder (``docs/decisions/0015-transformer-layers.md``)."""
+
+    ID = 0x00
+    VERSION = 0x04
+    CONTROL = 0x08
+    STATUS = 0x0C
+    ERROR = 0x10
+    TOKENS = 0x14
+    MODE = 0x18
+    CYCLES = 0x1C
+    STALL_B = 0x20
+    STALL_P = 0x24
+    STALL_X = 0x28
+    STALL_Y = 0x2C
+    MAX_TOKENS = 0x30
+    WIDTH = 0x34
+    HEADS = 0x38
+    HIDDEN = 0x3C
+    LAYERS = 0x40
+
+
+ENCODER_ID_VALUE = 0x4D545745
+
+
+class EncoderMode(enum.IntFlag):
+    LOAD = 1
+
+
 class Response(enum.IntEnum):
     """AXI responses."""
 

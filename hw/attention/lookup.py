@@ -33,22 +33,33 @@ def entries(
 class Lookup(wiring.Component):
     """``o`` is the entry of ``i``, signed numbers of ``width`` bits, one cycle later (block RAM).
 
-    ``table``: as of :func:`entries`. Never stops.
+    ``table``: as of :func:`entries`; ``None``: it is written before it is used, entry ``w_addr`` in
+    a cycle with ``w_en``. Never stops.
     """
 
     latency = 1
 
-    def __init__(self, *, table: tuple[int, ...], width: int = 8):
-        if len(table) != 1 << width:
+    def __init__(self, *, table: tuple[int, ...] | None, width: int = 8):
+        if table is not None and len(table) != 1 << width:
             raise ValueError(f"table must have {1 << width} entries, not {len(table)}")
         self.table, self.width = table, width
-        super().__init__({"i": In(signed(width)), "o": Out(signed(width))})
+        write = {"w_en": In(1), "w_addr": In(width), "w_data": In(signed(width))}
+        super().__init__(
+            {"i": In(signed(width)), "o": Out(signed(width)), **(write if table is None else {})}
+        )
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.memory = memory = Memory(
-            shape=signed(self.width), depth=len(self.table), init=self.table
+            shape=signed(self.width), depth=1 << self.width, init=self.table or []
         )
+        if self.table is None:
+            write = memory.write_port()
+            m.d.comb += [
+                write.en.eq(self.w_en),
+                write.addr.eq(self.w_addr),
+                write.data.eq(self.w_data),
+            ]
         read = memory.read_port()
         m.d.comb += [read.en.eq(1), read.addr.eq(self.i), self.o.eq(read.data)]
         return m

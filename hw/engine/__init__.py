@@ -88,13 +88,25 @@ def build(config):
         from ..attention import engine
 
         return engine.build(config)
-    return _gemm(config)
+    if config.kind == "encoder":
+        from ..transformer.engine import EncoderEngine
 
-
-def _gemm(config) -> GemmEngine:
-    output = config.output
+        choice = array_choice(config.gemm)
+        return EncoderEngine(
+            sizes=config.sizes,
+            shape=core_shape(config.gemm, choice),
+            array=choice,
+            attention=config.attend.shape,
+        )
     choice = array_choice(config)
-    shape = CoreShape(
+    return GemmEngine(shape=core_shape(config, choice), array=choice)
+
+
+def core_shape(config, choice: ArrayChoice) -> CoreShape:
+    """The numbers of the core of a configuration (:class:`~matweave.hw.config.GemmConfig`) around
+    its array."""
+    output = config.output
+    return CoreShape(
         geometry=config.geometry,
         pe=dict(choice.parameters)["pe"],
         max_m=config.limits.m,
@@ -116,4 +128,3 @@ def _gemm(config) -> GemmEngine:
         keep_b=config.kind == "lut",
         groups=config.max_groups,
     )
-    return GemmEngine(shape=shape, array=choice)

@@ -19,7 +19,7 @@ from ..geometry import Stationary
 from ..stream import SkidBuffer, sink_ports, source_ports
 from .core import CoreShape, group_loops, job_ports, table_ports
 from .output_lane import OutputLane, lane_latency
-from .walk import Steps, advance, expecting, finished
+from .walk import Rows, Steps, advance, expecting, finished
 
 
 class ChannelTable(wiring.Component):
@@ -59,26 +59,6 @@ class ChannelTable(wiring.Component):
             self.r_data.eq(read.data),
         ]
         return m
-
-
-class _Rows:
-    """Rows of one tile, the last at ``top``, 0 to ``limit - 1``."""
-
-    def __init__(self, m, top, limit: int):
-        self._m = m
-        self._row = None
-        if limit > 1:
-            self._row = Signal(range(limit), name="tile_row", reset_less=True)
-        self.last = Signal(name="tile_row_last")
-        m.d.comb += self.last.eq(1 if limit == 1 else self._row == top)
-
-    def restart(self):
-        if self._row is not None:
-            self._m.d.sync += self._row.eq(0)
-
-    def advance(self, again: bool):
-        if self._row is not None:
-            self._m.d.sync += self._row.eq(Mux(self.last, 0, self._row + 1))
 
 
 class OutputStage(wiring.Component):
@@ -218,7 +198,7 @@ class OutputStage(wiring.Component):
             return columns, [Steps(m, "m", self.m, 1, shape.max_m), columns]
         rows = Steps(m, "m", self.m, g.m, shape.max_m)
         groups = group_loops(m, self, "groups")
-        return columns, [_Rows(m, rows.top, g.m), *groups, columns, rows]
+        return columns, [Rows(m, rows.top, g.m), *groups, columns, rows]
 
     def _table(self, m, number: int, width: int, panel, enable):
         name = ("bias", "multiplier", "shift")[number]

@@ -56,6 +56,29 @@ class Steps:
         return Mux(self.last, 0, following) if again else following
 
 
+class Rows:
+    """Rows of one tile, the last at ``top``, 0 to ``limit - 1``; walked as :class:`Steps` are.
+
+    ``index``: which row, ``None`` where there is but one.
+    """
+
+    def __init__(self, m, top, limit: int):
+        self._m = m
+        self.index = None
+        if limit > 1:
+            self.index = Signal(range(limit), name="tile_row", reset_less=True)
+        self.last = Signal(name="tile_row_last")
+        m.d.comb += self.last.eq(1 if limit == 1 else self.index == top)
+
+    def restart(self):
+        if self.index is not None:
+            self._m.d.sync += self.index.eq(0)
+
+    def advance(self, again: bool):
+        if self.index is not None:
+            self._m.d.sync += self.index.eq(Mux(self.last, 0, self.index + 1))
+
+
 def advance(m, *loops, again: bool = False):
     """Advance nested loops, innermost first: each steps when all inside it are at their last.
 

@@ -14,7 +14,7 @@ from ..cases import VALUES, Case, values
 from ..golden.arithmetic import checked
 from ..golden.attention import streaming as golden
 from ..golden.requantize import ZERO_POINT
-from ..layout import lane_dtype
+from ..layout import lane_dtype, pack_rows
 from ..registers import AttentionMode, AttentionRegister, Control
 
 COUNTERS = ("CYCLES", "STALL_Q", "STALL_K", "STALL_V", "STALL_O")
@@ -134,7 +134,7 @@ class AttentionJob:
         shape = config.shape
         heads, group, queries, _ = self.shape
         by_head = self.q.reshape(heads, group, queries, -1).swapaxes(1, 2)
-        q = _lanes(by_head.reshape(-1, shape.dimension), config.q, fill)
+        q = pack_rows(by_head.reshape(-1, shape.dimension), config.q, fill)
         k, v = (
             self._beats_of_heads(each, format, shape.lanes, fill)
             for each, format in ((self.k, config.k), (self.v, config.v))
@@ -154,7 +154,7 @@ class AttentionJob:
         if fill is not None:
             padded = fill.integers(format.min, format.max, padded.shape, endpoint=True)
         padded[:, :keys] = x
-        packed = _lanes(padded.reshape(heads * beats * lanes, d), format, fill)
+        packed = pack_rows(padded.reshape(heads * beats * lanes, d), format, fill)
         return packed.reshape(heads, beats, -1)
 
     def _masks(self, shape, beats: int, fill) -> np.ndarray:
@@ -245,17 +245,6 @@ class AttentionJob:
         return [(int(address), int(data) & 0xFFFF_FFFF) for address, data in writes]
 
 
-def _lanes(x: np.ndarray, format: Format, fill) -> np.ndarray:
-    """Rows of elements in their lanes, as bytes; bits above the format random with ``fill``."""
-    dtype = lane_dtype(format)
-    values = np.ascontiguousarray(x).astype(np.int64)
-    if fill is not None and format.lane_width > format.width:
-        above = fill.integers(0, 1 << (format.lane_width - format.width), values.shape)
-        values = (values & ((1 << format.width) - 1)) | (above << format.width)
-        dtype = np.dtype(dtype.str.replace("i", "u"))
-    return values.astype(dtype).view(np.uint8).reshape(len(values), -1)
-
-
 def stream_bytes(config: AttentionConfig) -> tuple[dict[str, int], dict[str, int]]:
     """Input and output port prefixes with their bytes per beat."""
     shape = config.shape
@@ -307,8 +296,8 @@ def case(config: AttentionConfig, seed: int, index: int, largest: int | None = N
         q=q,
         k=k,
         v=v,
-        logit=_logit_scale(config, order, rng),
-        scale=_result_scale(config, rng),
+        logit=logit_scale(config, order, rng),
+        scale=result_scale(config, rng),
         causal=causal,
         window=int(rng.integers(1, keys + 1)) if causal and rng.integers(2) else 0,
         position=int(rng.integers(0, keys - queries + 1)) if causal else 0,
@@ -319,7 +308,7 @@ def case(config: AttentionConfig, seed: int, index: int, largest: int | None = N
     return Case(name, job.checked(config))
 
 
-def _logit_scale(config, order: str, rng) -> golden.Scale:
+def logit_scale(config, order: str, rng) -> golden.Scale:
     """Logits of a few units for random operands, or such as saturate."""
     size = config.q.width + config.k.width - 4 + math.log2(config.array.dimension) / 2
     shift = round(size) - config.softmax.fraction + 15 - int(rng.integers(0, 4))
@@ -329,7 +318,7 @@ def _logit_scale(config, order: str, rng) -> golden.Scale:
     return golden.Scale(multiplier, min(max(shift, 0), 62))
 
 
-def _result_scale(config, rng) -> golden.Scale:
+def result_scale(config, rng) -> golden.Scale:
     """From V's last place to the output's, give or take; or the extremes of the registers."""
     shape = config.shape
     most = (1 << shape.multiplier_bits) - 1

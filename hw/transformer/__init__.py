@@ -1,0 +1,1 @@
+"""Transformer layers as one engine: products, attention, norms, and the memory between them."""

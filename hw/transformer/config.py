@@ -1,0 +1,213 @@
+"""What a user says about an encoder: validated, frozen, free of Amaranth and NumPy."""
+
+import functools
+from typing import Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from ..array_tables import ARRAYS, Table
+from ..attention.config import LANES, MOST_BEATS, AttentionConfig, Softmax
+from ..cost import MAX_BUFFER_BITS
+from ..engine_table import EngineTable
+from ..explain import explain
+from ..fields import SignedOperandFormat, integer, literal, wrong
+from ..gemm_config import PES, GemmConfig, table_choice
+from .sizes import Sizes
+
+SUMS_STAY = {
+    kind: array for kind, array in ARRAYS.items() if kind not in ("weight_stationary", "tree")
+}
+"""Arrays to which activations come in panels of rows."""
+LEAST_BITS, MOST_BITS = 4, 8
+"""Of an activation; a table of functions has 2**bits entries."""
+
+
+class Model(Table):
+    """The encoder's sizes."""
+
+    width: integer(2, 1024) = Field(description="Elements of a token (d_model).")
+    heads: integer(1, 64) = Field(description="Heads of attention; they divide the width.")
+    hidden: integer(2, 4096) = Field(description="Elements of the hidden layer (d_ff).")
+    layers: integer(1, 64) = Field(description="Layers, each with weights of its own.")
+    tokens: integer(1, 4096) = Field(description="Most tokens of a job.")
+    norm: literal("a norm", "layer", "rms") = Field(
+        "layer", description="LayerNorm, or RMSNorm, which subtracts no mean."
+    )
+    order: literal("an order", "post", "pre") = Field(
+        "post", description="Norms behind the sums, or before attention and feed-forward."
+    )
+    epsilon: integer(1, 1 << 16) = Field(
+        1, description="Added to a norm's variance, in squares of an activation's last place."
+    )
+
+
+class AttentionPart(Table):
+    """The part of attention."""
+
+    lanes: literal("a number of lanes", *LANES) = Field(
+        description="Keys per cycle; they divide the array's rows."
+    )
+    block: integer(2, LANES[-1] * MOST_BEATS) = Field(
+        default_factory=lambda data: data.get("lanes", 2),
+        description="Keys between two renormalisations: `lanes` times 1, 2, 4, 8 or 16.",
+    )
+
+
+class Requantizers(Table):
+    """What scales the results of products."""
+
+    multiplier_stages: integer(1, 2) = Field(
+        1, description="Register stages of the multiplication: 2 for a faster clock."
+    )
+
+
+class EncoderConfig(EngineTable):
+    """A transformer encoder: all layers of a model, activations and weights on the chip."""
+
+    kind: Literal["encoder"] = Field(description="Which engine this is.")
+    activation: SignedOperandFormat = Field(
+        "int8", validate_default=True, description="Format of activations, int4 to int8."
+    )
+    weight: SignedOperandFormat = Field(
+        "int8", validate_default=True, description="Format of weights."
+    )
+    model: Model = Field(description="The encoder's sizes.")
+    array: table_choice("an array of this engine", SUMS_STAY) = Field(
+        description="The multipliers of weights and how they are wired."
+    )
+    pe: table_choice("a PE", PES, "mac") = Field(
+        PES["mac"](), description="What each of them is made of."
+    )
+    attention: AttentionPart = Field(description="The part of attention.")
+    softmax: Softmax = Softmax()
+    requantizers: Requantizers = Requantizers()
+
+    @model_validator(mode="after")
+    def _parts_agree(self):
+        if not LEAST_BITS <= self.activation.width <= MOST_BITS:
+            raise wrong(
+                f"{self.activation} is no format of activations; allowed are int{LEAST_BITS} to "
+                f"int{MOST_BITS}",
+                "activation",
+            )
+        if refusal := self._division():
+            raise wrong(*refusal)
+        for part in (self._gemm_tables, self._attention_tables):
+            model, tables = part()
+            try:
+                model.model_validate(tables)
+            except ValidationError as error:
+                raise wrong(f"of the {tables['kind']} part: {explain(error, model)}") from None
+        if (bits := self.sizes.memory_bits) > MAX_BUFFER_BITS:
+            raise wrong(
+                f"{bits} bits of memory are needed and at most {MAX_BUFFER_BITS} are allowed; "
+                "lower layers, width, hidden or tokens",
+                "model",
+            )
+        return self
+
+    def _division(self) -> tuple[str, str] | None:
+        """What does not divide what it should, and where; ``None``: nothing."""
+        model, g = self.model, self.array.geometry
+        if model.width % model.heads:
+            return f"{model.heads} heads do not divide width, which is {model.width}", "model.heads"
+        for part, what, whole, where in (
+            (g.n, "columns", model.width // model.heads, "a head's elements, model.width / heads"),
+            (g.n, "columns", model.hidden, "model.hidden"),
+            (g.k, "depth", g.n, "columns"),
+        ):
+            if whole % part:
+                return f"{part} does not divide {where}, {whole}", f"array.{what}"
+        if g.m % self.attention.lanes:
+            return (
+                f"{self.attention.lanes} does not divide array.rows, which is {g.m}",
+                "attention.lanes",
+            )
+        return None
+
+    def _gemm_tables(self) -> tuple[type, dict]:
+        model = self.model
+        longest = max(model.width, model.hidden)
+        return GemmConfig, {
+            "kind": "gemm",
+            "name": self.name,
+            "a": self.activation,
+            "b": self.weight,
+            "limits": {"m": model.tokens, "n": longest, "k": longest},
+            "array": self.array,
+            "pe": self.pe,
+            "output": {
+                "mode": "requantized",
+                "format": self.activation,
+                "multiplier_stages": self.requantizers.multiplier_stages,
+            },
+        }
+
+    def _attention_tables(self) -> tuple[type, dict]:
+        model, activation = self.model, self.activation
+        return AttentionConfig, {
+            "kind": "attention",
+            "name": self.name,
+            "q": activation,
+            "k": activation,
+            "v": activation,
+            "array": {
+                "dimension": model.width // model.heads,
+                "lanes": self.attention.lanes,
+                "block": self.attention.block,
+            },
+            "limits": {
+                "queries": model.tokens,
+                "keys": model.tokens,
+                "kv_heads": model.heads,
+                "group": 1,
+            },
+            "softmax": self.softmax,
+            "output": {"format": activation, "lanes": self.array.geometry.n},
+        }
+
+    @functools.cached_property
+    def gemm(self) -> GemmConfig:
+        """The engine of products with weights."""
+        model, tables = self._gemm_tables()
+        return model.model_validate(tables)
+
+    @functools.cached_property
+    def attend(self) -> AttentionConfig:
+        """The engine of attention."""
+        model, tables = self._attention_tables()
+        return model.model_validate(tables)
+
+    @functools.cached_property
+    def sizes(self) -> Sizes:
+        """The numbers that memories, walks and steps are made of."""
+        model, g = self.model, self.array.geometry
+        return Sizes(
+            activation=self.activation,
+            weight=self.weight,
+            width=model.width,
+            heads=model.heads,
+            hidden=model.hidden,
+            layers=model.layers,
+            tokens=model.tokens,
+            pre=model.order == "pre",
+            centred=model.norm == "layer",
+            epsilon=model.epsilon,
+            rows=g.m,
+            columns=g.n,
+            depth=g.k,
+            keys=self.attention.lanes,
+        )
+
+    @property
+    def macs_per_cycle(self) -> int:
+        """Multiply-accumulates per cycle with weights; those of attention come one after."""
+        return self.array.geometry.macs
+
+
+TABLES: dict[str, type[Table]] = {
+    "model": Model,
+    "attention": AttentionPart,
+    "requantizers": Requantizers,
+}
+"""Its own tables by their keys; ``array`` and ``pe`` are a GEMM engine's, ``softmax`` attention's."""

@@ -1,0 +1,258 @@
+"""The encoder without its registers: memories, parts, and the sequencer between them."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..attention.shape import Shape as AttentionShape
+from ..cells import shared
+from ..engine.core import ArrayChoice, CoreShape, elements
+from ..stream import sink_ports, source_ports
+from .attend import Attend
+from .attend import scale_ports as attention_scales
+from .fetch import Fetch
+from .memory import Activations, Replay
+from .normalise import SumNorm
+from .normalise import scale_ports as norm_scales
+from .ports import TokenPorts
+from .product import Product
+from .sequencer import KINDS, Sequencer
+from .sizes import PARAMETER_BITS, Kind, Sizes
+
+__all__ = ["STALLS", "EncoderCore", "core_ports"]
+
+STALLS = ("b", "p", "x", "y")
+"""Streams whose waits are counted."""
+
+
+def core_ports(sizes: Sizes, shape: CoreShape) -> dict:
+    """All ports of the core; ``done``, ``loaded`` and ``stall_*`` are pulses."""
+    lanes = sizes.columns * sizes.activation.lane_width
+    return {
+        "start": In(1),
+        "load": In(1),
+        "tokens": In(range(sizes.tokens + 1)),
+        **sink_ports("b", shape.b_width),
+        **sink_ports("p", PARAMETER_BITS),
+        **sink_ports("x", lanes),
+        **source_ports("y", lanes),
+        "done": Out(1),
+        "loaded": Out(1),
+        **{f"stall_{name}": Out(1) for name in STALLS},
+    }
+
+
+class EncoderCore(wiring.Component):
+    """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
+
+    With ``load`` the model comes first, and ``loaded`` says when it is there. ``sizes``: memories,
+    walks, steps; ``shape``, ``array``: of the products; ``attention``: of attention.
+    """
+
+    def __init__(
+        self, *, sizes: Sizes, shape: CoreShape, array: ArrayChoice, attention: AttentionShape
+    ):
+        self.sizes, self.shape, self.array, self.attention = sizes, shape, array, attention
+        super().__init__(core_ports(sizes, shape))
+
+    def elaborate(self, platform):
+        m = Module()
+        sizes = self.sizes
+        m.submodules.sequencer = sequencer = shared(Sequencer, sizes=sizes)
+        m.submodules.product = product = shared(
+            Product, sizes=sizes, shape=self.shape, array=self.array
+        )
+        m.submodules.attend = attend = shared(Attend, sizes=sizes, shape=self.attention)
+        m.submodules.norm = norm = shared(SumNorm, sizes=sizes)
+        parts = {Kind.PRODUCT: product, Kind.ATTENTION: attend, Kind.NORM: norm}
+        busy = {
+            kind: sequencer.running & (sequencer.kind == KINDS.index(kind)) for kind in parts
+        }
+        for kind, part in parts.items():
+            m.d.comb += [
+                part.start.eq(sequencer.run & busy[kind]),
+                part.tokens.eq(self.tokens),
+            ]
+        m.d.comb += [
+            sequencer.start.eq(self.start),
+            sequencer.load.eq(self.load),
+            sequencer.finished.eq(Cat(part.done & busy[kind] for kind, part in parts.items()).any()),
+        ]
+        replay = self._model(m, sequencer, product)
+        self._parameters(m, sequencer, replay, product, attend, norm)
+        ports = self._ports(m, sequencer)
+        self._memories(m, sequencer, ports, busy, product, attend, norm)
+        return m
+
+    def _model(self, m, sequencer, product):
+        """Weights and parameters: loaded once, replayed in every job."""
+        sizes = self.sizes
+        m.submodules.weights = weights = shared(
+            Replay, width=sizes.weight_width, depth=sizes.weight_beats
+        )
+        m.submodules.replay = replay = shared(
+            Replay, width=PARAMETER_BITS, depth=sizes.parameters
+        )
+        # The first words are the table's.
+        entry = Signal(sizes.activation.width + 1)
+        in_table = ~entry[-1]
+        take = self.p_tvalid & self.p_tready
+        with m.If(sequencer.clear):
+            m.d.sync += entry.eq(0)
+        with m.Elif(take & in_table):
+            m.d.sync += entry.eq(entry + 1)
+        loading = sequencer.loading
+        m.d.comb += [
+            *(part.clear.eq(sequencer.clear) for part in (weights, replay)),
+            *(part.rewind.eq(sequencer.input) for part in (weights, replay)),
+            sequencer.loaded.eq(weights.full & replay.full),
+            self.loaded.eq(loading & sequencer.loaded),
+            weights.i_valid.eq(loading & self.b_tvalid),
+            weights.i_data.eq(Cat(elements(self.b_tdata, sizes.weight, sizes.columns * sizes.depth))),
+            self.b_tready.eq(loading & weights.i_ready),
+            replay.i_valid.eq(loading & self.p_tvalid & ~in_table),
+            replay.i_data.eq(self.p_tdata),
+            self.p_tready.eq(loading & (in_table | replay.i_ready)),
+            product.f_en.eq(take & in_table),
+            product.f_address.eq(entry),
+            product.f_data.eq(self.p_tdata),
+            product.b_valid.eq(weights.o_valid),
+            product.b_data.eq(weights.o_data),
+            weights.o_ready.eq(product.b_ready),
+            self.stall_b.eq(self.b_tready & ~self.b_tvalid),
+            self.stall_p.eq(self.p_tready & ~self.p_tvalid),
+        ]
+        return replay
+
+    def _parameters(self, m, sequencer, replay, product, attend, norm):
+        """Each step's own, from the memory to where they are used."""
+        sizes = self.sizes
+        m.submodules.fetch = fetch = shared(Fetch, sizes=sizes)
+        m.d.comb += [
+            fetch.start.eq(sequencer.fetch),
+            fetch.kind.eq(sequencer.kind),
+            fetch.words.eq(sequencer.words_out),
+            sequencer.fetched.eq(fetch.done),
+            fetch.p_valid.eq(replay.o_valid),
+            fetch.p_data.eq(replay.o_data),
+            replay.o_ready.eq(fetch.p_ready),
+        ]
+        for part, kind, names in (
+            (attend, None, attention_scales(self.attention)),
+            (norm, Kind.NORM, norm_scales()),
+            (product, Kind.PRODUCT, ()),
+        ):
+            for number, name in enumerate(names):
+                m.d.comb += getattr(part, name).eq(getattr(fetch, f"number_{number}"))
+            if kind is not None:
+                here = fetch.kind == KINDS.index(kind)
+                m.d.comb += [
+                    part.t_en.eq(Mux(here, fetch.t_en, 0)),
+                    part.t_panel.eq(fetch.t_panel),
+                    part.t_lane.eq(fetch.t_lane),
+                    part.t_data.eq(fetch.t_data),
+                ]
+        for name in ("words_in", "words_out", "offset_in", "offset_out", "table"):
+            m.d.comb += getattr(product, name).eq(getattr(sequencer, name))
+        m.d.comb += [
+            norm.lone.eq(sequencer.lone),
+            product.stride_in.eq(Mux(sequencer.source, *reversed(sizes.strides))),
+            product.stride_out.eq(Mux(sequencer.target, *reversed(sizes.strides))),
+        ]
+
+    def _ports(self, m, sequencer):
+        """Tokens in and out."""
+        m.submodules.ports = ports = shared(TokenPorts, sizes=self.sizes)
+        m.d.comb += [
+            ports.tokens.eq(self.tokens),
+            ports.input.eq(sequencer.input),
+            ports.output.eq(sequencer.output),
+            sequencer.ended.eq(ports.ended),
+            ports.i_tvalid.eq(self.x_tvalid),
+            ports.i_tdata.eq(self.x_tdata),
+            self.x_tready.eq(ports.i_tready),
+            self.y_tvalid.eq(ports.o_tvalid),
+            self.y_tdata.eq(ports.o_tdata),
+            self.y_tlast.eq(ports.o_tlast & ports.o_tvalid),
+            ports.o_tready.eq(self.y_tready),
+            self.done.eq(ports.giving & ports.ended),
+            self.stall_x.eq(ports.i_tready & ~self.x_tvalid),
+            self.stall_y.eq(ports.o_tvalid & ~self.y_tready),
+        ]
+        return ports
+
+    def _memories(self, m, sequencer, ports, busy, product, attend, norm):
+        """Who reads and writes which memory: one part at a time, chosen by the step."""
+        sizes = self.sizes
+        memories = []
+        for number in range(2):
+            memory = shared(Activations, sizes=sizes, memory=number)
+            m.submodules[f"memory_{number}"] = memory
+            memories.append(memory)
+        products, attention, norms = (busy[kind] for kind in Kind)
+        carried = sizes.region(sizes.carried)[0]
+        _read(
+            m,
+            memories,
+            {
+                (product, "a"): (products & ~sequencer.source, products & sequencer.source),
+                (attend, "k"): (attention, None),
+                (attend, "v"): (None, attention),
+                (norm, "x"): (norms, None),
+                (norm, "y"): (None, norms),
+                (ports, "y"): _only(carried, ports.giving),
+            },
+        )
+        _write(
+            m,
+            memories,
+            {
+                (ports, "x"): (ports.taking, None),
+                (product, "c"): (products & ~sequencer.target, products & sequencer.target),
+                (attend, "o"): (None, attention),
+                (norm, "s"): _only(0, norms if sizes.pre else None),
+                (norm, "n"): _only(carried, norms),
+            },
+        )
+
+
+def _only(memory: int, active):
+    """``active`` in one memory, and never in the other."""
+    return (active, None) if memory == 0 else (None, active)
+
+
+def _read(m, memories, readers):
+    """Connects the read ports of parts, each (part, name) with when it reads which memory."""
+    requests = [[], []]
+    for (part, name), times in readers.items():
+        port = {each: getattr(part, f"{name}_{each}") for each in
+                ("want", "address", "taken", "here", "data", "accept")}  # fmt: skip
+        taken, here, data = 0, 0, None
+        for memory, active, requested in zip(memories, times, requests, strict=True):
+            if active is None:
+                continue
+            requested.append((active, port))
+            taken, here = taken | (memory.r_taken & active), here | (memory.r_here & active)
+            data = memory.r_data if data is None else Mux(active, memory.r_data, data)
+        m.d.comb += [port["taken"].eq(taken), port["here"].eq(here), port["data"].eq(data)]
+    for memory, requested in zip(memories, requests, strict=True):
+        for active, port in requested:
+            with m.If(active):
+                m.d.comb += [
+                    memory.r_want.eq(port["want"]),
+                    memory.r_address.eq(port["address"]),
+                    memory.r_accept.eq(port["accept"]),
+                ]
+
+
+def _write(m, memories, writers):
+    """Connects the write ports of parts, as :func:`_read`; no two write a memory in a cycle."""
+    for (part, name), times in writers.items():
+        for memory, active in zip(memories, times, strict=True):
+            if active is not None:
+                with m.If(active & getattr(part, f"{name}_en")):
+                    m.d.comb += memory.w_en.eq(1)
+                    m.d.comb += [
+                        getattr(memory, f"w_{each}").eq(getattr(part, f"{name}_{each}"))
+                        for each in ("row", "address", "data")
+                    ]

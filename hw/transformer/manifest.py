@@ -1,0 +1,49 @@
+"""What the manifest says of an encoder beside what it says of any engine."""
+
+from ..formats import Format
+from ..stream import described
+from . import regmap
+from .regmap import REGISTERS as REGISTERS
+from .sizes import PARAMETER_BITS
+
+
+def facts(config, engine) -> dict:
+    """In JSON types. Cycles are of ``clk``; widths in bits."""
+    sizes, lane = engine.sizes, config.activation.lane_width
+    weights = sizes.columns * sizes.depth
+    return {
+        "streams": {
+            "b": described("s_axis_b", "sink", config.weight, weights, config.weight.lane_width),
+            "p": described("s_axis_p", "sink", Format(PARAMETER_BITS), 1, PARAMETER_BITS),
+            "x": described("s_axis_x", "sink", config.activation, sizes.columns, lane),
+            "y": described("m_axis_y", "source", config.activation, sizes.columns, lane),
+        },
+        "formats": {
+            "activation": str(config.activation),
+            "weight": str(config.weight),
+            "accumulator": str(config.gemm.accumulator_format),
+            "normalised": str(sizes.normalised),
+        },
+        "limits": {"tokens": sizes.tokens},
+        "model": {
+            "weight_beats": sizes.weight_beats,
+            "table_entries": sizes.entries,
+            "parameters": sizes.parameters,
+        },
+        "steps": {
+            "once": [step.name for step in sizes.prologue],
+            "layer": [step.name for step in sizes.body],
+        },
+        "memories": {
+            "bits": sizes.memory_bits,
+            "banks": sizes.rows,
+            "depths": list(sizes.memory_depths),
+            "regions": [dict(places) for places in sizes.regions],
+        },
+        "performance": {"macs_per_cycle": config.macs_per_cycle},
+        "registers": {
+            "address_width": regmap.ADDRESS_WIDTH,
+            "addresses": regmap.ADDRESS,
+            "tables": {},
+        },
+    }

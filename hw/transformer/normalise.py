@@ -1,0 +1,188 @@
+"""A sum and its norm, between the memories."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..attention.affine import Affine
+from ..attention.elementwise import ResidualAdd
+from ..attention.norm import RowNorm
+from ..attention.scores import delayed
+from ..cells import shared
+from ..engine.core import connect
+from ..engine.output import ChannelTable
+from ..stream import RowQueue
+from .memory import read_ports, write_ports
+from .sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS, Sizes
+from .walk import TOKENS, Walk
+
+__all__ = ["SumNorm", "scale_ports"]
+
+QUEUE = 8
+"""Words that may be on their way from the memories to the norm."""
+
+
+def scale_ports() -> dict:
+    """The numbers of a sum and its norm, in the order in which they come."""
+    return {"of_x": In(SUM_BITS), "of_y": In(SUM_BITS), "shift": In(6), "gain_shift": In(6)}
+
+
+class SumNorm(wiring.Component):
+    """``start`` -> ``norm(x of_x + y of_y)`` of ``tokens`` tokens -> ``done``.
+
+    x is read from memory 0, y (region p) from memory 1, taken as 0 with ``lone``. Norms go to
+    ``n``; sums to ``s``, where x was, which "post" has no use for. Gains and biases are written
+    before (``t_en`` 0: gain, 1: bias). Rows of the norm do not overlap.
+    """
+
+    def __init__(self, *, sizes: Sizes):
+        self.sizes = sizes
+        super().__init__(
+            {
+                "start": In(1),
+                "done": Out(1),
+                "tokens": In(range(sizes.tokens + 1)),
+                "lone": In(1),
+                **scale_ports(),
+                "t_en": In(2),
+                "t_panel": In(range(max(sizes.words, 2))),
+                "t_lane": In(range(max(sizes.columns, 2))),
+                "t_data": In(NORM_BIAS.width),
+                **read_ports("x", sizes),
+                **read_ports("y", sizes),
+                **write_ports("s", sizes),
+                **write_ports("n", sizes),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        sizes = self.sizes
+        m.submodules.norm = norm = shared(
+            RowNorm,
+            size=sizes.width,
+            lanes=sizes.columns,
+            format=sizes.activation,
+            o_format=sizes.normalised,
+            fraction=FRACTION,
+            epsilon=sizes.epsilon,
+            centred=sizes.centred,
+        )
+        m.submodules.queue = queue = shared(RowQueue, width=sizes.word_width, depth=QUEUE)
+        m.d.comb += [
+            norm.i_valid.eq(queue.o_valid),
+            queue.o_ready.eq(norm.i_ready),
+            norm.i_data.eq(queue.o_data),
+            norm.o_ready.eq(1),
+        ]
+        taken, word = self._read(m, queue)
+        sums, summed = self._sums(m, taken, word)
+        m.d.comb += [queue.i_valid.eq(summed), queue.i_data.eq(sums)]
+        walk = self._walk(m, "s_walk", "x")
+        m.d.comb += walk.take.eq(summed)
+        self._write(m, "s", walk, summed, sums)
+        self._gained(m, norm)
+        return m
+
+    def _walk(self, m, name: str, region: str):
+        memory, place = self.sizes.region(region)
+        m.submodules[name] = walk = shared(Walk, sizes=self.sizes, loops=TOKENS)
+        connect(m, walk, self, ["start", "tokens"])
+        m.d.comb += [
+            walk.words.eq(self.sizes.words),
+            walk.stride.eq(self.sizes.strides[memory]),
+            walk.offset.eq(place),
+        ]
+        return walk
+
+    def _write(self, m, port: str, walk, valid, data):
+        m.d.comb += [
+            getattr(self, f"{port}_en").eq(valid),
+            getattr(self, f"{port}_row").eq(walk.row),
+            getattr(self, f"{port}_address").eq(walk.address),
+            getattr(self, f"{port}_data").eq(data),
+        ]
+
+    def _read(self, m, queue):
+        """Words of x and y, side by side, as long as the queue has room for them."""
+        sizes = self.sizes
+        walks = {"x": self._walk(m, "x_walk", "x"), "y": self._walk(m, "y_walk", "p")}
+        on_way = Signal(range(QUEUE + 1))
+        row = Signal.like(walks["x"].row, name="row_read", reset_less=True)
+        reads = Signal()
+        m.d.comb += reads.eq(self.x_taken)
+        m.d.sync += on_way.eq(on_way + reads - (queue.o_valid & queue.o_ready))
+        with m.If(reads):
+            m.d.sync += row.eq(walks["x"].row)
+        words = []
+        for name, walk in walks.items():
+            m.d.comb += [
+                getattr(self, f"{name}_want").eq(walk.running & (on_way != QUEUE)),
+                getattr(self, f"{name}_address").eq(walk.address),
+                walk.take.eq(getattr(self, f"{name}_taken")),
+                getattr(self, f"{name}_accept").eq(1),
+            ]
+            words.append(getattr(self, f"{name}_data").word_select(row, sizes.word_width))
+        return self.x_here, (words[0], Mux(self.lone, 0, words[1]))
+
+    def _sums(self, m, valid, words):
+        width = self.sizes.activation.width
+        sums = []
+        for lane in range(self.sizes.columns):
+            m.submodules[f"sum_{lane}"] = adder = shared(
+                ResidualAdd, format=self.sizes.activation, multiplier_bits=SUM_BITS
+            )
+            m.d.comb += [
+                *(
+                    port.eq(word.word_select(lane, width))
+                    for port, word in zip((adder.a, adder.b), words, strict=True)
+                ),
+                adder.of_a.eq(self.of_x),
+                adder.of_b.eq(self.of_y),
+                adder.shift.eq(self.shift),
+            ]
+            sums.append(adder.o)
+        return Cat(sums), delayed(m, valid, ResidualAdd.latency, "summed", reset=True)
+
+    def _gained(self, m, norm):
+        """Gain and bias, whose tables are read while a word waits in a register."""
+        sizes = self.sizes
+        tables = []
+        word = Signal(range(max(sizes.words, 2)))
+        given = norm.o_valid
+        with m.If(given):
+            m.d.sync += word.eq(Mux(norm.o_last, 0, word + 1))
+        for number, format in enumerate((GAIN, NORM_BIAS)):
+            m.submodules[f"table_{number}"] = table = shared(
+                ChannelTable, width=format.width, lanes=sizes.columns, panels=sizes.words
+            )
+            m.d.comb += [
+                table.w_en.eq(self.t_en[number]),
+                table.w_panel.eq(self.t_panel),
+                table.w_lane.eq(self.t_lane),
+                table.w_data.eq(self.t_data),
+                table.r_en.eq(1),
+                table.r_panel.eq(word),
+            ]
+            tables.append(table.r_data)
+        normalised = delayed(m, norm.o_data, 1, "normalised")
+        results = []
+        for lane in range(sizes.columns):
+            m.submodules[f"gain_{lane}"] = affine = shared(
+                Affine,
+                i_format=sizes.normalised,
+                o_format=sizes.activation,
+                gain=GAIN,
+                bias=NORM_BIAS,
+            )
+            m.d.comb += [
+                affine.i.eq(normalised.word_select(lane, sizes.normalised.width)),
+                affine.gain.eq(tables[0].word_select(lane, GAIN.width)),
+                affine.bias.eq(tables[1].word_select(lane, NORM_BIAS.width)),
+                affine.shift.eq(self.gain_shift),
+            ]
+            results.append(affine.o)
+        done = delayed(m, given, 1 + Affine.latency, "gained", reset=True)
+        walk = self._walk(m, "n_walk", sizes.carried)
+        m.d.comb += [walk.take.eq(done), self.done.eq(done & walk.lasts.all())]
+        self._write(m, "n", walk, done, Cat(results))

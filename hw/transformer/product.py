@@ -1,0 +1,142 @@
+"""Products with weights: a GEMM core between the memories."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from ..attention.lookup import Lookup
+from ..cells import shared
+from ..engine.core import ArrayChoice, CoreShape, connect, elements, table_ports
+from ..engine.gemm import CORES
+from ..formats import Format
+from .memory import read_ports, write_ports
+from .sizes import Sizes
+from .walk import OPERANDS, TILES, Walk
+
+__all__ = ["Product", "in_lanes"]
+
+
+def in_lanes(data, format: Format):
+    """Signed elements side by side, each extended to its lane of a stream."""
+    words = [data.word_select(n, format.width) for n in range(len(data) // format.width)]
+    return Cat(Cat(word, word[-1].replicate(format.lane_width - format.width)) for word in words)
+
+
+class Product(wiring.Component):
+    """``start`` -> all of one product, from memory to memory -> ``done``.
+
+    ``tokens`` rows of ``words_in`` words at ``offset_in``, in a memory of ``stride_in``, times the
+    weights that come on ``b``, to ``words_out`` words at ``offset_out``; with ``table`` through the
+    table of functions. Channel tables (``t_*``) are written before. ``done`` comes as the last
+    word is written.
+    """
+
+    def __init__(self, *, sizes: Sizes, shape: CoreShape, array: ArrayChoice):
+        self.sizes, self.shape, self.array = sizes, shape, array
+        words, depth = range(sizes.most_words + 1), range(sizes.most_depth)
+        strides = range(max(sizes.strides) + 1)
+        super().__init__(
+            {
+                "start": In(1),
+                "done": Out(1),
+                "tokens": In(range(sizes.tokens + 1)),
+                **{f"words_{way}": In(words) for way in ("in", "out")},
+                **{f"stride_{way}": In(strides) for way in ("in", "out")},
+                **{f"offset_{way}": In(depth) for way in ("in", "out")},
+                "table": In(1),
+                **table_ports(shape),
+                "f_en": In(1),
+                "f_address": In(sizes.activation.width),
+                "f_data": In(sizes.activation.width),
+                "b_valid": In(1),
+                "b_ready": Out(1),
+                "b_data": In(sizes.weight_width),
+                **read_ports("a", sizes),
+                **write_ports("c", sizes),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        sizes, shape = self.sizes, self.shape
+        m.submodules.core = core = shared(CORES[self.array.cls], shape=shape, array=self.array)
+        connect(m, core, self, ["start", *table_ports(shape)])
+        m.d.comb += [
+            core.m.eq(self.tokens),
+            core.n.eq(self.words_out * sizes.columns),
+            core.k.eq(self.words_in * sizes.columns),
+            core.add_bias.eq(1),
+            core.requantize.eq(1),
+            core.b_tvalid.eq(self.b_valid),
+            core.b_tdata.eq(in_lanes(self.b_data, sizes.weight)),
+            self.b_ready.eq(core.b_tready),
+            core.c_tready.eq(1),
+        ]
+        self._operands(m, core)
+        self._results(m, core)
+        return m
+
+    def _walk(self, m, name: str, loops, way: str):
+        walk = shared(Walk, sizes=self.sizes, loops=loops)
+        m.submodules[name] = walk
+        connect(m, walk, self, ["start", "tokens"])
+        for port in ("words", "stride", "offset"):
+            m.d.comb += getattr(walk, port).eq(getattr(self, f"{port}_{way}"))
+        return walk
+
+    def _operands(self, m, core):
+        """A: a word of all rows has as many beats as there are blocks of k in it."""
+        sizes, width = self.sizes, self.sizes.activation.width
+        walk = self._walk(m, "a_walk", OPERANDS, "in")
+        sub = Signal.like(walk.sub, name="sub_read", reset_less=True)
+        keep = Signal.like(walk.keep, name="rows_read", reset_less=True)
+        with m.If(self.a_taken):
+            m.d.sync += [sub.eq(walk.sub), keep.eq(walk.keep)]
+        m.d.comb += [
+            self.a_want.eq(walk.running),
+            self.a_address.eq(walk.address),
+            walk.take.eq(self.a_taken),
+            core.a_tvalid.eq(self.a_here),
+            self.a_accept.eq(core.a_tready),
+        ]
+        beat = []
+        for row in range(sizes.rows):
+            word = self.a_data.word_select(row, sizes.word_width)
+            part = word.word_select(sub, sizes.depth * width) if sizes.subs > 1 else word
+            beat.append(Mux(keep[row], part, 0))
+        m.d.comb += core.a_tdata.eq(in_lanes(Cat(beat), sizes.activation))
+
+    def _results(self, m, core):
+        """C, through the table or not, a word a cycle."""
+        sizes, format = self.sizes, self.sizes.activation
+        walk = self._walk(m, "c_walk", TILES, "out")
+        plain = Cat(elements(core.c_tdata, format, sizes.columns))
+        found = []
+        for lane in range(sizes.columns):
+            m.submodules[f"table_{lane}"] = table = shared(Lookup, table=None, width=format.width)
+            m.d.comb += [
+                table.i.eq(plain.word_select(lane, format.width)),
+                table.w_en.eq(self.f_en),
+                table.w_addr.eq(self.f_address),
+                table.w_data.eq(self.f_data),
+            ]
+            found.append(table.o)
+        given, ended = Signal(), Signal()
+        row = Signal.like(walk.row, name="c_row_given", reset_less=True)
+        address = Signal.like(walk.address, name="c_address_given", reset_less=True)
+        word = Signal(sizes.word_width, name="c_given", reset_less=True)
+        m.d.sync += [
+            given.eq(core.c_tvalid),
+            ended.eq(core.done),
+            row.eq(walk.row),
+            address.eq(walk.address),
+            word.eq(plain),
+        ]
+        m.d.comb += [
+            walk.take.eq(core.c_tvalid),
+            self.done.eq(ended),
+            self.c_en.eq(given),
+            self.c_row.eq(row),
+            self.c_address.eq(address),
+            self.c_data.eq(Mux(self.table, Cat(found), word)),
+        ]

@@ -1,0 +1,49 @@
+"""The register map of an encoder: one table for RTL, C header, documentation and manifest.
+
+Pure Python; imports no Amaranth.
+"""
+
+from ..engine.regmap import CONTROL, START_WHILE_BUSY, STATUS, Field, Register
+
+ID = 0x4D545745
+"""Value of register ID: ``MTWE`` in ASCII."""
+VERSION = 1
+"""Value of register VERSION: of this map; changes when a driver would have to."""
+ADDRESS_WIDTH = 8
+
+REGISTERS = (
+    Register("ID", 0x00, "RO", "0x4D545745, `MTWE` in ASCII."),
+    Register("VERSION", 0x04, "RO", "Version of this register map, 1."),
+    CONTROL,
+    STATUS,
+    Register(
+        "ERROR",
+        0x10,
+        "W1C",
+        "What was refused; write ones to clear.",
+        (
+            Field("ILLEGAL_SIZE", 0, 1, "Start with TOKENS of zero or above MAX_TOKENS."),
+            START_WHILE_BUSY,
+            Field("NO_MODEL", 2, 1, "Start without LOAD, and no model has been loaded whole."),
+        ),
+    ),
+    Register("TOKENS", 0x14, "RW", "Tokens of a job, 1 to MAX_TOKENS."),
+    Register(
+        "MODE",
+        0x18,
+        "RW",
+        "What the next job does; bits 31:1 are ignored.",
+        (Field("LOAD", 0, 1, "The model comes first; else the one that is there is used."),),
+    ),
+    Register("CYCLES", 0x1C, "RO", "Cycles of the job so far; counters are modulo 2^32."),
+    Register("STALL_B", 0x20, "RO", "Cycles in which the next beat of weights was missing."),
+    Register("STALL_P", 0x24, "RO", "Cycles in which the next parameter was missing."),
+    Register("STALL_X", 0x28, "RO", "Cycles in which the next beat of tokens was missing."),
+    Register("STALL_Y", 0x2C, "RO", "Cycles in which a result was valid and not accepted."),
+    Register("MAX_TOKENS", 0x30, "RO", "Largest TOKENS."),
+    Register("WIDTH", 0x34, "RO", "Elements of a token."),
+    Register("HEADS", 0x38, "RO", "Heads of attention."),
+    Register("HIDDEN", 0x3C, "RO", "Elements of the hidden layer."),
+    Register("LAYERS", 0x40, "RO", "Layers."),
+)
+ADDRESS = {register.name: register.address for register in REGISTERS}

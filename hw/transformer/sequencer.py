@@ -1,0 +1,121 @@
+"""Which step is next: load, input, all steps of all layers, output."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from .sizes import Kind, Sizes
+
+__all__ = ["Sequencer"]
+
+KINDS = list(Kind)
+
+
+class Sequencer(wiring.Component):
+    """``start`` (with ``load``) -> the phases of a job, one after another -> ``done``.
+
+    ``loading`` until ``loaded``; ``input`` and ``output``, each begun with a pulse, until ``ended``;
+    between them for each step a pulse ``fetch``, and when the parameters are ``fetched`` a pulse
+    ``run`` to its part, until that has ``finished``. Of a step: ``kind`` (its place in
+    :class:`.Kind`), ``words_in``, ``words_out``, and of a product ``source``, ``target`` (memories),
+    ``offset_in``, ``offset_out``, ``table``; of a norm ``lone``.
+    """
+
+    def __init__(self, *, sizes: Sizes):
+        self.sizes = sizes
+        words, depth = range(sizes.most_words + 1), range(sizes.most_depth)
+        super().__init__(
+            {
+                **{name: In(1) for name in ("start", "load", "loaded", "ended", "fetched")},
+                "finished": In(1),
+                **{
+                    name: Out(1)
+                    for name in ("clear", "loading", "input", "output", "fetch", "run", "running")
+                },
+                "kind": Out(2),
+                "words_in": Out(words),
+                "words_out": Out(words),
+                "source": Out(1),
+                "target": Out(1),
+                "offset_in": Out(depth),
+                "offset_out": Out(depth),
+                "table": Out(1),
+                "lone": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        sizes = self.sizes
+        steps = (*sizes.prologue, *sizes.body)
+        step = Signal(range(max(len(steps), 2)), reset_less=True)
+        layer = Signal(range(max(sizes.layers, 2)), reset_less=True)
+        last_step, last_layer = Signal(), Signal()
+        m.d.comb += [
+            last_step.eq(step == len(steps) - 1),
+            last_layer.eq(layer == sizes.layers - 1),
+        ]
+        with m.FSM():
+            with m.State("idle"):
+                m.d.sync += [step.eq(0), layer.eq(0)]
+                with m.If(self.start & self.load):
+                    m.d.comb += self.clear.eq(1)
+                    m.next = "load"
+                with m.Elif(self.start):
+                    m.d.comb += self.input.eq(1)
+                    m.next = "input"
+            with m.State("load"):
+                m.d.comb += self.loading.eq(1)
+                with m.If(self.loaded):
+                    m.d.comb += self.input.eq(1)
+                    m.next = "input"
+            with m.State("input"):
+                with m.If(self.ended):
+                    m.next = "begin"
+            with m.State("begin"):
+                m.d.comb += self.fetch.eq(1)
+                m.next = "fetch"
+            with m.State("fetch"):
+                with m.If(self.fetched):
+                    m.next = "start"
+            with m.State("start"):
+                m.d.comb += [self.run.eq(1), self.running.eq(1)]
+                m.next = "run"
+            with m.State("run"):
+                m.d.comb += self.running.eq(1)
+                with m.If(self.finished & last_step & last_layer):
+                    m.next = "settle"
+                with m.Elif(self.finished):
+                    m.d.sync += step.eq(Mux(last_step, len(sizes.prologue), step + 1))
+                    m.d.sync += layer.eq(layer + last_step)
+                    m.next = "begin"
+            with m.State("settle"):
+                m.d.comb += self.output.eq(1)
+                m.next = "output"
+            with m.State("output"):
+                with m.If(self.ended):
+                    m.next = "idle"
+        self._facts(m, step, steps)
+        return m
+
+    def _facts(self, m, step, steps):
+        """The list of steps, as it is in :class:`.Sizes`."""
+        sizes = self.sizes
+        with m.Switch(step):
+            for number, each in enumerate(steps):
+                with m.Case(number):
+                    wide_in, wide_out = (
+                        sizes.hidden_words if wide else sizes.words
+                        for wide in (each.wide_in, each.wide_out)
+                    )
+                    m.d.comb += [
+                        self.kind.eq(KINDS.index(each.kind)),
+                        self.words_in.eq(wide_in),
+                        self.words_out.eq(wide_out),
+                        self.source.eq(each.source[0]),
+                        self.target.eq(each.target[0]),
+                        self.offset_in.eq(each.source[1]),
+                        self.offset_out.eq(each.target[1]),
+                        self.table.eq(each.table),
+                        self.lone.eq(each.lone),
+                    ]

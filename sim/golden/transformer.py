@@ -1,0 +1,216 @@
+"""Transformer encoder layers in exact integers, composed of the golden models of their parts.
+
+Decision 0015 has the arithmetic. Tokens are rows: x is (tokens, width), ``int64``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from matweave.hw.formats import Format, Overflow, Rounding
+
+from .arithmetic import checked
+from .attention import streaming
+from .attention.elementwise import residual
+from .attention.norm import norm
+from .attention.streaming import Scale, Softmax
+from .gemm import gemm
+from .requantize import Requantize
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """``weights`` (inputs, outputs), and of each output ``bias``, ``multiplier``, ``shift``."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+    multiplier: np.ndarray
+    shift: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class SumNorm:
+    """``(x of_x + y of_y) / 2**shift``, then its norm: ``gain``, ``bias`` of each element, worth
+    2**-``gain_shift``."""
+
+    of_x: int
+    of_y: int
+    shift: int
+    gain_shift: int
+    gain: np.ndarray
+    bias: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """In the order of the steps; ``logit`` and ``scale`` as of :func:`.streaming.attention`."""
+
+    q: Dense
+    k: Dense
+    v: Dense
+    logit: Scale
+    scale: Scale
+    output: Dense
+    norm_attention: SumNorm
+    up: Dense
+    down: Dense
+    norm_hidden: SumNorm
+
+    @property
+    def products(self) -> tuple[Dense, ...]:
+        """All products with weights, in their order."""
+        return self.q, self.k, self.v, self.output, self.up, self.down
+
+    @property
+    def norms(self) -> tuple[SumNorm, ...]:
+        return self.norm_attention, self.norm_hidden
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """A model: the ``table`` of functions, of each input from 0 up and then from the lowest; its
+    ``layers``; and where norms come first (``first`` is one), the norm before them."""
+
+    table: np.ndarray
+    layers: tuple[Layer, ...]
+    first: SumNorm | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """What the arithmetic is chosen by: formats, heads, the softmax's numbers and ``block``, and
+    the norm's ``centred`` and ``epsilon``; sums of products are exact."""
+
+    activation: Format
+    weight: Format
+    heads: int
+    softmax: Softmax
+    block: int
+    centred: bool = True
+    epsilon: int = 1
+    result: Format = field(default=Format(32))
+
+
+Watch = Callable[[str, np.ndarray], None]
+
+
+def encoder(
+    x, parameters: Parameters, numbers: Numbers, watch: Watch = lambda name, value: None
+) -> np.ndarray:
+    """The result, (tokens, width). ``watch`` is told the value of each step, by name:
+    ``0.q``, …, ``0.sum_hidden``, ``0.norm_hidden``, ``1.q``, …
+
+    Raises :class:`ValueError` for tokens outside their format.
+    """
+    activation = numbers.activation
+    x = checked("x", x, activation.min, activation.max, (None, None))
+    carried = x
+    if parameters.first is not None:
+        _, carried = _sum_norm(x, np.zeros_like(x), parameters.first, numbers)
+        watch("norm", carried)
+    pre = parameters.first is not None
+    for number, layer in enumerate(parameters.layers):
+
+        def tell(name, value, number=number):
+            watch(f"{number}.{name}", value)
+            return value
+
+        q, k, v = (
+            tell(name, dense(carried, getattr(layer, name), numbers)) for name in ("q", "k", "v")
+        )
+        seen = tell("attention", attend(q, k, v, layer, numbers))
+        y = tell("output", dense(seen, layer.output, numbers))
+        x, carried = _next(x, y, layer.norm_attention, numbers, pre, tell, "attention")
+        hidden = tell("up", dense(carried, layer.up, numbers))
+        hidden = tell("hidden", np.asarray(parameters.table, np.int64)[hidden])
+        y = tell("down", dense(hidden, layer.down, numbers))
+        x, carried = _next(x, y, layer.norm_hidden, numbers, pre, tell, "hidden")
+    return carried
+
+
+def _next(x, y, step: SumNorm, numbers: Numbers, pre: bool, tell, name: str):
+    """What the next sum takes, and what the next product."""
+    total, normalised = _sum_norm(x, y, step, numbers)
+    tell(f"sum_{name}", total)
+    tell(f"norm_{name}", normalised)
+    return (total if pre else normalised), normalised
+
+
+def dense(x: np.ndarray, layer: Dense, numbers: Numbers) -> np.ndarray:
+    """``x`` times the layer's weights, with its bias, requantised."""
+    return gemm(
+        x,
+        layer.weights,
+        a_format=numbers.activation,
+        b_format=numbers.weight,
+        block=1,
+        accumulator=None,
+        overflow=Overflow.WRAP,
+        result=numbers.result,
+        bias=layer.bias,
+        requantize=Requantize(
+            multiplier=layer.multiplier, shift=layer.shift, format=numbers.activation
+        ),
+    )
+
+
+def by_heads(x: np.ndarray, heads: int) -> np.ndarray:
+    """(heads, tokens, elements of a head)."""
+    return x.reshape(len(x), heads, -1).swapaxes(0, 1)
+
+
+def attend(q, k, v, layer: Layer, numbers: Numbers) -> np.ndarray:
+    """Attention of all heads, side by side again."""
+    found = streaming.attention(
+        *(by_heads(each, numbers.heads) for each in (q, k, v)),
+        logit=layer.logit,
+        scale=layer.scale,
+        numbers=numbers.softmax,
+        block=numbers.block,
+        formats=(numbers.activation,) * 4,
+    )
+    return found.swapaxes(0, 1).reshape(q.shape)
+
+
+def _sum_norm(x, y, step: SumNorm, numbers: Numbers) -> tuple[np.ndarray, np.ndarray]:
+    total = residual(
+        x,
+        y,
+        of_a=(step.of_x, step.shift),
+        of_b=(step.of_y, step.shift),
+        format=numbers.activation,
+        rounding=Rounding.HALF_UP,
+    )
+    normalised = norm(
+        total,
+        step.gain,
+        step.bias,
+        shift=step.gain_shift,
+        format=numbers.activation,
+        epsilon=numbers.epsilon,
+        centred=numbers.centred,
+    )
+    return total, normalised
+
+
+def for_config(config) -> Numbers:
+    """The numbers of a ``hw.transformer.config.EncoderConfig``."""
+    softmax = config.softmax
+    return Numbers(
+        activation=config.activation,
+        weight=config.weight,
+        heads=config.model.heads,
+        softmax=Softmax(
+            fraction=softmax.fraction,
+            exponential=softmax.exponential,
+            reciprocal=softmax.reciprocal,
+            # No sum of so many exponentials is wider, however the hardware counts.
+            total=config.attend.shape.total_width,
+            lanes=config.attention.lanes if softmax.dither else 1,
+        ),
+        block=config.attention.block,
+        centred=config.model.norm == "layer",
+        epsilon=config.model.epsilon,
+        result=config.gemm.result_format,
+    )

@@ -1,0 +1,1 @@
+"""Encoders: their jobs, and the way from a trained model to integers."""

@@ -1,0 +1,84 @@
+"""Models drawn from a seed, whose activations are neither all 0 nor all at their bounds."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from matweave.hw.transformer.config import EncoderConfig
+from matweave.hw.transformer.sizes import GAIN, NORM_BIAS, SUM_BITS
+
+from ..attention.jobs import logit_scale, result_scale
+from ..cases import VALUES, values
+from ..golden.requantize import MULTIPLIER_MAX, SHIFT_MAX
+from ..golden.transformer import Dense, Layer, Parameters, SumNorm
+
+
+def parameters(config: EncoderConfig, rng, *, corners: bool = False) -> Parameters:
+    """A model for the engine of ``config``; with ``corners`` weights of the corner classes, and
+    scales at their bounds now and then."""
+    model = config.model
+    table = rng.integers(
+        config.activation.min, config.activation.max, config.sizes.entries, endpoint=True
+    )
+    layers = []
+    for _ in range(model.layers):
+        sizes = [(model.width, model.width)] * 4
+        sizes += [(model.width, model.hidden), (model.hidden, model.width)]
+        q, k, v, output, up, down = (_dense(config, size, rng, corners) for size in sizes)
+        layers.append(
+            Layer(
+                q=q,
+                k=k,
+                v=v,
+                logit=logit_scale(config.attend, "huge" if corners else "random", rng),
+                scale=dataclasses.replace(result_scale(config.attend, rng), zero_point=0),
+                output=output,
+                norm_attention=_norm(config, rng, corners),
+                up=up,
+                down=down,
+                norm_hidden=_norm(config, rng, corners),
+            )
+        )
+    first = _norm(config, rng, corners) if model.order == "pre" else None
+    return Parameters(table, tuple(layers), first)
+
+
+def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> Dense:
+    inputs, outputs = size
+    kind = rng.choice(VALUES) if corners else "random"
+    # A random sum is of about this size, and a third of the format is wanted.
+    sums = math.sqrt(inputs) * config.activation.max * config.weight.max / 3
+    wanted = config.activation.max / 2
+    shift = round(30 + math.log2(max(sums / wanted, 1)))
+    multiplier = rng.integers(1 << 30, MULTIPLIER_MAX, outputs, endpoint=True)
+    shifts = np.full(outputs, shift) + rng.integers(0, 2, outputs)
+    if corners:
+        at = rng.integers(outputs)
+        multiplier[at], shifts[at] = rng.choice([0, 1, MULTIPLIER_MAX]), rng.choice([0, SHIFT_MAX])
+    most = max(1, int(sums))
+    return Dense(
+        weights=values(config.weight, kind, size, rng),
+        bias=rng.integers(-most, most, outputs, endpoint=True),
+        multiplier=multiplier,
+        shift=shifts,
+    )
+
+
+def _norm(config: EncoderConfig, rng, corners: bool) -> SumNorm:
+    width, activation = config.model.width, config.activation
+    most = (1 << SUM_BITS) - 1
+    low, high = (GAIN.min, GAIN.max) if corners else (GAIN.max // 4, GAIN.max)
+    # Numbers of up to four standard deviations, with seven fraction bits, times the gain.
+    shift = max(0, 15 + 7 + 2 - (activation.width - 1))
+    bias = min(NORM_BIAS.max, activation.max << shift >> 1)
+    return SumNorm(
+        of_x=int(rng.integers(most // 4, most + 1)),
+        of_y=int(rng.choice([0, most])) if corners else int(rng.integers(most // 4, most + 1)),
+        shift=16,
+        gain_shift=shift,
+        gain=rng.integers(low, high, width, endpoint=True),
+        bias=rng.integers(-bias - 1, bias, width, endpoint=True),
+    )
+
+
