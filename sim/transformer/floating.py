@@ -1,0 +1,117 @@
+"""The same layers in float, with weights by the names of PyTorch's ``nn.TransformerEncoder``."""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from matweave.hw.transformer.config import EncoderConfig
+
+EPSILON = 1e-5
+"""Added to a variance, as PyTorch does."""
+
+Tensors = Mapping[str, np.ndarray]
+Watch = Callable[[str, np.ndarray], None]
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    return x * 0.5 * (1 + _erf(x / math.sqrt(2)).astype(np.float64))
+
+
+def shapes(config: EncoderConfig) -> dict[str, tuple[int, ...]]:
+    """Every tensor that a model for the engine of ``config`` has: its shape by its name. Matrices
+    are (outputs, inputs); an RMSNorm has no bias."""
+    model = config.model
+    d, f = model.width, model.hidden
+    found = {}
+    for n in range(model.layers):
+        layer = {
+            "self_attn.in_proj_weight": (3 * d, d),
+            "self_attn.in_proj_bias": (3 * d,),
+            "self_attn.out_proj.weight": (d, d),
+            "self_attn.out_proj.bias": (d,),
+            "linear1.weight": (f, d),
+            "linear1.bias": (f,),
+            "linear2.weight": (d, f),
+            "linear2.bias": (d,),
+        }
+        found |= {f"layers.{n}.{name}": shape for name, shape in layer.items()}
+    norms = [f"layers.{n}.norm{part}" for n in range(model.layers) for part in (1, 2)]
+    norms += ["norm"] * (model.order == "pre")
+    for name in norms:
+        found[f"{name}.weight"] = (d,)
+        if model.norm == "layer":
+            found[f"{name}.bias"] = (d,)
+    return found
+
+
+def norms(config: EncoderConfig) -> list[str]:
+    """Names of the norms in the order in which they are used."""
+    each = [f"layers.{n}.norm{part}" for n in range(config.model.layers) for part in (1, 2)]
+    return [*each, "norm"] if config.model.order == "pre" else each
+
+
+def encoder(
+    x: np.ndarray, tensors: Tensors, config: EncoderConfig, watch: Watch = lambda name, value: None
+) -> np.ndarray:
+    """The result, (sequences, tokens, width), of as many. ``watch`` is told each step's value by
+    the names of the golden model (:func:`..golden.transformer.encoder`)."""
+    model = config.model
+    waiting = iter(norms(config))
+    pre = model.order == "pre"
+
+    def normalised(value):
+        return norm(value, tensors, next(waiting), centred=model.norm == "layer")
+
+    carried = x
+    if pre:
+        carried = normalised(x)
+        watch("norm", carried)
+    for n in range(model.layers):
+        of = f"layers.{n}"
+
+        def tell(name, value, n=n):
+            watch(f"{n}.{name}", value)
+            return value
+
+        def step(x, y, name, tell=tell):
+            total = tell(f"sum_{name}", x + y)
+            new = tell(f"norm_{name}", normalised(total))
+            return (total if pre else new), new
+
+        projected = affine(carried, tensors, f"{of}.self_attn.in_proj", joint="_")
+        parts = np.split(projected, 3, axis=-1)
+        q, k, v = (tell(name, part) for name, part in zip("qkv", parts, strict=True))
+        seen = tell("attention", attend(q, k, v, model.heads)[0])
+        y = tell("output", affine(seen, tensors, f"{of}.self_attn.out_proj"))
+        x, carried = step(x, y, "attention")
+        hidden = tell("up", affine(carried, tensors, f"{of}.linear1"))
+        hidden = tell("hidden", gelu(hidden))
+        y = tell("down", affine(hidden, tensors, f"{of}.linear2"))
+        x, carried = step(x, y, "hidden")
+    return carried
+
+
+def affine(x, tensors: Tensors, name: str, joint: str = ".") -> np.ndarray:
+    return x @ tensors[f"{name}{joint}weight"].T + tensors[f"{name}{joint}bias"]
+
+
+def attend(q, k, v, heads: int) -> tuple[np.ndarray, np.ndarray]:
+    """Attention of all heads, side by side, and its weights, (sequences, heads, queries, keys)."""
+    q, k, v = (
+        each.reshape(*each.shape[:2], heads, -1).transpose(0, 2, 1, 3) for each in (q, k, v)
+    )
+    logits = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    found = (weights @ v).transpose(0, 2, 1, 3)
+    return found.reshape(*found.shape[:2], -1), weights
+
+
+def norm(x, tensors: Tensors, name: str, *, centred: bool) -> np.ndarray:
+    if centred:
+        x = x - x.mean(axis=-1, keepdims=True)
+    x = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + EPSILON)
+    return x * tensors[f"{name}.weight"] + tensors.get(f"{name}.bias", 0)
