@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .attention import jobs as attention
+from .perf import transformer as perf
 from .registers import COUNTERS, AttentionRegister, EncoderRegister, Register
 from .transformer import jobs as transformer
 
@@ -19,7 +20,8 @@ class Kind:
     """``inputs``, ``outputs``: port prefix by stream. ``stream_bytes(config)``: bytes per beat by
     prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job;
     ``None`` for networks, which take samples.
-    ``benches``: modules of :mod:`.benches` that make up a regression."""
+    ``benches``: modules of :mod:`.benches` that make up a regression. ``silence(config)``: cycles
+    for which an engine may work without any handshake."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -27,6 +29,7 @@ class Kind:
     counters: Mapping[str, int]
     case: Callable | None
     benches: tuple[str, ...]
+    silence: Callable = lambda config: 0
 
 
 def of(config) -> Kind:
@@ -53,6 +56,7 @@ def of(config) -> Kind:
             counters={name: EncoderRegister[name] for name in transformer.COUNTERS},
             case=transformer.case,
             benches=("jobs", "encoder_registers", "faults"),
+            silence=lambda config: perf.predict(config, config.model.tokens),
         )
     from . import cases, native
 

@@ -116,7 +116,7 @@ class Engine(TakesJobs, StreamDriver):
             [driver.write(address, data) for address, data in job.registers(config)],
             pauses=pauses,
             start_last=True,
-            watchdog=watchdog,
+            watchdog=watchdog + self.kind.silence(config),
         )
         for access in outcome.operations:
             if access.response != Response.OKAY:

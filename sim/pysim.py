@@ -344,10 +344,10 @@ class Driver:
         """The result of the job that was started last."""
         while len(self.sink.beats) < self.sink.expected:
             await self.step()
-            if self._quiet > WATCHDOG:
+            if self._quiet > WATCHDOG + self.kind.silence(self.config):
                 taken = {name: f"{s.taken}/{len(s.beats)}" for name, s in self.sources.items()}
                 raise EngineError(
-                    f"no handshake in {WATCHDOG} cycles at cycle {self.cycle}: beats {taken}, "
+                    f"no handshake in {self._quiet} cycles at cycle {self.cycle}: beats {taken}, "
                     f"{self.sink.name} {len(self.sink.beats)}/{self.sink.expected}"
                 )
         for name, source in self.sources.items():

@@ -80,7 +80,8 @@ class SumNorm(wiring.Component):
         m.d.comb += [queue.i_valid.eq(summed), queue.i_data.eq(sums)]
         walk = self._walk(m, "s_walk", "x")
         m.d.comb += walk.take.eq(summed)
-        self._write(m, "s", walk, summed, sums)
+        # What has nothing added to it stays as it is.
+        self._write(m, "s", walk, summed & ~self.lone, sums)
         self._gained(m, norm)
         return m
 

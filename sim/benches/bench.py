@@ -18,6 +18,7 @@ class Bench(StreamBench):
         plan = plan or Plan()
         self.config = plan.config
         self.kind = kinds.of(self.config)
+        watchdog += self.kind.silence(self.config)
         super().__init__(dut, plan, self.kind.inputs, self.kind.outputs, watchdog)
         self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         (self.output,) = self.kind.outputs
