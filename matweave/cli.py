@@ -16,7 +16,7 @@ import matweave
 from matweave.hw.errors import UserError
 from matweave.sim.progress import Reporter
 
-from . import data, failure, implementing, layer_commands
+from . import data, encoder_commands, failure, implementing, layer_commands
 from .options import Config, Configs, Debug, Json, Set, discard_output, show
 
 
@@ -265,6 +265,6 @@ def run(
     show(result, running.text, as_json)
 
 
-for command in (*implementing.COMMANDS, *layer_commands.COMMANDS):
+for command in (*implementing.COMMANDS, *layer_commands.COMMANDS, *encoder_commands.COMMANDS):
     app.command()(command)
 app.add_typer(data.app)

@@ -87,13 +87,16 @@ def _design():
         from matweave.fpga.demos import digits
         from matweave.fpga.demos.digits import inference, network, picture  # noqa: F401
     except ModuleNotFoundError as error:
-        package = PACKAGES.get((error.name or "").split(".")[0])
-        if package is None:
-            raise
-        raise UserError(
-            f"the demo needs {package}: install it with: pip install 'matweave[demo]'"
-        ) from error
+        raise lacking(error) from error
     return digits
+
+
+def lacking(error: ModuleNotFoundError) -> Exception:
+    """One line about the package that a demo lacks; the error itself if it is none of those."""
+    package = PACKAGES.get((error.name or "").split(".")[0])
+    if package is None:
+        return error
+    return UserError(f"the demo needs {package}: install it with: pip install 'matweave[demo]'")
 
 
 def _simulate(digits, network, images, settings, verilog: str, progress):

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from matweave.fpga import boards, build, demos, engines, loader
+from matweave.hw import output as outputs
 from matweave.hw.errors import UserError, shown
 from matweave.sim import toolchain
 
+from .demo import lacking
 from .failure import CheckFailed
 
 SIMULATED_SAMPLES = 16
@@ -26,7 +28,7 @@ Progress = Callable[..., None]
 class Wanted:
     """What the user asked for: ``port``, or ``None`` for a simulated board; ``folder``: of a build
     to program first, whose board, engine and baud rate then count; ``samples``, ``baud``: ``None``
-    for the usual."""
+    for the usual; ``pictures``: where a demo's go, if it draws any, ``None`` for nowhere."""
 
     demo: str
     board: str
@@ -34,6 +36,7 @@ class Wanted:
     folder: Path | None = None
     samples: int | None = None
     baud: int | None = None
+    pictures: Path | None = None
 
 
 def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
@@ -45,6 +48,9 @@ def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
         raise UserError(f"--baud {shown(wanted.baud)}: allowed are {least:,} to {most:,}")
     demo, board = demos.load(wanted.demo), boards.load(wanted.board)
     settings = engines.load(demo.engine, demo.on(board.name).set)
+    draws = wanted.pictures is not None and hasattr(demo.host, "pictures")
+    if draws:
+        outputs.check_folder(wanted.pictures)
     if wanted.folder is not None:
         built = loader.built(wanted.folder)
         board, settings = boards.load(built.board), engines.from_tables(built.tables)
@@ -77,6 +83,14 @@ def run(wanted: Wanted, progress: Progress) -> dict[str, Any]:
         raise CheckFailed(
             f"{result['wrong']} of {result['elements']} results of the board are not the expected"
         )
+    if draws:
+        progress("drawing")
+        try:
+            files = demo.host.pictures(result)
+        except ModuleNotFoundError as error:
+            raise lacking(error) from error
+        outputs.write_folder(wanted.pictures, files)
+        result["pictures"] = [str(wanted.pictures / name) for name in files]
     return result
 
 
@@ -130,5 +144,7 @@ def text(result: dict[str, Any]) -> str:
         "line": f"{result['baud']:,} baud, {result['retries']} requests repeated",
         "seconds": f"{result['seconds']:g}",
     }
+    if "pictures" in result:
+        rows["drawn"] = ", ".join(result["pictures"])
     width = max(map(len, rows)) + 2
     return "\n".join(f"{name:{width}}{about}" for name, about in rows.items())

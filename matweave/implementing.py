@@ -177,9 +177,13 @@ def demo(
         int | None, typer.Option(metavar="RATE", help="Of the serial line; the board's by default.")
     ] = None,
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Without NAME: where results go."),
-    ] = Path("demo_out"),
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR",
+            help="Where results go, without NAME by default to demo_out; with NAME pictures, if it "
+            "draws any.",
+        ),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ):
@@ -189,14 +193,14 @@ def demo(
             raise UserError("demo: which one? --simulate, --port and --program need a NAME")
         from . import demo
 
-        return demo.run(output=output, as_json=as_json)
+        return demo.run(output=output or Path("demo_out"), as_json=as_json)
     if simulate == (port is not None):
         raise UserError(f"demo {plain(name)}: either --simulate or --port PORT")
     if simulate and program is not None:
         raise UserError("demo: --program is for real boards, not with --simulate")
     from . import demonstrating
 
-    wanted = demonstrating.Wanted(name, board, port, program, samples, baud)
+    wanted = demonstrating.Wanted(name, board, port, program, samples, baud, output)
     with Reporter() as progress:
         result = demonstrating.run(wanted, progress)
     show(result, demonstrating.text, as_json)

@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from matweave.hw import array_tables, catalog, config, cost, gemm_config, source
 from matweave.hw.attention import config as attention
+from matweave.hw.transformer import config as transformer
 
 _HEAD = """\
 # Configuration
@@ -61,6 +62,8 @@ def markdown() -> str:
         _section("Its `[array]`", array_tables.Lookup, 3),
         _section('`kind = "attention"`', config.AttentionConfig),
         *(_section(f"Its `[{name}]`", model, 3) for name, model in attention.TABLES.items()),
+        _section('`kind = "encoder"`', config.EncoderConfig),
+        *(_section(f"Its `[{name}]`", model, 3) for name, model in transformer.TABLES.items()),
         _TAIL.format(
             modular=", ".join(modular) or "none at present",
             inside=", ".join(inside),

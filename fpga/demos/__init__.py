@@ -15,6 +15,7 @@ Its module ``host`` is the host program::
 
     def run(engine, *, samples, progress) -> dict   # engine: what Engine.device gives
     def rows(result) -> dict[str, str]              # what a person is told of it
+    def pictures(result) -> dict[str, bytes]        # files by name; may be missing
 
 ``samples`` is how many, ``None`` for all; ``progress`` is called with (done, total), and may be
 told a phrase about the last one as well. The result has

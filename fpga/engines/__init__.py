@@ -8,16 +8,18 @@ for it, by its ``kind``. A new kind is a file here and a line in :func:`kinds`.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ...hw import config as configurations
 from ...hw.errors import ConfigError, nearest, shown
 from .engine import Engine as Engine
 
 
 def kinds() -> dict[str, type[Engine]]:
     """Every kind by the ``kind`` of its configurations."""
+    from .encoder import Encoder
     from .gemm import Gemm, Lut
     from .network import NetworkEngine
 
-    return {each.kind: each for each in (Gemm, Lut, NetworkEngine)}
+    return {each.kind: each for each in (Gemm, Lut, Encoder, NetworkEngine)}
 
 
 def of(config) -> Engine:
@@ -30,8 +32,16 @@ def load(origin: str | Path, overrides: Iterable[str] = ()):
 
     Raises :class:`.errors.ConfigError` for whatever is wrong with it.
     """
-    kind = next((each for each in kinds().values() if each.reads(origin)), kinds()["gemm"])
-    return kind.load(origin, overrides)
+    for kind in kinds().values():
+        if kind.reads(origin):
+            return kind.load(origin, overrides)
+    settings = configurations.load(origin, overrides)
+    if settings.kind not in kinds():
+        raise ConfigError(
+            f"{settings.name}: kind: boards hold no engine of kind {settings.kind}; allowed are "
+            f"{', '.join(kinds())}"
+        )
+    return settings
 
 
 def from_tables(tables: Mapping, label: str = "configuration"):

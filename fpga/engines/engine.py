@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ...hw import config as configurations
+
 BITS_PER_BYTE = 10
 """On the serial line: start bit, eight data bits, stop bit."""
 
@@ -93,3 +95,24 @@ class Engine(ABC):
     @abstractmethod
     def device(self, device):
         """The engine at a :class:`..host.Device`, as the demos' host programs take it."""
+
+
+class Configured(Engine):
+    """An engine whose configuration is a TOML file, or a preset: its kind is in it."""
+
+    @staticmethod
+    def reads(origin):
+        return False
+
+    @staticmethod
+    def load(origin, overrides):
+        return configurations.load(origin, overrides)
+
+    @staticmethod
+    def from_tables(tables, label):
+        return configurations.from_tables(tables, label)
+
+    def linked(self, clock_frequency, baud):
+        from ...hw.link.linked import linked_verilog
+
+        return linked_verilog(self.config, clock_frequency, baud)

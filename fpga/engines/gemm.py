@@ -3,7 +3,7 @@
 from ...hw import config as configurations
 from ...hw.formats import Rounding, signed_width
 from ...hw.geometry import Stationary
-from .engine import Engine, Multipliers
+from .engine import Configured, Multipliers
 
 PLAIN = ("mac", "mac_edge")
 """PEs whose product is a plain ``*``, which may become a DSP block."""
@@ -11,31 +11,14 @@ KEYS = ("rows", "columns", "depth")
 """Keys of ``[array]`` that say how large an array is."""
 
 
-class Gemm(Engine):
+class Gemm(Configured):
     kind = "gemm"
     configuration = configurations.GemmConfig
-
-    @staticmethod
-    def reads(origin):
-        return str(origin).endswith(".toml")
-
-    @staticmethod
-    def load(origin, overrides):
-        return configurations.load_gemm(origin, overrides)
-
-    @staticmethod
-    def from_tables(tables, label):
-        return configurations.of_gemm(configurations.from_tables(tables, label), label)
 
     @property
     def without(self) -> str:
         """Why there are no multiplications in the array, where that is so."""
         return f"PE {self.config.pe.kind} recodes an operand: it has no multiplication"
-
-    def linked(self, clock_frequency, baud):
-        from ...hw.link.linked import linked_verilog
-
-        return linked_verilog(self.config, clock_frequency, baud)
 
     def multipliers(self):
         """Those of the array and, where there is one, of the requantiser
@@ -119,7 +102,3 @@ class Lut(Gemm):
             bits = (config.b.width + 1, signed_width(-most, most))
             found.append(Multipliers("zero points", config.geometry.n, bits))
         return found
-
-    @staticmethod
-    def reads(origin):
-        return False  # a TOML file, which Gemm loads: its kind is in it

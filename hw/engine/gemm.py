@@ -57,6 +57,11 @@ class GemmEngine(wiring.Component):
             }
         )
 
+    @property
+    def parameters(self) -> dict:
+        """What it was made of."""
+        return {"shape": self.shape, "array": self.array}
+
     def elaborate(self, platform):
         m = Module()
         shape = self.shape

@@ -80,7 +80,7 @@ def linked(config, *, clock_frequency: float, baud: float) -> LinkedEngine:
     engine._MustUse__silence = True  # only its parameters are used
     return LinkedEngine(
         engine=type(engine),
-        parameters={"shape": engine.shape, "array": engine.array},
+        parameters=engine.parameters,
         clock_frequency=clock_frequency,
         baud=baud,
         identity=bytes.fromhex(config.hash)[:IDENTITY_BYTES],

@@ -1,0 +1,88 @@
+"""Encoders: what the flow knows of :class:`~matweave.hw.config.EncoderConfig`."""
+
+from ...hw.config import EncoderConfig
+from ...hw.transformer.sizes import GAIN, SUM_BITS
+from ...sim.perf import transformer as perf
+from .engine import BITS_PER_BYTE, Configured, Multipliers, digits
+from .gemm import Gemm
+
+
+class Encoder(Configured):
+    kind = "encoder"
+    configuration = EncoderConfig
+
+    def multipliers(self):
+        """Those of the products with weights, of attention, and of sums and norms."""
+        config, sizes, shape = self.config, self.config.sizes, self.config.attend.shape
+        each = sizes.activation.width
+        return [
+            *Gemm(config.gemm).multipliers(),
+            Multipliers("scores", shape.lanes * shape.dimension, (each, each)),
+            Multipliers("values", shape.lanes * shape.dimension, (shape.exponential, each)),
+            Multipliers("normaliser", shape.output_lanes, (shape.sum.width, 31)),
+            Multipliers("sums", 2 * sizes.columns, (each, SUM_BITS)),
+            Multipliers("gains", sizes.columns, (sizes.normalised.width, GAIN.width)),
+        ]
+
+    def faster(self, words):
+        if "requantiser" in words and self.config.requantizers.multiplier_stages < 2:
+            return "set requantizers.multiplier_stages = 2"
+        return "lower array.rows, array.columns or attention.lanes"
+
+    def smaller(self, resource, *, dsp):
+        if resource == "BRAM":
+            return "lower model.layers, model.hidden or model.tokens"
+        return "lower array.rows, array.columns or attention.lanes" + (
+            ", or build with --no-dsp" if dsp else ""
+        )
+
+    def summary(self):
+        config, model = self.config, self.config.model
+        found = {
+            **{name: getattr(model, name) for name in
+               ("width", "heads", "hidden", "layers", "tokens", "norm", "order")},
+            "array": config.array.kind,
+            "pe": config.pe.kind,
+            "activation": str(config.activation),
+            "weight": str(config.weight),
+        }  # fmt: skip
+        about = (
+            "transformer encoder of {layers} layers, {width} elements, {heads} heads, {hidden} "
+            "hidden, {tokens} tokens, {activation} by {weight}, array {array} of {pe} PEs"
+        ).format(**found)
+        return found | {"about": about}
+
+    def performance(self, clock_mhz, fmax_mhz, baud):
+        """Of a job of the most tokens, the model being there, by the cycle model; attention and
+        norms take their cycles after the products."""
+        config, sizes = self.config, self.config.sizes
+        tokens = config.model.tokens
+        cycles = perf.predict(config, tokens)
+        weights = sizes.weight_beats * sizes.columns * sizes.depth
+        macs = tokens * weights
+        moved = 2 * tokens * sizes.width * config.activation.lane_width // 8
+        rate = digits(clock_mhz * 1e6 / cycles)
+        return {
+            "in_words": f"{rate:,.0f} sequences of {tokens} tokens per second, {cycles:,} cycles",
+            "clock_mhz": clock_mhz,
+            "fmax_mhz": fmax_mhz,
+            "tokens": tokens,
+            "cycles": cycles,
+            "us": digits(cycles / clock_mhz),
+            "us_at_fmax": digits(cycles / fmax_mhz),
+            "sequences_s": rate,
+            "sequences_s_at_fmax": digits(fmax_mhz * 1e6 / cycles),
+            "macs": macs,
+            "macs_per_cycle": config.macs_per_cycle,
+            "utilisation": round(macs / (config.macs_per_cycle * cycles), 4),
+            "baud": baud,
+            "sequence_bytes": moved,
+            "model_bytes": weights * config.weight.lane_width // 8
+            + 4 * (sizes.parameters + sizes.entries),
+            "sequences_s_over_link": digits(baud / BITS_PER_BYTE / moved),
+        }
+
+    def device(self, device):
+        from ..host import EncoderDevice
+
+        return EncoderDevice(device, self.config)

@@ -1,0 +1,42 @@
+"""The command of :mod:`.cli` that is about encoders."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matweave.sim.progress import Reporter
+
+from .options import Config, Debug, Json, Set, show
+
+
+def calibrate(
+    config: Config,
+    weights: Annotated[
+        Path,
+        typer.Argument(
+            metavar="WEIGHTS",
+            help=".safetensors or .npz, with the names of PyTorch's nn.TransformerEncoder.",
+        ),
+    ],
+    samples: Annotated[
+        Path, typer.Argument(metavar="X.npy", help="Sequences × tokens × width floats.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where to.")
+    ],
+    overrides: Set = None,
+    as_json: Json = False,
+    debug: Debug = False,
+):
+    """Choose an encoder's scales from sample data, and quantise its weights."""
+    from . import calibrating
+
+    with Reporter() as progress:
+        result = calibrating.calibrate(
+            config, overrides or [], weights, samples, output, progress
+        )
+    show(result, calibrating.text, as_json)
+
+
+COMMANDS = (calibrate,)

@@ -1,0 +1,109 @@
+"""Reads the tensors of a float model from a file, in a process of its own: ``python -m
+matweave.tensor_file``, see :mod:`.child`.
+
+Takes the wanted tensors' shapes by name, and answers with an ``.npz`` of these, as float64, and
+``header``, JSON: nothing, or ``error``, a line. A tensor is read only if its shape is the wanted.
+"""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from matweave.hw.errors import ConfigError, UserError, plain
+
+from . import child
+
+SUFFIXES = (".safetensors", ".npz")
+
+
+def main() -> int:
+    """Takes a request as JSON on standard input, answers on standard output."""
+    child.limit()
+    request = json.load(sys.stdin)
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # Python's libraries print, and so may those in C
+    arrays, header = {}, {}
+    try:
+        arrays = load(**request)
+    except UserError as error:
+        header = {"error": str(error)}
+    except ImportError as error:
+        header = {"error": f"{plain(error)}: pip install 'matweave[weights]'"}
+    except MemoryError:
+        header = {"error": "out of memory while reading the tensors"}
+    buffer = io.BytesIO()
+    np.savez(buffer, header=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+    answer.write(buffer.getvalue())
+    answer.close()
+    return 0
+
+
+def load(path: str, shapes: Mapping[str, list[int]]) -> dict[str, np.ndarray]:
+    """The tensors by their names."""
+    file = Path(path)
+    readers = dict(zip(SUFFIXES, (_safetensors, _npz), strict=True))
+    if file.suffix.lower() not in readers:
+        raise ConfigError(
+            f"{plain(file.name)}: is not a file of tensors; allowed are {', '.join(SUFFIXES)}"
+        )
+    if not file.is_file():
+        raise ConfigError(f"{plain(path)}: there is no such file")
+    try:
+        return readers[file.suffix.lower()](file, shapes)
+    except (UserError, ImportError, MemoryError):
+        raise
+    except Exception as error:  # whatever a foreign file makes foreign code do
+        line = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
+        raise ConfigError(f"{plain(file.name)}: cannot be read: {plain(line)}") from None
+
+
+def _safetensors(file: Path, shapes) -> dict[str, np.ndarray]:
+    from safetensors import safe_open
+
+    with safe_open(file, framework="numpy") as tensors:
+        names = list(tensors.keys())
+        found = {}
+        for name, shape in shapes.items():
+            _present(name, names, file)
+            _shaped(name, tensors.get_slice(name).get_shape(), shape)
+            found[name] = _float(name, tensors.get_tensor(name))
+        return found
+
+
+def _npz(file: Path, shapes) -> dict[str, np.ndarray]:
+    with np.load(file, allow_pickle=False) as tensors:
+        found = {}
+        for name, shape in shapes.items():
+            _present(name, tensors.files, file)
+            found[name] = _float(name, tensors[name])
+            _shaped(name, found[name].shape, shape)
+        return found
+
+
+def _present(name: str, names, file: Path) -> None:
+    if name not in names:
+        some = ", ".join(map(plain, names[:3])) + (", …" if len(names) > 3 else "")
+        raise ConfigError(f"{plain(file.name)}: {name}: is missing; there are {some or 'none'}")
+
+
+def _shaped(name: str, found, wanted) -> None:
+    if list(found) != list(wanted):
+        sizes = (" × ".join(map(str, each)) for each in (found, wanted))
+        raise ConfigError("{}: is {} and must be {} for this engine".format(name, *sizes))
+
+
+def _float(name: str, tensor: np.ndarray) -> np.ndarray:
+    if tensor.dtype.kind != "f":
+        raise ConfigError(f"{name}: has elements of type {plain(tensor.dtype)}, which are no floats")
+    if not np.isfinite(tensor).all():
+        raise ConfigError(f"{name}: has elements that are not finite")
+    return tensor.astype(np.float64)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
