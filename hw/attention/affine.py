@@ -38,7 +38,7 @@ class Affine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         most = self.i_format.min * self.gain_format.min - self.bias_format.min
-        wide = Format(signed_width(-most, most))
+        wide = Format(max(signed_width(-most, most), 17))
         total = Signal(signed(wide.width), reset_less=True)
         m.submodules.scale = scale = shared(
             Requantizer,

@@ -1,0 +1,70 @@
+"""Encoders compiled: many jobs, every kind of array, models that stay."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from matweave.hw import config as configuration
+from matweave.sim import kinds
+from matweave.sim.driver import Pause
+from matweave.sim.native import Engine, EngineError
+from matweave.sim.perf import transformer as perf
+
+compiled = pytest.mark.requires_tool("verilator", "g++", "make", "perl")
+
+
+def many(engine, seed, count):
+    settings, case = engine.config, kinds.of(engine.config).case
+    rng = np.random.default_rng(seed)
+    before = None
+    for index in range(count):
+        job = case(settings, seed, index).job
+        if before is not None and index % 4 == 3:
+            job = dataclasses.replace(job, parameters=before.parameters, load=False)
+        pauses = {name: Pause(0.3, 3, seed=index + 1) for name in "bpxy"} if index % 2 else None
+        result = engine.job(job, pauses=pauses, fill=rng if index % 3 else None)
+        assert np.array_equal(result.c, job.expected(settings)), index
+        if pauses is None:
+            predicted = perf.predict(settings, len(job.x), load=job.load)
+            assert result.cycles <= predicted
+            if settings.array.kind != "digit_serial":
+                assert result.cycles >= 0.9 * predicted
+            stalls = (result.counters[f"stall_{name}"] for name in "bpxy")
+            assert not any(stalls)
+        before = job
+
+
+@compiled
+def test_many_jobs_with_and_without_pauses(seed):
+    with Engine(configuration.load("tiny_encoder")) as engine:
+        many(engine, seed, 100)
+        with pytest.raises(EngineError, match="was answered SLVERR"):
+            engine.write(0x30, 1)
+
+
+@compiled
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("model.order='pre'", "model.norm='rms'", "model.layers=1"),
+        ("array.kind='digit_serial'", "pe.kind='opt4c'"),
+        ("array.kind='cube'", "array.depth=2", "pe.kind='ent'", "activation='int5'",
+         "weight='int4'", "attention.lanes=4", "requantizers.multiplier_stages=2",
+         "model.epsilon=7"),
+        ("array.kind='matrix'", "array.columns=4", "model.width=24", "model.heads=3",
+         "model.hidden=8", "array.rows=6", "model.order='pre'", "activation='int7'"),
+    ],
+    ids=["pre", "serial", "cube", "matrix"],
+)  # fmt: skip
+def test_every_kind_of_array(overrides, seed):
+    with Engine(configuration.load("tiny_encoder", overrides)) as engine:
+        many(engine, seed, 60)
+
+
+@compiled
+@pytest.mark.slow
+def test_the_preset_for_64_tokens(seed):
+    with Engine(configuration.load("encoder_64")) as engine:
+        many(engine, seed, 5)
