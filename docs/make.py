@@ -17,6 +17,7 @@ from matweave.hw.attention import regmap as attention_regmap
 from matweave.hw.engine import regmap
 from matweave.hw.formats import Overflow
 from matweave.hw.network import regmap as network_regmap
+from matweave.hw.transformer import regmap as encoder_regmap
 
 DOCS = Path(__file__).parent
 MARKS = ("<!-- {}: made by docs/make.py -->", "<!-- end -->")
@@ -70,6 +71,18 @@ ATTENTION_HEAD = """\
 
 Their port is the same, and so are the first words (`hw/attention/regmap.py`). What the numbers
 mean is in [decision 0013](../decisions/0013-attention.md).
+
+| address | name | access | meaning |
+|---|---|---|---|
+"""
+
+ENCODER_HEAD = """\
+
+## Encoders
+
+Their port is the same, and so are the first words (`hw/transformer/regmap.py`). A job: write TOKENS
+and MODE, then 1 to CONTROL; offer weights and parameters if MODE says LOAD, and the tokens; take as
+many. [Decision 0015](../decisions/0015-transformer-layers.md) says what is on the streams.
 
 | address | name | access | meaning |
 |---|---|---|---|
@@ -152,7 +165,8 @@ def registers() -> str:
     network = [f"| 0x{each.address:02X} | {each.name} | {each.access} | {each.doc} |"
                for each in network_regmap.REGISTERS]  # fmt: skip
     page += NETWORK_HEAD + "\n".join(network) + "\n"
-    return page + ATTENTION_HEAD + "\n".join(_rows(attention_regmap.REGISTERS)) + "\n"
+    page += ATTENTION_HEAD + "\n".join(_rows(attention_regmap.REGISTERS)) + "\n"
+    return page + ENCODER_HEAD + "\n".join(_rows(encoder_regmap.REGISTERS)) + "\n"
 
 
 def engines() -> str:

@@ -100,4 +100,3 @@ def read(path: Path, settings: EncoderConfig) -> dict[str, np.ndarray]:
     if "error" in header:
         raise UserError(header["error"])
     return tensors
-

@@ -22,9 +22,7 @@ def calibrate(
     samples: Annotated[
         Path, typer.Argument(metavar="X.npy", help="Sequences × tokens × width floats.")
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where to.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where to.")],
     overrides: Set = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -33,9 +31,7 @@ def calibrate(
     from . import calibrating
 
     with Reporter() as progress:
-        result = calibrating.calibrate(
-            config, overrides or [], weights, samples, output, progress
-        )
+        result = calibrating.calibrate(config, overrides or [], weights, samples, output, progress)
     show(result, calibrating.text, as_json)
 
 

@@ -179,7 +179,9 @@ def demo(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="DIR",
+            "--output",
+            "-o",
+            metavar="DIR",
             help="Where results go, without NAME by default to demo_out; with NAME pictures, if it "
             "draws any.",
         ),

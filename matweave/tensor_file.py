@@ -99,7 +99,9 @@ def _shaped(name: str, found, wanted) -> None:
 
 def _float(name: str, tensor: np.ndarray) -> np.ndarray:
     if tensor.dtype.kind != "f":
-        raise ConfigError(f"{name}: has elements of type {plain(tensor.dtype)}, which are no floats")
+        raise ConfigError(
+            f"{name}: has elements of type {plain(tensor.dtype)}, which are no floats"
+        )
     if not np.isfinite(tensor).all():
         raise ConfigError(f"{name}: has elements that are not finite")
     return tensor.astype(np.float64)

@@ -54,6 +54,4 @@ class EncoderDevice(EngineDevice):
         words = self.device.read(int(EncoderRegister[name]) for name in COUNTERS)
         counters = {name.lower(): word for name, word in zip(COUNTERS, words, strict=True)}
         cycles = max(1, counters["cycles"])
-        return Result(
-            job.unpack(config, given), cycles, job.utilisation(config, cycles), counters
-        )
+        return Result(job.unpack(config, given), cycles, job.utilisation(config, cycles), counters)

@@ -14,8 +14,8 @@ __all__ = ["Affine"]
 class Affine(wiring.Component):
     """``o = clamp(round((i gain + bias) / 2**shift))``, rounded half up once, of the exact sum.
 
-    ``i``, ``o``: of ``i_format`` and ``o_format``, signed; ``gain``, ``bias``: of theirs, which come
-    with ``i``; ``shift``: 0 to 62, constant while there are numbers on their way. ``latency``
+    ``i``, ``o``: of ``i_format`` and ``o_format``, signed; ``gain``, ``bias``: of theirs, which
+    come with ``i``; ``shift``: 0 to 62, constant while there are numbers on their way. ``latency``
     cycles; never stops. Golden model: ``golden.attention.norm.norm``.
     """
 

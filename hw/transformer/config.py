@@ -210,4 +210,5 @@ TABLES: dict[str, type[Table]] = {
     "attention": AttentionPart,
     "requantizers": Requantizers,
 }
-"""Its own tables by their keys; ``array`` and ``pe`` are a GEMM engine's, ``softmax`` attention's."""
+"""Its own tables by their keys; ``array`` and ``pe`` are a GEMM engine's, ``softmax`` is
+attention's."""

@@ -65,9 +65,7 @@ class EncoderCore(wiring.Component):
         m.submodules.attend = attend = shared(Attend, sizes=sizes, shape=self.attention)
         m.submodules.norm = norm = shared(SumNorm, sizes=sizes)
         parts = {Kind.PRODUCT: product, Kind.ATTENTION: attend, Kind.NORM: norm}
-        busy = {
-            kind: sequencer.running & (sequencer.kind == KINDS.index(kind)) for kind in parts
-        }
+        busy = {kind: sequencer.running & (sequencer.kind == KINDS.index(kind)) for kind in parts}
         for kind, part in parts.items():
             m.d.comb += [
                 part.start.eq(sequencer.run & busy[kind]),
@@ -76,7 +74,9 @@ class EncoderCore(wiring.Component):
         m.d.comb += [
             sequencer.start.eq(self.start),
             sequencer.load.eq(self.load),
-            sequencer.finished.eq(Cat(part.done & busy[kind] for kind, part in parts.items()).any()),
+            sequencer.finished.eq(
+                Cat(part.done & busy[kind] for kind, part in parts.items()).any()
+            ),
         ]
         replay = self._model(m, sequencer, product)
         self._parameters(m, sequencer, replay, product, attend, norm)
@@ -90,9 +90,7 @@ class EncoderCore(wiring.Component):
         m.submodules.weights = weights = shared(
             Replay, width=sizes.weight_width, depth=sizes.weight_beats
         )
-        m.submodules.replay = replay = shared(
-            Replay, width=PARAMETER_BITS, depth=sizes.parameters
-        )
+        m.submodules.replay = replay = shared(Replay, width=PARAMETER_BITS, depth=sizes.parameters)
         # The first words are the table's.
         entry = Signal(sizes.activation.width + 1)
         in_table = ~entry[-1]
@@ -108,7 +106,9 @@ class EncoderCore(wiring.Component):
             sequencer.loaded.eq(weights.full & replay.full),
             self.loaded.eq(loading & sequencer.loaded),
             weights.i_valid.eq(loading & self.b_tvalid),
-            weights.i_data.eq(Cat(elements(self.b_tdata, sizes.weight, sizes.columns * sizes.depth))),
+            weights.i_data.eq(
+                Cat(elements(self.b_tdata, sizes.weight, sizes.columns * sizes.depth))
+            ),
             self.b_tready.eq(loading & weights.i_ready),
             replay.i_valid.eq(loading & self.p_tvalid & ~in_table),
             replay.i_data.eq(self.p_tdata),

@@ -67,7 +67,9 @@ class Fetch(wiring.Component):
             for loop in (header, *loops):
                 loop.restart()
         with m.Elif(take & in_header):
-            m.d.sync += numbers.eq((numbers >> PARAMETER_BITS) | (self.p_data << (HEADER - 1) * PARAMETER_BITS))
+            m.d.sync += numbers.eq(
+                (numbers >> PARAMETER_BITS) | (self.p_data << (HEADER - 1) * PARAMETER_BITS)
+            )
             advance(m, header)
             with m.If(header.last):
                 m.d.sync += [in_header.eq(0), in_tables.eq(tables != 0)]

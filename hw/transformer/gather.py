@@ -13,9 +13,9 @@ class Gather(wiring.Component):
     """``parts`` words of each row of a panel -> beats of ``keys`` rows, whole heads, in order.
 
     ``i_valid`` with ``i_data`` (a word of each row), ``i_keep`` (rows that are tokens, from the
-    first on; the others are taken as zeros) and ``i_last`` (of a panel's words). ``o_data``: ``keys``
-    heads, as many beats as have a token. A panel comes in while the one before goes out: one beat
-    per cycle where a panel has no more words than beats.
+    first on; the others are taken as zeros) and ``i_last`` (of a panel's words). ``o_data``:
+    ``keys`` heads, as many beats as have a token. A panel comes in while the one before goes out:
+    one beat per cycle where a panel has no more words than beats.
     """
 
     def __init__(self, *, sizes: Sizes):

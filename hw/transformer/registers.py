@@ -40,7 +40,10 @@ class EncoderRegisters(wiring.Component):
         sizes = self.sizes
         m.submodules.slave = slave = shared(AxiLiteSlave, address_width=regmap.ADDRESS_WIDTH)
         bank.connect_slave(m, self, slave, regmap.ADDRESS_WIDTH)
-        values = {"TOKENS": Signal(32, name="tokens_register"), "MODE": Signal(name="mode_register")}
+        values = {
+            "TOKENS": Signal(32, name="tokens_register"),
+            "MODE": Signal(name="mode_register"),
+        }
         busy, done, model = Signal(), Signal(), Signal(name="model_is_there")
         control, clear, errors = Signal(3), Signal(4), Signal(3)
         wanted, legal, have = Signal(), Signal(), Signal()

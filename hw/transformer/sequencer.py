@@ -12,13 +12,14 @@ KINDS = list(Kind)
 
 
 class Sequencer(wiring.Component):
-    """``start`` (with ``load``) -> the phases of a job, one after another -> ``done``.
+    """``start`` (with ``load``) -> the phases of a job, one after another.
 
-    ``loading`` until ``loaded``; ``input`` and ``output``, each begun with a pulse, until ``ended``;
-    between them for each step a pulse ``fetch``, and when the parameters are ``fetched`` a pulse
-    ``run`` to its part, until that has ``finished``. Of a step: ``kind`` (its place in
-    :class:`.Kind`), ``words_in``, ``words_out``, and of a product ``source``, ``target`` (memories),
-    ``offset_in``, ``offset_out``, ``table``; of a norm ``lone``.
+    ``clear``: a load begins; ``loading`` until ``loaded``; ``input`` and ``output``, each begun
+    with a pulse, until ``ended``; between them for each step a pulse ``fetch``, and when the
+    parameters are ``fetched`` a pulse ``run`` to its part, which is ``running`` until that has
+    ``finished``. Of a step: ``kind`` (its place in :class:`.Kind`), ``words_in``, ``words_out``,
+    and of a product ``source``, ``target`` (memories), ``offset_in``, ``offset_out``, ``table``; of
+    a norm ``lone``.
     """
 
     def __init__(self, *, sizes: Sizes):
@@ -69,15 +70,13 @@ class Sequencer(wiring.Component):
                 with m.If(self.loaded):
                     m.d.comb += self.input.eq(1)
                     m.next = "input"
-            with m.State("input"):
-                with m.If(self.ended):
-                    m.next = "begin"
+            with m.State("input"), m.If(self.ended):
+                m.next = "begin"
             with m.State("begin"):
                 m.d.comb += self.fetch.eq(1)
                 m.next = "fetch"
-            with m.State("fetch"):
-                with m.If(self.fetched):
-                    m.next = "start"
+            with m.State("fetch"), m.If(self.fetched):
+                m.next = "start"
             with m.State("start"):
                 m.d.comb += [self.run.eq(1), self.running.eq(1)]
                 m.next = "run"
@@ -92,9 +91,8 @@ class Sequencer(wiring.Component):
             with m.State("settle"):
                 m.d.comb += self.output.eq(1)
                 m.next = "output"
-            with m.State("output"):
-                with m.If(self.ended):
-                    m.next = "idle"
+            with m.State("output"), m.If(self.ended):
+                m.next = "idle"
         self._facts(m, step, steps)
         return m
 

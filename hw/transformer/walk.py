@@ -24,10 +24,10 @@ class Walk(wiring.Component):
     """Addresses of words in nested ``loops``, innermost first.
 
     ``start`` with ``tokens``, ``words`` (of a token, for the loop ``word``), ``stride`` (of the
-    memory) and ``offset`` (of the region), held while it runs. From the next cycle ``running`` until the last has been taken:
-    ``take``: this one is. Of each: ``address``, ``row`` (the bank of its token), ``sub`` (which
-    part of the word), ``keep`` (which rows of the panel are tokens), ``lasts`` (which loops are at
-    their last step).
+    memory) and ``offset`` (of the region), held while it runs. From the next cycle ``running``
+    until the last has been taken: ``take``: this one is. Of each: ``address``, ``row`` (the bank of
+    its token), ``sub`` (which part of the word), ``keep`` (which rows of the panel are tokens),
+    ``lasts`` (which loops are at their last step).
     """
 
     def __init__(self, *, sizes: Sizes, loops: tuple[str, ...]):

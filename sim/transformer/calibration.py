@@ -85,7 +85,7 @@ class _Builder:
         carried = first = None
         x = "x"
         if self._pre:
-            first, carried = self._lone(x), "norm"
+            first, carried = self._lone(), "norm"
         layers = []
         for n in range(config.model.layers):
             layer, x, carried = self._layer(n, x, carried or x)
@@ -107,7 +107,9 @@ class _Builder:
         )  # fmt: skip
         for name, weight, bias in joint:
             parts[name] = self._dense(weight, bias, carried, of + name)
-        parts["output"] = self._named(prefix + "self_attn.out_proj", of + "attention", of + "output")
+        parts["output"] = self._named(
+            prefix + "self_attn.out_proj", of + "attention", of + "output"
+        )
         parts["norm_attention"] = self._norm(x, of + "output", of, "attention")
         between = of + "norm_attention"
         parts["up"] = self._named(prefix + "linear1", between, of + "up")
@@ -153,15 +155,15 @@ class _Builder:
         )
         return Scale(int(multiplier), int(shift))
 
-    def _lone(self, x: str) -> golden.SumNorm:
-        """Of ``x`` alone, exactly."""
+    def _lone(self) -> golden.SumNorm:
+        """Of x alone, exactly."""
         return self._gained((1, 0, 0), "norm")
 
     def _norm(self, x: str, y: str, of: str, name: str) -> golden.SumNorm:
         scales = self._scales
         worth = [scales[part] / scales[f"{of}sum_{name}"] for part in (x, y)]
         # Both with the shift of the larger.
-        multiplier, shift = dyadic(max(worth), bits=SUM_BITS)
+        shift = dyadic(max(worth), bits=SUM_BITS)[1]
         each = [min(int(_rounded(part * 2.0 ** int(shift))), (1 << SUM_BITS) - 1) for part in worth]
         return self._gained((*each, int(shift)), f"{of}norm_{name}")
 

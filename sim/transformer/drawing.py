@@ -80,5 +80,3 @@ def _norm(config: EncoderConfig, rng, corners: bool) -> SumNorm:
         gain=rng.integers(low, high, width, endpoint=True),
         bias=rng.integers(-bias - 1, bias, width, endpoint=True),
     )
-
-

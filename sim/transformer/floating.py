@@ -100,9 +100,7 @@ def affine(x, tensors: Tensors, name: str, joint: str = ".") -> np.ndarray:
 
 def attend(q, k, v, heads: int) -> tuple[np.ndarray, np.ndarray]:
     """Attention of all heads, side by side, and its weights, (sequences, heads, queries, keys)."""
-    q, k, v = (
-        each.reshape(*each.shape[:2], heads, -1).transpose(0, 2, 1, 3) for each in (q, k, v)
-    )
+    q, k, v = (each.reshape(*each.shape[:2], heads, -1).transpose(0, 2, 1, 3) for each in (q, k, v))
     logits = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)

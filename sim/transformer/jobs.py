@@ -61,9 +61,7 @@ class EncoderJob:
     def work(self) -> int:
         """Multiply-accumulates with weights."""
         return len(self.x) * sum(
-            dense.weights.size
-            for layer in self.parameters.layers
-            for dense in layer.products
+            dense.weights.size for layer in self.parameters.layers for dense in layer.products
         )
 
     def utilisation(self, config: EncoderConfig, cycles: int) -> float:

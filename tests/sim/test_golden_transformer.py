@@ -37,7 +37,9 @@ def test_a_product_and_a_norm_are_their_definitions(seed):
     for row, x in enumerate(job.x):
         for c in range(settings.model.hidden):
             total = sum(int(a) * int(b) for a, b in zip(x, up.weights[:, c], strict=True))
-            scaled = Fraction((total + int(up.bias[c])) * int(up.multiplier[c]), 1 << int(up.shift[c]))
+            scaled = Fraction(
+                (total + int(up.bias[c])) * int(up.multiplier[c]), 1 << int(up.shift[c])
+            )
             assert found[row, c] == min(max(half_up(scaled), -128), 127)
     step = layer.norm_hidden
     y = job.x[::-1]
@@ -72,7 +74,9 @@ def test_orders_differ_in_what_the_next_sum_takes(seed):
         x, u = job.x, seen.get("norm", job.x)
         for n, layer in enumerate(layers):
             for name in "qkv":
-                assert np.array_equal(seen[f"{n}.{name}"], golden.dense(u, getattr(layer, name), numbers))
+                assert np.array_equal(
+                    seen[f"{n}.{name}"], golden.dense(u, getattr(layer, name), numbers)
+                )
             x, u = golden._sum_norm(x, seen[f"{n}.output"], layer.norm_attention, numbers)
             x = x if pre else u
             assert np.array_equal(seen[f"{n}.up"], golden.dense(u, layer.up, numbers))
@@ -170,9 +174,7 @@ def test_models_that_are_not_the_engine_s_are_refused(seed):
         "layers.0.norm_hidden.of_x is 65536": changed(
             norm_hidden=dataclasses.replace(layer.norm_hidden, of_x=1 << 16)
         ),
-        "layers.0.logit.shift is 63": changed(
-            logit=dataclasses.replace(layer.logit, shift=63)
-        ),
+        "layers.0.logit.shift is 63": changed(logit=dataclasses.replace(layer.logit, shift=63)),
         "layers.0.scale.zero_point is 1": changed(
             scale=dataclasses.replace(layer.scale, zero_point=1)
         ),
@@ -186,7 +188,7 @@ def test_models_that_are_not_the_engine_s_are_refused(seed):
     rng = np.random.default_rng(seed)
     good = tensors(settings, rng)
     with pytest.raises(ValueError, match=r"layers.0.linear1.bias: is missing"):
-        calibration.calibrate(settings, {k: v for k, v in good.items() if k != "layers.0.linear1.bias"},
-                              np.zeros((1, 2, 8)))  # fmt: skip
+        less = {name: each for name, each in good.items() if name != "layers.0.linear1.bias"}
+        calibration.calibrate(settings, less, np.zeros((1, 2, 8)))
     with pytest.raises(ValueError, match="samples must be sequences × tokens × 8"):
         calibration.calibrate(settings, good, np.zeros((2, 8)))

@@ -97,5 +97,5 @@ def test_what_cannot_be_is_refused_with_one_line(override, message):
 
 def test_memory_is_bounded_before_anything_is_built():
     big = ["model.layers=64", "model.width=1024", "model.hidden=4096", "model.heads=1"]
-    with pytest.raises(ConfigError, match="model: .* bits of memory are needed and at most"):
+    with pytest.raises(ConfigError, match=r"model: .* bits of memory are needed and at most"):
         config.load("tiny_encoder", big)

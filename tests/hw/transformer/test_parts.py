@@ -208,7 +208,7 @@ def test_parameters_go_where_they_belong(kind):
 def test_gain_and_bias_are_rounded_once():
     i_format, o_format, gain, bias = Format(5), Format(4), Format(4), Format(7)
     rng = np.random.default_rng(2)
-    count = 3000
+    count = 1000
     given = {
         name: rng.integers(format.min, format.max, count, endpoint=True)
         for name, format in (("i", i_format), ("gain", gain), ("bias", bias))
