@@ -42,8 +42,8 @@ def silent(*_):
     pass
 
 
-ELEMENTS = {"digits": 32 + 10, "digits-ent": 32 + 10, "jet-attention": 5, "jet-tagging": 5,
-            "lut-gemv": 64 + 10}  # fmt: skip
+ELEMENTS = {"attention": 8 * 32, "digits": 32 + 10, "digits-ent": 32 + 10, "jet-attention": 5,
+            "jet-tagging": 5, "lut-gemv": 64 + 10}  # fmt: skip
 """Results of the engine per sample."""
 
 

@@ -1,0 +1,112 @@
+"""``matweave calibrate``: files of weights and samples to an encoder's integers."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from matweave.hw import config
+from matweave.sim.golden import transformer as golden
+from matweave.sim.transformer import floating, store
+
+pytestmark = pytest.mark.requires_tool("safetensors")
+
+PRE = "--set=model.order='pre'"
+
+
+@pytest.fixture
+def settings():
+    return config.load("tiny_encoder", ["model.order='pre'"])
+
+
+@pytest.fixture
+def tensors(settings):
+    rng = np.random.default_rng(5)
+    return {
+        name: (rng.normal(size=shape) / math.sqrt(shape[-1]) + ("norm" in name)).astype(np.float32)
+        for name, shape in floating.shapes(settings).items()
+    }
+
+
+@pytest.fixture
+def samples(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.random.default_rng(6).normal(size=(20, 7, 8)))
+    return path
+
+
+def test_both_kinds_of_files_give_the_same_integers(tmp_path, matweave, settings, tensors, samples):
+    from safetensors.numpy import save_file
+
+    save_file(tensors, tmp_path / "w.safetensors")
+    np.savez(tmp_path / "w.npz", **tensors, other=np.zeros(3))
+    found = {}
+    for suffix in ("safetensors", "npz"):
+        out = tmp_path / f"{suffix}_model.npz"
+        ended = matweave("calibrate", "tiny_encoder", tmp_path / f"w.{suffix}", samples, "-o", out,
+                         PRE, "--json")  # fmt: skip
+        assert ended.status == 0, ended.err
+        found[suffix] = json.loads(ended.out)
+        with np.load(out) as arrays:
+            assert str(arrays["configuration_sha256"]) == settings.hash
+            found[suffix]["model"] = store.from_arrays(arrays)
+    one, other = (each.pop("model") for each in found.values())
+    numbers = golden.for_config(settings)
+    x = np.load(samples)[:16]
+    results = []
+    for model in (one, other):
+        integers = model.quantised(x, settings.activation)
+        results.append([golden.encoder(each, model.parameters, numbers) for each in integers])
+    assert np.array_equal(*results)
+    report = found["npz"]
+    assert (report["sequences"], report["tokens"], report["compared"]) == (20, 7, 16)
+    # What is told is the distance of these integers from the float model.
+    real = floating.encoder(x, {k: v.astype(np.float64) for k, v in tensors.items()}, settings)
+    error = np.array(results[0]) * one.y - real
+    assert report["rms_error"] == pytest.approx(math.sqrt((error**2).mean()))
+    assert report["rms_error"] < 0.15 * report["rms"]
+    ended = matweave("calibrate", "tiny_encoder", tmp_path / "w.npz", samples, "-o",
+                     tmp_path / "again.npz", PRE)  # fmt: skip
+    assert "golden model against float, 16 sequences: rms error" in ended.out
+
+
+def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
+    def error(weights, *more, engine="tiny_encoder", x=samples):
+        ended = matweave("calibrate", engine, weights, x, "-o", tmp_path / "out.npz", *more)
+        assert ended.status == 2
+        assert not (tmp_path / "out.npz").exists()
+        return ended.error
+
+    def saved(**changes):
+        np.savez(tmp_path / "w.npz", **{**tensors, **changes})
+        return tmp_path / "w.npz"
+
+    good = saved()
+    assert "calibration is for encoders, not kind gemm" in error(good, engine="tiny_os")
+    assert "there is no such file" in error(tmp_path / "none.npz")
+    (tmp_path / "w.pt").write_bytes(b"\x80\x04")
+    assert "is not a file of tensors; allowed are .safetensors, .npz" in error(tmp_path / "w.pt")
+    (tmp_path / "bad.npz").write_bytes(b"nothing")
+    assert "bad.npz: cannot be read" in error(tmp_path / "bad.npz")
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    assert "bad.safetensors: cannot be read" in error(tmp_path / "bad.safetensors")
+    message = error(good, "--set=model.hidden=14")
+    assert "layers.0.linear1.weight: is 12 × 8 and must be 14 × 8 for this engine" in message
+    assert "norm.weight: is missing; there are" in error(
+        _without(tmp_path, tensors, "norm.weight"), PRE
+    )
+    assert "elements that are not finite" in error(
+        saved(**{"layers.0.linear1.bias": np.full(12, np.nan)})
+    )
+    assert "which are no floats" in error(saved(**{"layers.0.linear1.bias": np.zeros(12, int)}))
+    np.save(tmp_path / "long.npy", np.zeros((2, 11, 8)))
+    assert "have 11 tokens; tiny_encoder takes at most 10" in error(good, x=tmp_path / "long.npy")
+    np.save(tmp_path / "flat.npy", np.zeros((11, 8)))
+    assert "it must be sequences × tokens × 8" in error(good, x=tmp_path / "flat.npy")
+
+
+def _without(folder, tensors, name):
+    path = folder / "less.npz"
+    np.savez(path, **{key: value for key, value in tensors.items() if key != name})
+    return path
