@@ -32,7 +32,7 @@ def tensors(settings):
 @pytest.fixture
 def samples(tmp_path):
     path = tmp_path / "x.npy"
-    np.save(path, np.random.default_rng(6).normal(size=(20, 7, 8)))
+    np.save(path, np.random.default_rng(6).normal(size=(20, 5, 8)))
     return path
 
 
@@ -60,7 +60,7 @@ def test_both_kinds_of_files_give_the_same_integers(tmp_path, matweave, settings
         results.append([golden.encoder(each, model.parameters, numbers) for each in integers])
     assert np.array_equal(*results)
     report = found["npz"]
-    assert (report["sequences"], report["tokens"], report["compared"]) == (20, 7, 16)
+    assert (report["sequences"], report["tokens"], report["compared"]) == (20, 5, 16)
     # What is told is the distance of these integers from the float model.
     real = floating.encoder(x, {k: v.astype(np.float64) for k, v in tensors.items()}, settings)
     error = np.array(results[0]) * one.y - real
@@ -92,16 +92,16 @@ def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     assert "bad.safetensors: cannot be read" in error(tmp_path / "bad.safetensors")
     message = error(good, "--set=model.hidden=14")
-    assert "layers.0.linear1.weight: is 12 × 8 and must be 14 × 8 for this engine" in message
+    assert "layers.0.linear1.weight: is 6 × 8 and must be 14 × 8 for this engine" in message
     assert "norm.weight: is missing; there are" in error(
         _without(tmp_path, tensors, "norm.weight"), PRE
     )
     assert "elements that are not finite" in error(
-        saved(**{"layers.0.linear1.bias": np.full(12, np.nan)})
+        saved(**{"layers.0.linear1.bias": np.full(6, np.nan)})
     )
-    assert "which are no floats" in error(saved(**{"layers.0.linear1.bias": np.zeros(12, int)}))
-    np.save(tmp_path / "long.npy", np.zeros((2, 11, 8)))
-    assert "have 11 tokens; tiny_encoder takes at most 10" in error(good, x=tmp_path / "long.npy")
+    assert "which are no floats" in error(saved(**{"layers.0.linear1.bias": np.zeros(6, int)}))
+    np.save(tmp_path / "long.npy", np.zeros((2, 7, 8)))
+    assert "have 7 tokens; tiny_encoder takes at most 6" in error(good, x=tmp_path / "long.npy")
     np.save(tmp_path / "flat.npy", np.zeros((11, 8)))
     assert "it must be sequences × tokens × 8" in error(good, x=tmp_path / "flat.npy")
 

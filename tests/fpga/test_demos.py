@@ -25,8 +25,9 @@ from matweave.fpga.targets.vendor import VENDORS
 from matweave.hw import config
 from matweave.hw.errors import UserError
 from matweave.sim import toolchain
-from matweave.sim.golden import gemm, network
+from matweave.sim.golden import gemm, network, transformer
 from matweave.sim.serial_board import Pins, SerialBoard
+from matweave.sim.transformer import floating, store
 
 BOARD = pytest.mark.requires_tool("amaranth_boards", "serial", "verilator", "g++", "make", "perl")
 SAMPLE = Path(__file__).with_name("sample_build")
@@ -45,15 +46,14 @@ def silent(*_):
 ELEMENTS = {"attention": 8 * 32, "digits": 32 + 10, "digits-ent": 32 + 10, "jet-attention": 5,
             "jet-tagging": 5, "lut-gemv": 64 + 10}  # fmt: skip
 """Results of the engine per sample."""
+SLOW = ("attention", "jet-attention")
+"""Transformers take the C++ compiler, or a simulated line, minutes."""
 
 
 @BOARD
 @pytest.mark.parametrize(
     "name",
-    [  # a transformer takes the C++ compiler minutes
-        pytest.param(name, marks=[pytest.mark.slow] * (name == "jet-attention"))
-        for name in demos.demos()
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in demos.demos()],
 )
 def test_a_demo_on_a_simulated_board(name, capsys):
     arguments = ("--board", SMALL, "--baud", 3_000_000, "--samples", 4, "--json")
@@ -125,6 +125,78 @@ def test_the_sample_is_what_the_golden_model_gives():
     found = host.classified(golden, settings.limits.m)
     assert (found["samples"], found["wrong"]) == (256, 0)
     assert found["right"] > 0.95 * found["samples"]
+
+
+def test_the_attention_sample_is_what_the_golden_model_gives():
+    from matweave.fpga.demos.attention import host, sample
+
+    settings = host.engine()
+    numbers = transformer.for_config(settings)
+    with np.load(host.SAMPLE) as stored:
+        stored = dict(stored)
+
+    def encode(job):
+        return transformer.encoder(job.checked(settings).x, job.parameters, numbers)
+
+    found = host.read(stored, settings, encode)
+    assert (found["samples"], found["wrong"], found["elements"]) == (128, 0, 128 * 256)
+    assert found["right"] > 0.95 * 128
+    assert abs(found["right"] - found["float_right"]) <= 2
+    assert packed(stored) == host.SAMPLE.read_bytes()
+    assert host.read(stored, settings, lambda job: 1 - encode(job), 2)["wrong"] > 400
+    assert set(sample.HEAD) < set(stored)
+
+
+def test_the_attention_demo_s_gradients_are_those_of_its_loss():
+    from matweave.fpga.demos.attention import host, training
+
+    settings = host.engine()
+    rng = np.random.default_rng(1)
+    images, labels = rng.integers(0, 17, (3, 64)), np.array([4, 0, 9])
+    tensors = training.initial(settings)
+
+    def loss(name, at, change):
+        moved = dict(tensors)
+        moved[name] = tensors[name].copy()
+        moved[name][at] += change
+        real = floating.encoder(training.tokens(moved, images), moved, settings)
+        scores = training.logits(moved, real)
+        return (np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(3), labels]).mean()
+
+    for name, gradient in training.gradients(settings, tensors, images, labels).items():
+        at = tuple(rng.integers(size) for size in gradient.shape)
+        slope = (loss(name, at, 1e-5) - loss(name, at, -1e-5)) / 2e-5
+        assert gradient[at] == pytest.approx(slope, abs=1e-8), name
+
+
+@pytest.mark.requires_tool("matplotlib")
+def test_the_attention_map_is_drawn():
+    from matweave.fpga.demos.attention import host, picture
+
+    with np.load(host.SAMPLE) as stored:
+        stored = dict(stored)
+    settings, model = host.engine(), store.from_arrays(stored)
+    x = model.quantised(training_tokens(stored), settings.activation)[0]
+    numbers = transformer.for_config(settings)
+    maps = picture.weights(x, model.parameters, numbers)
+    assert len(maps) == 8
+    assert all(np.allclose(each.sum(axis=1), 1) for each in maps)
+    # The first layer's results are these weights times the values, to the rounding of both.
+    seen = {}
+    transformer.encoder(x, model.parameters, numbers, seen.__setitem__)
+    values = transformer.by_heads(seen["0.v"], 4)
+    scale = model.parameters.layers[0].scale
+    real = np.concatenate([w @ v for w, v in zip(maps, values, strict=False)], axis=1)
+    real = np.clip(real * scale.multiplier / 2.0**scale.shift, -128, 127)
+    assert np.abs(real - seen["0.attention"]).max() < 1.5
+    files = host.pictures({"read": [1, 2]})
+    assert files["attention.png"].startswith(b"\x89PNG")
+
+
+def training_tokens(stored):
+    from matweave.fpga.demos.attention import training
+
+    return training.tokens(stored, stored["images"][:1])
 
 
 @pytest.mark.requires_tool("gguf", "sklearn")
@@ -250,7 +322,7 @@ def test_a_wrong_result_is_told(monkeypatch):
         (["digits", "--simulate", "--program", "."], "--program is for real boards"),
         (
             ["digts", "--simulate"],
-            "digts: is not a demo; allowed are digits, digits-ent, jet-attention, "
+            "digts: is not a demo; allowed are attention, digits, digits-ent, jet-attention, "
             "jet-tagging, lut-gemv; did you",
         ),
         (["digits", "--simulate", "--board", "ulx"], "--board ulx: is not a board; allowed are"),

@@ -183,8 +183,8 @@ def test_models_that_are_not_the_engine_s_are_refused(seed):
     for message, model in wrong.items():
         with pytest.raises(ValueError, match=message):
             ranges.check(settings, model)
-    with pytest.raises(ValueError, match="x has 11 tokens; this engine takes 1 to 10"):
-        dataclasses.replace(job, x=np.zeros((11, 8), int)).checked(settings)
+    with pytest.raises(ValueError, match="x has 7 tokens; this engine takes 1 to 6"):
+        dataclasses.replace(job, x=np.zeros((7, 8), int)).checked(settings)
     rng = np.random.default_rng(seed)
     good = tensors(settings, rng)
     with pytest.raises(ValueError, match=r"layers.0.linear1.bias: is missing"):

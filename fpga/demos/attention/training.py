@@ -61,10 +61,10 @@ def train(config: EncoderConfig, images: np.ndarray, labels: np.ndarray) -> Tens
         order = rng.permutation(len(images))
         for start in range(0, len(order), BATCH):
             at = order[start : start + BATCH]
-            gradients = _gradients(config, tensors, images[at], labels[at])
+            found = gradients(config, tensors, images[at], labels[at])
             count += 1
             rate = RATE * 0.5 * (1 + math.cos(math.pi * count / total))
-            for name, gradient in gradients.items():
+            for name, gradient in found.items():
                 first[name] += 0.1 * (gradient - first[name])
                 second[name] += 0.001 * (gradient**2 - second[name])
                 mean, square = first[name] / (1 - 0.9**count), second[name] / (1 - 0.999**count)
@@ -74,7 +74,7 @@ def train(config: EncoderConfig, images: np.ndarray, labels: np.ndarray) -> Tens
     return tensors
 
 
-def _gradients(config, tensors: Tensors, images, labels) -> Tensors:
+def gradients(config, tensors: Tensors, images, labels) -> Tensors:
     """Of the mean cross entropy."""
     x = tokens(tensors, images)
     values = {"x": x}
