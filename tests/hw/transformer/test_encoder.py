@@ -20,7 +20,7 @@ def test_jobs_are_the_golden_model_s_with_pauses_and_after_resets(seed):
                                             "array.depth=2"])  # fmt: skip
     case = kinds.of(settings).case
     first, second = (case(settings, seed, index).job for index in (0, 2))
-    again = dataclasses.replace(first, x=-first.x, load=False).checked(settings)
+    again = dataclasses.replace(first, x=-1 - first.x, load=False).checked(settings)
 
     async def script(driver):
         await driver.write(EncoderRegister.MODE, 0)
@@ -96,6 +96,6 @@ def test_what_cannot_be_is_refused_with_one_line(override, message):
 
 
 def test_memory_is_bounded_before_anything_is_built():
-    big = ["model.layers=64", "model.width=1024", "model.hidden=4096", "model.heads=1"]
+    big = ["model.layers=64", "model.width=1024", "model.hidden=4096", "model.heads=4"]
     with pytest.raises(ConfigError, match=r"model: .* bits of memory are needed and at most"):
         config.load("tiny_encoder", big)
