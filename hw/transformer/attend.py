@@ -10,7 +10,7 @@ from ..attention.streaming import StreamingAttention
 from ..cells import shared
 from ..engine.core import connect, elements
 from .gather import Gather
-from .memory import read_ports, write_ports
+from .memory import chosen, read_ports, write_ports
 from .product import in_lanes
 from .sizes import Sizes
 from .walk import HEADS, KEYS, Walk
@@ -125,7 +125,7 @@ class Attend(wiring.Component):
         # A query's words are collected; the next one's come when it has been taken.
         query = Signal(sizes.parts * sizes.word_width, reset_less=True)
         have = Signal(name="have_query")
-        word = self.k_data.word_select(row, sizes.word_width)
+        word = chosen(self.k_data, row, sizes.word_width)
         with m.If(self.k_here & ~is_key & ~have):
             m.d.sync += [query.eq(Cat(query, word)[sizes.word_width :]), have.eq(last)]
         with m.Elif(core.q_tready):

@@ -1,6 +1,6 @@
 """The parameters of a step, from a stream of words to registers and channel tables."""
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -53,7 +53,7 @@ class Fetch(wiring.Component):
         m.d.comb += [
             self.p_ready.eq(in_header | in_tables),
             take.eq(self.p_valid & self.p_ready),
-            self.t_en.eq(Mux(take & in_tables, Const(1, most) << table.index, 0)),
+            self.t_en.eq(Cat(take & in_tables & (table.index == n) for n in range(most))),
             self.t_panel.eq(panel.index),
             self.t_lane.eq(lane.index),
             self.t_data.eq(self.p_data),
@@ -67,9 +67,7 @@ class Fetch(wiring.Component):
             for loop in (header, *loops):
                 loop.restart()
         with m.Elif(take & in_header):
-            m.d.sync += numbers.eq(
-                (numbers >> PARAMETER_BITS) | (self.p_data << (HEADER - 1) * PARAMETER_BITS)
-            )
+            m.d.sync += numbers.eq(Cat(numbers[PARAMETER_BITS:], self.p_data))
             advance(m, header)
             with m.If(header.last):
                 m.d.sync += [in_header.eq(0), in_tables.eq(tables != 0)]

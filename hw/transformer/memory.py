@@ -1,6 +1,6 @@
 """The memories of an encoder: activations in banks, and what is loaded once and replayed."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,7 +8,13 @@ from ..cells import shared
 from ..stream import HeldMemory
 from .sizes import Sizes
 
-__all__ = ["Activations", "Replay", "read_ports", "write_ports"]
+__all__ = ["Activations", "Replay", "chosen", "read_ports", "write_ports"]
+
+
+def chosen(data, index, width: int):
+    """Of words of ``width`` bits side by side the one at ``index``."""
+    words = [data.word_select(place, width) for place in range(len(data) // width)]
+    return Array(words)[index] if len(words) > 1 else words[0]
 
 
 def write_ports(name: str, sizes: Sizes) -> dict:

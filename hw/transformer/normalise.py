@@ -12,7 +12,7 @@ from ..cells import shared
 from ..engine.core import connect
 from ..engine.output import ChannelTable
 from ..stream import RowQueue
-from .memory import read_ports, write_ports
+from .memory import chosen, read_ports, write_ports
 from .sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS, Sizes
 from .walk import TOKENS, Walk
 
@@ -123,7 +123,7 @@ class SumNorm(wiring.Component):
                 walk.take.eq(getattr(self, f"{name}_taken")),
                 getattr(self, f"{name}_accept").eq(1),
             ]
-            words.append(getattr(self, f"{name}_data").word_select(row, sizes.word_width))
+            words.append(chosen(getattr(self, f"{name}_data"), row, sizes.word_width))
         return self.x_here, (words[0], Mux(self.lone, 0, words[1]))
 
     def _sums(self, m, valid, words):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..cells import shared
 from ..engine.core import connect, elements
 from ..stream import sink_ports, source_ports
-from .memory import read_ports, write_ports
+from .memory import chosen, read_ports, write_ports
 from .product import in_lanes
 from .sizes import Sizes
 from .walk import TOKENS, Walk
@@ -53,7 +53,7 @@ class TokenPorts(wiring.Component):
             m.d.sync += giving.eq(1)
         with m.Elif(given & last):
             m.d.sync += giving.eq(0)
-        word = self.y_data.word_select(row, sizes.word_width)
+        word = chosen(self.y_data, row, sizes.word_width)
         m.d.comb += [
             self.taking.eq(into.running),
             self.giving.eq(giving),

@@ -9,7 +9,7 @@ from ..cells import shared
 from ..engine.core import ArrayChoice, CoreShape, connect, elements, table_ports
 from ..engine.gemm import CORES
 from ..formats import Format
-from .memory import read_ports, write_ports
+from .memory import chosen, read_ports, write_ports
 from .sizes import Sizes
 from .walk import OPERANDS, TILES, Walk
 
@@ -102,8 +102,7 @@ class Product(wiring.Component):
         beat = []
         for row in range(sizes.rows):
             word = self.a_data.word_select(row, sizes.word_width)
-            part = word.word_select(sub, sizes.depth * width) if sizes.subs > 1 else word
-            beat.append(Mux(keep[row], part, 0))
+            beat.append(Mux(keep[row], chosen(word, sub, sizes.depth * width), 0))
         m.d.comb += core.a_tdata.eq(in_lanes(Cat(beat), sizes.activation))
 
     def _results(self, m, core):

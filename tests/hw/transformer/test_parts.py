@@ -63,9 +63,7 @@ def expected_walk(loops, sizes, tokens, words, stride, offset):
 @pytest.mark.parametrize("loops", [walk.OPERANDS, walk.TILES, walk.TOKENS, walk.HEADS, walk.KEYS])
 @pytest.mark.parametrize("tokens", [1, 4, 7, 10])
 def test_a_walk_is_its_nested_loops(loops, tokens):
-    sizes = dataclasses.replace(
-        SIZES, tokens=10, columns=4, depth=2, hidden=16, width=24, heads=3
-    )
+    sizes = dataclasses.replace(SIZES, tokens=10, columns=4, depth=2, hidden=16, width=24, heads=3)
     words, stride, offset = sizes.words, sizes.strides[1], 2
     wanted = list(expected_walk(loops, sizes, tokens, words, stride, offset))
     found, ends = [], []
