@@ -139,7 +139,10 @@ SPEEDS = pytest.mark.parametrize("slow", [pytest.param(False, id="quick"), SLOWL
 
 @TOOLS
 @SPEEDS
-@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md", "docs/how-to/vendor-tools.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "docs/tutorial.md", "docs/how-to/transformer.md", "docs/how-to/vendor-tools.md"],
+)
 def test_following_the_page_works(page, slow, tmp_path):
     follow(ROOT / page, tmp_path, {}, slow)
 
@@ -175,6 +178,7 @@ def test_these_are_all_the_pages_with_commands():
         "docs/tutorial.md",
         "docs/how-to/add-a-pe.md",
         "docs/how-to/low-bit-weights.md",
+        "docs/how-to/transformer.md",
         "docs/how-to/vendor-tools.md",
     }
 

@@ -25,7 +25,7 @@ def png(stored, settings, read: list[int]) -> bytes:
     shown = min(IMAGES, len(read))
     integers = model.quantised(tokens(stored, stored["images"][:shown]), settings.activation)
     layers, heads = settings.model.layers, settings.model.heads
-    figure = Figure(figsize=(1.6 * (1 + layers * heads), 1.8 * shown + 0.9), facecolor="white")
+    figure = Figure(figsize=(1.6 * (1 + layers * heads), 1.35 * shown + 0.8), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.subplots(shown, 1 + layers * heads, squeeze=False)
     for row, x in enumerate(integers):
