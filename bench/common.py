@@ -6,17 +6,22 @@ not met.
 """
 
 import argparse
+import functools
 import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
+from matweave import failure
+from matweave.hw.errors import UserError
 from matweave.sim import toolchain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,8 +50,19 @@ def parser(description: str) -> argparse.ArgumentParser:
     return result
 
 
+def run(main: Callable[[], int]) -> NoReturn:
+    """End with the status of ``main``; of a mistake, or a tool that fails, with one line."""
+    commit()  # what is committed during a long run is not what was measured
+    try:
+        status = main()
+    except (UserError, toolchain.ToolError, KeyboardInterrupt) as error:
+        status = failure.report(error, debug=bool(os.environ.get("MATWEAVE_DEBUG")))
+    raise SystemExit(status)
+
+
+@functools.cache
 def commit() -> str:
-    """The checkout's commit, ``+`` behind it where files differ from it; ``unknown`` elsewhere."""
+    """The checkout's commit as first asked, ``+`` behind it where files differ from it; ``unknown`` elsewhere."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD").strip()
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
