@@ -62,7 +62,8 @@ def run(main: Callable[[], int]) -> NoReturn:
 
 @functools.cache
 def commit() -> str:
-    """The checkout's commit as first asked, ``+`` behind it where files differ from it; ``unknown`` elsewhere."""
+    """The checkout's commit as first asked, ``+`` behind it where files differ from it;
+    ``unknown`` elsewhere."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD").strip()
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
