@@ -12,7 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -92,7 +92,7 @@ def provenance() -> dict:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").readcell().splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -109,14 +109,14 @@ def insert(page: Path, heading: str, marks: tuple[str, str], lines: list[str]) -
     none."""
     begin, end = marks
     section = "\n".join([begin, "", *lines, "", end])
-    text = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n\n"
+    text = page.readcell(encoding="utf-8") if page.exists() else "# Benchmarks\n\n"
     if begin in text and end in text:
         before, _, rest = text.partition(begin)
         text = before + section + rest.partition(end)[2]
     else:
         text = text.rstrip() + f"\n\n## {heading}\n\n{section}\n"
     new = page.with_suffix(".new")
-    new.write_text(text, encoding="utf-8")
+    new.writecell(text, encoding="utf-8")
     new.replace(page)
 
 
@@ -128,6 +128,26 @@ def verdicts(bars: list[Bar]) -> list[str]:
         text = f"{bar.value:,.4g}, must be {bar.relation} {bar.bound:,}: {verdict}"
         lines += ["", f"- {bar.name}: {text}"]
     return lines
+
+
+def flat(row: dict) -> dict:
+    """What of a row fits into a table: its configuration's and its own single values."""
+    everything = row["config"] | row
+    return {name: value for name, value in everything.items() if not isinstance(value, dict | list)}
+
+
+def line(cells: Iterable[str]) -> str:
+    """A line of a table in Markdown."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def cell(value) -> str:
+    """A value as tables show it: three digits of a fraction, none behind the point of a large."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def command(script: str) -> str:
@@ -150,20 +170,17 @@ def report(title: str, rows: list[dict], bars: list[Bar], *, as_json: bool) -> i
 
 def _print(title: str, about: dict, rows: list[dict], bars: list[Bar]) -> None:
     console = Console(highlight=False, width=None if os.isatty(1) else 100)
-    flat = [
-        {k: v for k, v in (each["config"] | each).items() if not isinstance(v, dict | list)}
-        for each in rows
-    ]
-    columns = list(dict.fromkeys(name for each in flat for name in each))
+    found = [flat(each) for each in rows]
+    columns = list(dict.fromkeys(name for each in found for name in each))
     table = Table(*columns, title=title)
-    for each in flat:
-        table.add_row(*(_text(each.get(name)) for name in columns))
+    for each in found:
+        table.add_row(*(cell(each.get(name)) for name in columns))
     console.print(table)
     if bars:
         table = Table("bar", "value", "must be", "", title="bars")
         for bar in bars:
             verdict = "[green]met[/]" if bar.met else "[red]not met[/]"
-            table.add_row(bar.name, _text(bar.value), f"{bar.relation} {_text(bar.bound)}", verdict)
+            table.add_row(bar.name, cell(bar.value), f"{bar.relation} {cell(bar.bound)}", verdict)
         console.print(table)
     tools = ", ".join(f"{name} {version}" for name, version in about["tools"].items())
     machine = about["machine"]
@@ -171,11 +188,3 @@ def _print(title: str, about: dict, rows: list[dict], bars: list[Bar]) -> None:
         f"commit {about['commit']}; {machine['processor']}, {machine['cores']} cores, "
         f"load {machine['load']}; {tools}"
     )
-
-
-def _text(value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
