@@ -92,7 +92,7 @@ def provenance() -> dict:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").readcell().splitlines()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -109,14 +109,14 @@ def insert(page: Path, heading: str, marks: tuple[str, str], lines: list[str]) -
     none."""
     begin, end = marks
     section = "\n".join([begin, "", *lines, "", end])
-    text = page.readcell(encoding="utf-8") if page.exists() else "# Benchmarks\n\n"
+    text = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n\n"
     if begin in text and end in text:
         before, _, rest = text.partition(begin)
         text = before + section + rest.partition(end)[2]
     else:
         text = text.rstrip() + f"\n\n## {heading}\n\n{section}\n"
     new = page.with_suffix(".new")
-    new.writecell(text, encoding="utf-8")
+    new.write_text(text, encoding="utf-8")
     new.replace(page)
 
 
