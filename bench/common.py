@@ -125,7 +125,8 @@ def verdicts(bars: list[Bar]) -> list[str]:
     lines = []
     for bar in bars:
         verdict = "met" if bar.met else "**not met**"
-        text = f"{bar.value:,.4g}, must be {bar.relation} {bar.bound:,}: {verdict}"
+        value = cell(bar.value) if isinstance(bar.value, int) else f"{bar.value:,.4g}"
+        text = f"{value}, must be {bar.relation} {bar.bound:,}: {verdict}"
         lines += ["", f"- {bar.name}: {text}"]
     return lines
 

@@ -16,19 +16,31 @@ from matweave.hw.errors import UserError
 def section(run: dict) -> list[str]:
     """Markdown of one run: how it was made, its rows and its bars."""
     rows = [common.flat(row) for row in run["rows"]]
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    numbers = [
-        all(isinstance(row.get(name), int | float | None) for row in rows) for name in columns
-    ]
     tools = run["tools"]
     lines = [
         f"Measured by `{run['command']}` at commit {run['commit']}, with Yosys {tools['yosys']}.",
         "",
+        *(_single(rows[0]) if len(rows) == 1 else _table(rows)),
+    ]
+    return lines + common.verdicts([_bar(each) for each in run["bars"]])
+
+
+def _single(row: dict) -> list[str]:
+    """One row has its figures below each other."""
+    figures = [common.line([name.replace("_", " "), common.cell(row[name])]) for name in row]
+    return ["| | |", "|---|--:|", *figures]
+
+
+def _table(rows: list[dict]) -> list[str]:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    numbers = [
+        all(isinstance(row.get(name), int | float | None) for row in rows) for name in columns
+    ]
+    lines = [
         common.line(name.replace("_", " ") for name in columns),
         "|" + "|".join("--:" if each else "---" for each in numbers) + "|",
     ]
-    lines += [common.line(common.cell(row.get(name)) for name in columns) for row in rows]
-    return lines + common.verdicts([_bar(each) for each in run["bars"]])
+    return lines + [common.line(common.cell(row.get(name)) for name in columns) for row in rows]
 
 
 def _bar(given: dict) -> common.Bar:
