@@ -1,0 +1,123 @@
+"""What the flow knows of encoders, its page of a report, and the host's side."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from matweave.fpga import engines, report
+from matweave.fpga.host import EncoderDevice
+from matweave.fpga.host.errors import DeviceReset
+from matweave.hw import config
+from matweave.sim import kinds
+from matweave.sim.perf import transformer as perf
+from matweave.sim.registers import EncoderMode, EncoderRegister
+
+from .sample_report import CELLS, SAMPLE
+
+
+def test_it_is_built_as_other_engines_are():
+    settings = engines.load("tiny_encoder", ["model.tokens=5"])
+    engine = engines.of(settings)
+    assert engines.from_tables(settings.canonical()) == settings
+    assert "module tiny_encoder_linked" in engine.linked(25e6, 115200)
+    found = {each.part: (each.count, each.bits) for each in engine.multipliers()}
+    assert found["array"] == (4 * 2, (8, 8))
+    assert found["scores"] == (2 * 4, (8, 8))
+    assert found["values"] == (2 * 4, (12, 8))
+    assert "encoder of 2 layers, 8 elements, 2 heads" in engine.summary()["about"]
+    assert "multiplier_stages" in engine.faster("requantiser")
+    assert "model.layers" in engine.smaller("BRAM", dsp=True)
+    assert "--no-dsp" in engine.smaller("LUT", dsp=True)
+
+
+def test_how_fast_it_is_told():
+    settings = config.load("tiny_encoder")
+    told = engines.of(settings).performance(50.0, 80.0, 1_000_000)
+    cycles = perf.predict(settings, 6)
+    assert (told["cycles"], told["tokens"]) == (cycles, 6)
+    assert told["sequences_s"] == pytest.approx(50e6 / cycles, rel=1e-5)
+    assert told["macs"] == 6 * 2 * (4 * 8 * 8 + 2 * 8 * 6)
+    assert told["sequence_bytes"] == 2 * 6 * 8
+    figures = report.figures(report.read(SAMPLE / "build.json"))
+    figures |= {"kind": "encoder", "performance": told}
+    text = report.page(figures, CELLS)
+    assert f'data-figure="/performance/cycles" value="{cycles}"' in text
+
+
+class Line:
+    """A device that takes everything and gives what the engine would; it is reset as often as
+    ``resets`` says."""
+
+    port = "line"
+
+    def __init__(self, settings, resets=0):
+        inputs, outputs = kinds.of(settings).stream_bytes(settings)
+        identity = bytes.fromhex(settings.hash)[:16]
+        self.facts = SimpleNamespace(
+            sinks=tuple(inputs.values()), sources=tuple(outputs.values()), identity=identity
+        )
+        self.settings, self.resets, self.job = settings, resets, None
+        self.modes, self.pushed, self.given = [], [], []
+
+    def hello(self):
+        pass
+
+    def reset(self):
+        pass
+
+    def write(self, writes):
+        writes = dict(writes)
+        self.modes.append(writes[int(EncoderRegister.MODE)])
+        if self.resets:
+            self.resets -= 1
+            raise DeviceReset("reset")
+        y = self.job.expected(self.settings).astype(np.int8)
+        self.given = list(y.reshape(-1, self.settings.array.geometry.n).view(np.uint8))
+
+    def push_limit(self, stream):
+        return 50
+
+    def push(self, stream, beats, *, last=False):
+        self.pushed.append((stream, len(beats)))
+        return len(beats)
+
+    def pull_limit(self, stream):
+        return 7
+
+    def pull(self, stream, most):
+        part, self.given = self.given[: min(most, 7)], self.given[min(most, 7) :]
+        return np.array(part), not self.given
+
+    def read(self, addresses):
+        return [11 * (number + 1) for number, _ in enumerate(addresses)]
+
+
+def test_a_host_s_jobs_have_the_model_when_the_engine_has_lost_it(seed):
+    settings = config.load("tiny_encoder")
+    first, second = (kinds.of(settings).case(settings, seed, index).job for index in (2, 4))
+    line = Line(settings)
+    device = EncoderDevice(line, settings)
+
+    def run(job, load):
+        line.job, line.pushed = job, []
+        result = device.job(type(job)(job.x, first.parameters, load=load))
+        return result, {
+            stream: sum(n for s, n in line.pushed if s == stream) for stream in range(3)
+        }
+
+    line.job = first
+    again = type(second)(second.x, first.parameters, load=False)
+    result, sent = run(first, True)
+    assert np.array_equal(result.c, first.expected(settings))
+    assert result.counters["cycles"] == 11
+    beats = first.beats(settings)
+    assert sent == {0: beats["b"], 1: beats["p"], 2: beats["x"]}
+    result, sent = run(again, False)
+    assert np.array_equal(result.c, again.expected(settings))
+    assert sent == {0: 0, 1: 0, 2: again.beats(settings)["x"]}
+    line.resets = 1
+    result, sent = run(again, False)
+    assert np.array_equal(result.c, again.expected(settings))
+    assert sent[0] == beats["b"]
+    assert line.modes == [EncoderMode.LOAD, 0, 0, EncoderMode.LOAD]
