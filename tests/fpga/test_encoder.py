@@ -13,7 +13,7 @@ from matweave.sim import kinds
 from matweave.sim.perf import transformer as perf
 from matweave.sim.registers import EncoderMode, EncoderRegister
 
-from .sample_report import CELLS, SAMPLE
+from .sample_report import SAMPLE
 
 
 def test_it_is_built_as_other_engines_are():
@@ -39,9 +39,10 @@ def test_how_fast_it_is_told():
     assert told["sequences_s"] == pytest.approx(50e6 / cycles, rel=1e-5)
     assert told["macs"] == 6 * 2 * (4 * 8 * 8 + 2 * 8 * 6)
     assert told["sequence_bytes"] == 2 * 6 * 8
-    figures = report.figures(report.read(SAMPLE / "build.json"))
+    build = report.read(SAMPLE / "build.json")
+    figures = report.figures(build)
     figures |= {"kind": "encoder", "performance": told}
-    text = report.page(figures, CELLS)
+    text = report.page(figures, build.placement)
     assert f'data-figure="/performance/cycles" value="{cycles}"' in text
 
 
