@@ -1,7 +1,7 @@
 """Encoders: what the flow knows of :class:`~matweave.hw.config.EncoderConfig`."""
 
 from ...hw.config import EncoderConfig
-from ...hw.transformer.sizes import GAIN, SUM_BITS
+from ...hw.transformer.sizes import GAIN
 from ...sim.perf import transformer as perf
 from .engine import BITS_PER_BYTE, Configured, Multipliers, digits
 from .gemm import Gemm
@@ -20,8 +20,8 @@ class Encoder(Configured):
             Multipliers("scores", shape.lanes * shape.dimension, (each, each)),
             Multipliers("values", shape.lanes * shape.dimension, (shape.exponential, each)),
             Multipliers("normaliser", shape.output_lanes, (shape.sum.width, 31)),
-            Multipliers("sums", 2 * sizes.columns, (each, SUM_BITS)),
-            Multipliers("gains", sizes.columns, (sizes.normalised.width, GAIN.width)),
+            # Of an element: two in its sum, its square, its quotient, its gain.
+            Multipliers("norms", 5 * sizes.columns, (sizes.normalised.width, GAIN.width)),
         ]
 
     def faster(self, words):

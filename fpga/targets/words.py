@@ -18,6 +18,13 @@ PARTS = {
     "registers": "register file",
     "pipeline": "network",
     "zero_products": "zero points",
+    "scores": "scores",
+    "values": "values",
+    "normaliser": "normaliser",
+    "norm": "norms",
+    "memory_0": "activations",
+    "memory_1": "activations",
+    "replay": "parameters",
     **TABLES,
 }
 """Submodules that are a part of their own, wherever they are."""
