@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+os.environ.setdefault("KERAS_BACKEND", "jax")  # before hls4ml tries to import it
+
 TAPS = "layers"
 """Of a network that has values of its layers as outputs, the last layer."""
 MAX_BITS = 30_000
@@ -26,7 +28,6 @@ def graph(path: Path, options: dict, **others):
 
 def _forget(path):
     if path.suffix == ".keras":
-        os.environ.setdefault("KERAS_BACKEND", "jax")
         import keras
 
         keras.utils.clear_session()
