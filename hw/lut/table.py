@@ -19,9 +19,19 @@ from .precompute import FullTable, HalfTable, entry_width
 TABLES = ("full", "half", "folded")
 
 
+def chosen(entries, select, places: int):
+    """An AND-OR multiplexer: the entry, of ``places`` side by side, whose line of ``select`` is
+    set; 0 if none is."""
+    bits = len(entries) // places
+    found = Const(0, bits)
+    for place in range(places):
+        found = found | entries.word_select(place, bits) & select[place].replicate(bits)
+    return found
+
+
 class TableEdge(Edge):
     """A column's words -> per plane one select line for each place of the table, and whether to
-    negate; then, of half tables, whether there are weights. For all rows once."""
+    negate; then, if entries have a bit in common, whether there are weights. For all rows once."""
 
     def elaborate(self, platform):
         m = Module()
@@ -37,7 +47,7 @@ class TableEdge(Edge):
             lines += [self.valid & (index == place) for place in range(pe.places)]
             # Entries are kept as -T, which is what a set sign stands for.
             lines.append(self.valid & ~sign)
-        if pe.table != "full":
+        if pe.parity:
             lines.append(self.valid)
         m.d.comb += self.o.eq(Cat(*lines))
         return m
@@ -83,13 +93,10 @@ class TableProducts(wiring.Component):
         select = self.b.word_select(plane, pe.plane_bits)
         full = pe.table == "full"
         entries = self.a if full else self.a[1:]
-        bits = len(entries) // pe.places
-        chosen = Const(0, bits)
-        for place in range(pe.places):
-            chosen = chosen | entries.word_select(place, bits) & select[place].replicate(bits)
+        entry = chosen(entries, select, pe.places)
         if full:
-            return chosen, Const(0, 1)
-        return Cat(self.a[0] & self.b[pe.column_bits - 1], chosen), select[pe.places]
+            return entry, Const(0, 1)
+        return Cat(self.a[0] & self.b[pe.column_bits - 1], entry), select[pe.places]
 
 
 class TableAdd(wiring.Component):
@@ -162,6 +169,11 @@ class TablePe(LowBitPe):
         return self.table != "full"
 
     @property
+    def parity(self) -> bool:
+        """Whether bit 0, which all entries have in common, is kept once."""
+        return self.table != "full"
+
+    @property
     def front_class(self):
         return FullTable if self.table == "full" else HalfTable
 
@@ -186,7 +198,7 @@ class TablePe(LowBitPe):
 
     @property
     def column_bits(self) -> int:
-        return self.planes * self.plane_bits + (self.table != "full")
+        return self.planes * self.plane_bits + self.parity
 
     @property
     def product_bits(self) -> int:

@@ -3,9 +3,11 @@
 import numpy as np
 
 from matweave.hw.lut import transform
+from matweave.hw.lut.float_sum import FloatPe
+from matweave.hw.lut.float_table import FloatTablePe
 from matweave.hw.lut.popcount import PopcountPe
 from matweave.hw.weights import Coding
-from matweave.sim.golden import lut
+from matweave.sim.golden import floats, lut, lut_float
 
 
 def packed(values, width: int) -> int:
@@ -21,12 +23,41 @@ def unpacked(word: int, width: int, count: int) -> list[int]:
 
 def expected(pe, a, codes):
     """Sums of one tile, by the golden model or NumPy's product of codes as they are."""
+    if isinstance(pe, FloatPe):
+        padding = (0, 0), (0, -a.shape[1] % pe.k)
+        operands = _floats(pe, a), np.pad(codes, padding), pe.b, pe.a
+        options = {"k": pe.k, "accumulator": pe.accumulator}
+        if isinstance(pe, FloatTablePe):
+            found = lut_float.sums(*operands, sign=pe.sign, serial=pe.serial, **options)
+        else:
+            found = lut_float.multiplied(*operands, **options)
+        return _signed(floats.codes(found, pe.accumulator), pe.accumulator.width)
     if pe.reinterpreted:
         return lut.uncorrected(a, codes, pe.b)
     patterns = codes ^ (1 << (pe.b.width - 1)) * (pe.b.coding is Coding.SYMMETRIC)
     if pe.b.coding is Coding.TERNARY:
         patterns = (codes & 1) + (codes >> 1)
     return a.astype(np.int64) @ patterns.T
+
+
+def row_sums(pe, a):
+    """Sums of the activations of a tile's rows."""
+    if isinstance(pe, FloatTablePe):
+        found = lut_float.row_sums(
+            _floats(pe, a), pe.a, k=pe.k, sign=pe.sign, accumulator=pe.accumulator
+        )
+        return _signed(floats.codes(found, pe.accumulator), pe.accumulator.width)
+    return a.sum(axis=1)
+
+
+def _floats(pe, a):
+    """Codes as numbers, whole slices of them."""
+    return floats.numbers(np.pad(a, ((0, 0), (0, -a.shape[1] % pe.k))), pe.a)
+
+
+def _signed(codes, width: int):
+    """Unsigned numbers of ``width`` bits, read as two's complement."""
+    return codes - (codes >> (width - 1) << width)
 
 
 class Schedule:
@@ -70,10 +101,10 @@ class Schedule:
                 first = first and n == len(steps)
         for _ in range(array.latency - 1):
             self.cycle()
-        sums = expected(pe, a, codes)
+        sums, totals = expected(pe, a, codes), row_sums(pe, a)
         for row in range(array.rows):
             due = len(self.cycles) + array.read_latency
-            self.reads[due] = sums[row].tolist(), int(a[row].sum())
+            self.reads[due] = sums[row].tolist(), int(totals[row])
             self.cycle(read=1 << row)
 
     def _steps(self, slice_, words):
