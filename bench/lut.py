@@ -54,11 +54,15 @@ def pe_of(point: Point, k: int):
     from matweave.hw.lut.float_table import FloatTablePe
     from matweave.hw.lut.multiply import MultiplyPe
     from matweave.hw.lut.popcount import PopcountPe
+    from matweave.hw.lut.quantised_table import QuantisedTablePe
     from matweave.hw.lut.shift_add import ShiftAddPe
     from matweave.hw.lut.table import TablePe
     from matweave.hw.weights import WeightFormat
 
-    classes = {"table": TablePe, "shift_add": ShiftAddPe, "popcount": PopcountPe, "mac": MultiplyPe}
+    classes = {
+        "table": TablePe, "quantised": QuantisedTablePe, "shift_add": ShiftAddPe,
+        "popcount": PopcountPe, "mac": MultiplyPe,
+    }  # fmt: skip
     a = activations(point.a)
     if isinstance(a, FloatFormat):
         classes = {"table": FloatTablePe, "mac": FloatMultiplyPe}
@@ -69,14 +73,17 @@ def pe_of(point: Point, k: int):
     for setting in settings:
         key, _, value = setting.partition("=")
         known = [field.name for field in dataclasses.fields(classes[name])]
-        if key not in known or value.isdigit() != (key in ("k", "sign")):
+        if key not in known or value.isdigit() != (key in ("k", "sign", "entry")):
             raise ValueError(f"{setting!r} is no setting of {name}; there are {', '.join(known)}")
         options[key] = (int(value) if value.isdigit() else value) if value else True
     return classes[name](a, WeightFormat(point.w), **options)
 
 
 def accumulator(point: Point, options) -> int:
-    """Bits of the table's accumulator, for all designs: the others' sums need no more."""
+    """Bits of the table's accumulator, for all designs: the others' sums need no more; quantised
+    tables' need less, and have that."""
+    if point.design.startswith("quantised"):
+        return pe_of(point, options.k).sum_width(options.terms)
     return pe_of(dataclasses.replace(point, design="table"), 4).sum_width(options.terms)
 
 
@@ -142,7 +149,8 @@ def best_of(point: Point, options, library) -> dict:
         for p, _, r in found
     ]  # fmt: skip
     measure.confirm([best], library)
-    precompute = best.parts.get("precompute", 0.0) if point.design.startswith("table") else 0.0
+    tables = point.design.startswith(("table", "quantised"))
+    precompute = best.parts.get("precompute", 0.0) if tables else 0.0
     return common.row(
         {"design": point.design, "a": point.a, "w": point.w, "array": size},
         library=library.name,
@@ -205,7 +213,7 @@ def bars(rows: list[dict]) -> list[common.Bar]:
     tables = [
         row
         for row in rows
-        if row["config"]["design"].startswith("table")
+        if row["config"]["design"].startswith("table")  # exact ones
         and row["config"]["array"] != "one PE"
         and "per_area" in row
     ]
@@ -216,7 +224,9 @@ def bars(rows: list[dict]) -> list[common.Bar]:
         equal = [row["area_ratio"] for row in these
                  if row["k"] == 4 and "serial" not in row["config"]["design"]]  # fmt: skip
         if equal:
-            found.append(common.Bar(f"W{w}A{a.upper()}: area, table / multiplier", min(equal), "<=", 1.0))
+            found.append(
+                common.Bar(f"W{w}A{a.upper()}: area, table / multiplier", min(equal), "<=", 1.0)
+            )
         if a == "8" and w in BARS:
             most = max(row["per_area"] for row in these)
             name = f"W{w}A{a.upper()}: throughput per area, table / multiplier"
@@ -247,7 +257,7 @@ def earlier(paths: list[Path]) -> tuple[list[dict], str]:
 HEADS = (
     "array", "weights", "activations", "design", "K", "accumulator", "product register", "flow",
     "area µm²", "precompute", "edge", "PEs", "registers", "ns", "GMAC/s/mm²", "without precompute",
-    "area ×", "**GMAC/s/mm² ×**",
+    "area ×", "**GMAC/s/mm² ×**", "pJ per product", "without precompute", "pJ ×",
 )  # fmt: skip
 
 
@@ -271,7 +281,9 @@ def markdown(rows: list[dict], judged: list[common.Bar], runs: str) -> list[str]
         cells += [f"{row['gmac_s_mm2']:,.0f}", f"{row['without_precompute']:,.0f}"]
         ratios = [row.get("area_ratio"), row.get("per_area")]
         area, per_area = ("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)
-        lines.append("| " + " | ".join([*cells, area, f"**{per_area}**"]) + " |")
+        names = ("pj_per_mac", "pj_without_precompute", "pj_ratio")
+        energies = [f"{row[name]:.3f}" if name in row else "" for name in names]
+        lines.append("| " + " | ".join([*cells, area, f"**{per_area}**", *energies]) + " |")
     return [*lines, *common.verdicts(judged)]
 
 

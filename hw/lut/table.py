@@ -91,12 +91,10 @@ class TableProducts(wiring.Component):
         """A plane's entry by an AND-OR multiplexer, and whether it counts negatively."""
         pe = self.pe
         select = self.b.word_select(plane, pe.plane_bits)
-        full = pe.table == "full"
-        entries = self.a if full else self.a[1:]
-        entry = chosen(entries, select, pe.places)
-        if full:
-            return entry, Const(0, 1)
-        return Cat(self.a[0] & self.b[pe.column_bits - 1], entry), select[pe.places]
+        entry = chosen(self.a[1:] if pe.parity else self.a, select, pe.places)
+        if pe.parity:
+            entry = Cat(self.a[0] & self.b[pe.column_bits - 1], entry)
+        return entry, Const(0, 1) if pe.table == "full" else select[pe.places]
 
 
 class TableAdd(wiring.Component):

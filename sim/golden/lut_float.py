@@ -8,25 +8,10 @@ is one of NumPy's in its format (:mod:`.floats`). Weights are signs of planes by
 import numpy as np
 
 from matweave.hw.floats import FP32, FloatFormat
-from matweave.hw.weights import Coding, WeightFormat
+from matweave.hw.weights import WeightFormat
 
-from . import lut
 from .floats import plus, times
-
-
-def signs(codes: np.ndarray, format: WeightFormat) -> np.ndarray:
-    """Of every plane of the odd integers that codes stand for: 1 or -1, in a last axis."""
-    codes = np.asarray(codes, np.int64)
-    if format.coding is Coding.TERNARY:
-        return np.stack([2 * (codes & 1) - 1, 2 * (codes >> 1) - 1], axis=-1)
-    odd = lut.uncorrected(np.ones((1, 1), np.int64), codes.reshape(-1, 1), format)
-    left = odd.reshape(codes.shape)
-    found = []
-    for place in reversed(range(format.width)):
-        found.insert(0, np.where(left > 0, 1, -1))
-        left = left - (found[0] << place)
-    assert not left.any()
-    return np.stack(found, axis=-1)
+from .lut import signs
 
 
 def entry(terms: list[np.ndarray], format: FloatFormat) -> np.ndarray:
