@@ -18,7 +18,7 @@ from .base import Front
 from .float_sum import FloatAccumulate, FloatDot, FloatPe, kept, stored
 from .precompute import signed_sums
 from .row_sum import RowSumPe
-from .table import TablePe, chosen
+from .table import TablePe, looked_up
 
 
 class FloatTable(Front):
@@ -88,15 +88,15 @@ class FloatProducts(wiring.Component):
     def _plane(self, m, plane: int, place: int):
         """A plane's entry, signed, times ``2**place`` and, serial, what comes beside it."""
         pe, format = self.pe, kept(self.pe.a)
-        select = self.b.word_select(plane, pe.plane_bits)
+        chosen, negate = looked_up(pe, self.a, self.b, plane)
         entry = Signal(format.width, name=f"entry_{plane}")
-        m.d.comb += entry.eq(chosen(self.a, select, pe.places))
+        m.d.comb += entry.eq(chosen)
         exponent = entry[format.fraction : -1]
         shift = self.b[pe.column_bits :] if pe.shift_bits else place
         fixed = (exponent == 0) | (exponent == format.special)
         moved = Signal(format.exponent, name=f"moved_{plane}")
         m.d.comb += moved.eq(Mux(fixed, exponent, exponent + shift))
-        return Cat(entry[: format.fraction], moved, entry[-1] ^ select[pe.places])
+        return Cat(entry[: format.fraction], moved, entry[-1] ^ negate)
 
 
 class FloatRowSumProducts(wiring.Component):

@@ -86,9 +86,7 @@ class QuantisedTablePe(TablePe):
             raise ValueError("quantised tables are half or folded, not full")
         exact = entry_width(self.a, self.k)
         if not 2 <= self.entry <= exact:
-            raise ValueError(
-                f"entries of {exact} bits are quantised to 2 to that, not {self.entry}"
-            )
+            raise ValueError(f"entry must be 2 to {exact} bits, not {self.entry}")
 
     @property
     def exact(self) -> TablePe:

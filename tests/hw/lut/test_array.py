@@ -42,6 +42,10 @@ PES = {
     "int4": TablePe(Format(4), w(4)),
     "int16": TablePe(Format(16), w(4)),
     "int16_serial": TablePe(Format(16), w(8), serial=True, sign=2),
+    **{
+        f"{table}_in_lanes": TablePe(INT8, w(2), table=table, decode="lane", sign=sign)
+        for table, sign in (("full", 0), ("half", 2), ("folded", 1))
+    },
     "quantised": QuantisedTablePe(INT8, w(2)),
     "quantised_serial": QuantisedTablePe(INT8, w(4), serial=True, sign=3, k=5),
     "quantised_int16": QuantisedTablePe(Format(16), w(1)),
@@ -183,6 +187,7 @@ def test_widths_of_the_paper():
         (lambda: TablePe(INT8, w(2), k=7), "2 to 6 activations, not 7"),
         (lambda: TablePe(INT8, w(2), sign=4), "sign must be 0 to 3, not 4"),
         (lambda: TablePe(INT8, w(2), table="none"), "not 'none'"),
+        (lambda: TablePe(INT8, w(2), decode="row"), "decode must be edge, lane, not 'row'"),
         (lambda: QuantisedTablePe(INT8, w(2), table="full"), "half or folded, not full"),
         (lambda: QuantisedTablePe(INT8, w(2), entry=11), "entry must be 2 to 10 bits"),
         (lambda: TablePe(Format(8, False), w(2)), "must be signed, not uint8"),
