@@ -17,51 +17,64 @@ from matweave.sim import ports
 from matweave.sim.golden import floats
 
 SMALL = [FloatFormat(3, 2), FloatFormat(2, 3), FloatFormat(4, 1)]
-WIDE = {"fp16": FP16, "bf16": BF16, "fp32": FP32}
-UNITS = {FloatAdd: floats.add, FloatMultiply: floats.multiply}
+WIDE = [FP16, BF16, FP32]
+UNITS = {
+    "add": (FloatAdd, floats.add, floats.plus),
+    "multiply": (FloatMultiply, floats.multiply, floats.times),
+}
+"""RTL, its definition by fractions, and by NumPy."""
 
 
 class Several(wiring.Component):
-    """One unit of each format: ``i_name``, ``c_name``, ``o_name``."""
+    """All units of each format: ``i_unit_format``, ``c_unit_format``, ``o_unit_format``."""
 
-    def __init__(self, unit, formats):
-        self.unit, self.formats = unit, formats
+    def __init__(self, formats):
+        self.formats = formats
         super().__init__(
             {
-                f"{port}_{name}": flow(format.width)
-                for name, format in formats.items()
+                f"{port}_{unit}_{format}": flow(format.width)
+                for unit in UNITS
+                for format in formats
                 for port, flow in (("i", In), ("c", In), ("o", Out))
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        for name, format in self.formats.items():
-            m.submodules[name] = unit = self.unit(format=format)
-            m.d.comb += [
-                getattr(unit, port).eq(getattr(self, f"{port}_{name}")) for port in ("i", "c")
-            ]
-            m.d.comb += getattr(self, f"o_{name}").eq(unit.o)
+        for unit, (cls, *_) in UNITS.items():
+            for format in self.formats:
+                name = f"{unit}_{format}"
+                m.submodules[name] = dut = cls(format=format)
+                m.d.comb += [
+                    dut.i.eq(getattr(self, f"i_{name}")),
+                    dut.c.eq(getattr(self, f"c_{name}")),
+                    getattr(self, f"o_{name}").eq(dut.o),
+                ]
         return m
 
 
-@pytest.mark.requires_tool("verilator")
-@pytest.mark.parametrize("unit", UNITS)
-def test_every_pair_of_small_formats(unit):
-    formats = {str(format): format for format in SMALL}
-    pairs = {
-        name: list(itertools.product(range(1 << format.width), repeat=2))
-        for name, format in formats.items()
-    }
+def results(formats, operands):
+    """Of every unit and format, by ``operands`` of the format, two arrays of codes."""
     inputs = {
-        f"{port}_{name}": [pair[place] for pair in found]
-        for name, found in pairs.items()
+        f"{port}_{unit}_{format}": operands[format][place].tolist()
+        for unit in UNITS
+        for format in formats
         for place, port in enumerate("ic")
     }
-    found = ports.compiled(Several(unit, formats), inputs)
-    for name, format in formats.items():
-        wanted = [UNITS[unit](x, y, format) for x, y in pairs[name]]
-        assert found[f"o_{name}"] == wanted, name
+    return ports.compiled(Several(formats), inputs)
+
+
+@pytest.mark.requires_tool("verilator")
+def test_every_pair_of_small_formats():
+    pairs = {
+        format: np.array(list(itertools.product(range(1 << format.width), repeat=2))).T
+        for format in SMALL
+    }
+    found = results(SMALL, pairs)
+    for unit, (_, exact, _) in UNITS.items():
+        for format in SMALL:
+            wanted = [exact(int(x), int(y), format) for x, y in pairs[format].T]
+            assert found[f"o_{unit}_{format}"] == wanted, (unit, format)
 
 
 def corners(format: FloatFormat) -> list[int]:
@@ -85,29 +98,21 @@ def operands(format: FloatFormat, rng, count: int) -> tuple[np.ndarray, np.ndarr
 
 
 @pytest.mark.requires_tool("verilator")
-@pytest.mark.parametrize(
-    ("unit", "numpy"), [(FloatAdd, floats.plus), (FloatMultiply, floats.times)]
-)
-def test_wide_formats(unit, numpy):
+def test_wide_formats():
     rng = np.random.default_rng(5)
-    given = {name: operands(format, rng, 30_000) for name, format in WIDE.items()}
-    inputs = {
-        f"{port}_{name}": pair[place].tolist()
-        for name, pair in given.items()
-        for place, port in enumerate("ic")
-    }
-    found = ports.compiled(Several(unit, WIDE), inputs)
-    for name, format in WIDE.items():
-        x, y = (floats.numbers(each, format) for each in given[name])
-        wanted = floats.codes(numpy(x, y, format), format)
-        assert found[f"o_{name}"] == wanted.tolist(), name
+    given = {format: operands(format, rng, 30_000) for format in WIDE}
+    found = results(WIDE, given)
+    for unit, (*_, numpy) in UNITS.items():
+        for format in WIDE:
+            values = numpy(*(floats.numbers(each, format) for each in given[format]), format)
+            wanted = floats.codes(values, format)
+            assert found[f"o_{unit}_{format}"] == wanted.tolist(), (unit, format)
 
 
-@pytest.mark.parametrize("format", WIDE.values(), ids=str)
-@pytest.mark.parametrize(
-    ("exact", "numpy"), [(floats.add, floats.plus), (floats.multiply, floats.times)]
-)
-def test_numpy_rounds_as_fractions_do(format, exact, numpy):
+@pytest.mark.parametrize("format", WIDE, ids=str)
+@pytest.mark.parametrize("unit", UNITS)
+def test_numpy_rounds_as_fractions_do(format, unit):
+    _, exact, numpy = UNITS[unit]
     x, y = operands(format, np.random.default_rng(6), 500)
     values = numpy(floats.numbers(x, format), floats.numbers(y, format), format)
     found = floats.codes(values, format)

@@ -72,8 +72,13 @@ def tiles(dut, rng, count):
         yield a.astype(np.int64), codes
 
 
+QUICK = ("fp16_w1", "bf16_serial_w4", "fp16_in_fp16", "mac_fp16_w4")
+
+
 @pytest.mark.requires_tool("verilator")
-@pytest.mark.parametrize("name", PES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in PES]
+)
 def test_array(name):
     rng = np.random.default_rng(21)
     dut = array(name, partial=list(PES).index(name) % 2 == 0)
