@@ -9,7 +9,6 @@ it; those of a softmax are of a probability, and of a row's sum.
 
 import itertools
 import math
-import sys
 
 import common
 import numpy as np
@@ -187,4 +186,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    common.run(main)
