@@ -217,7 +217,7 @@ def _loaded(folder: Path, about: dict, settings: config.GemmConfig) -> PackedLay
     at = 0
     for job, part in zip_longest(about["jobs"], packed.parts(settings, (n, k), group)):
         if not (job and part) or job != _place(part) | {"beat": at, "beats": job["beats"]}:
-            raise ValueError(f"jobs are not those of {n} × {k} weights")
+            raise ValueError(f"jobs are not those of a layer with N = {n}, K = {k}")
         at += job["beats"]
     weights = np.zeros((n, k), np.int64)
     for job in about["jobs"]:

@@ -41,13 +41,13 @@ def sums(
 ) -> np.ndarray:
     """What accumulators hold after ``a`` (M, K), numbers of ``format``, and ``codes`` (N, K): (M,
     N), float32. K must be whole slices of ``k``."""
-    planes = signs(codes, weights).astype(np.float32)
+    planes = signs(codes, weights)
     total = np.zeros((len(a), len(codes)), np.float32)
     for start in range(0, a.shape[1], k):
         values = []
         for plane, shift in enumerate(weights.shifts):
             terms = [
-                a[:, None, place] * planes[None, :, place, plane]
+                np.where(planes[None, :, place, plane] > 0, a[:, None, place], -a[:, None, place])
                 for place in range(start, start + k)
             ]
             looked_up = slice_sum(terms, sign, format)

@@ -77,7 +77,7 @@ def test_array(name):
     rng = np.random.default_rng(22)
     dut = array(name, columns=2, partial=list(PES).index(name) % 2 == 0)
     schedule = Schedule(dut, rng)
-    for a, codes in tiles(dut, rng, 8):
+    for a, codes in tiles(dut, rng, 6):
         schedule.tile(a, codes)
     schedule.check(ports.simulated)
 
