@@ -283,7 +283,8 @@ def markdown(rows: list[dict], judged: list[common.Bar], runs: str) -> list[str]
         area, per_area = ("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)
         names = ("pj_per_mac", "pj_without_precompute", "pj_ratio")
         energies = [f"{row[name]:.3f}" if name in row else "" for name in names]
-        lines.append("| " + " | ".join([*cells, area, f"**{per_area}**", *energies]) + " |")
+        bold = f"**{per_area}**" if per_area else ""
+        lines.append("| " + " | ".join([*cells, area, bold, *energies]) + " |")
     return [*lines, *common.verdicts(judged)]
 
 
