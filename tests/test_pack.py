@@ -334,7 +334,7 @@ def test_a_folder_that_was_changed(matweave, tmp_path):
         message = "is not as it was packed: jobs are not those of a layer with N = 4, K = 8"
         assert message in run("tiny_lut")
     (folder / "layer.json").write_text(json.dumps(about | {"jobs": []}))
-    assert "is not as it was packed: jobs are not" in run("tiny_lut")
+    assert "is not as it was packed" in run("tiny_lut")
     for broken in ("{", "[" * 200_000):
         (folder / "layer.json").write_text(broken)
         assert "cannot be read" in run("tiny_lut")
