@@ -73,7 +73,13 @@ class FloatMultiplyProducts(wiring.Component):
             ]
             products.append(multiply.o)
         m.submodules.normalise = normalise = shared(FloatNormalise, format=pe.a, to=kept(pe.a))
-        m.d.comb += [normalise.i.eq(self._sum(m, products, "sum")), self.o.eq(normalise.o)]
+        # A weight is odd and never 0: where one is, there are none, and infinity times it must not
+        # make NaN of the sum.
+        some = self.b[:width][:-1].any()
+        m.d.comb += [
+            normalise.i.eq(self._sum(m, products, "sum")),
+            self.o.eq(normalise.o & some.replicate(len(self.o))),
+        ]
         return m
 
     def _sum(self, m, terms: list, name: str):
