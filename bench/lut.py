@@ -26,23 +26,46 @@ DESIGNS = ("table", "table,serial", "shift_add", "shift_add,serial", "popcount")
 
 @dataclass(frozen=True)
 class Point:
-    """What is to be measured: activations' and weights' bits, and a design with its settings."""
+    """What is to be measured: activations (bits of integers, or a float's name), weights' bits, and
+    a design with its settings."""
 
-    a: int
+    a: str
     w: int
     design: str
 
 
+def activations(name: str):
+    """The format of activations that is called ``name``: bits of an integer, or a float's name."""
+    from matweave.hw.floats import FloatFormat
+    from matweave.hw.formats import Format
+
+    return Format(int(name)) if name.isdigit() else FloatFormat.parse(name)
+
+
+def label(a: str) -> str:
+    """What tables call activations."""
+    return f"int{a}" if a.isdigit() else a
+
+
 def pe_of(point: Point, k: int):
     """The PE of a design. Raises :class:`ValueError` for a design that there is not."""
-    from matweave.hw.formats import Format
+    from matweave.hw.floats import FloatFormat
+    from matweave.hw.lut.float_multiply import FloatMultiplyPe
+    from matweave.hw.lut.float_table import FloatTablePe
     from matweave.hw.lut.multiply import MultiplyPe
     from matweave.hw.lut.popcount import PopcountPe
+    from matweave.hw.lut.quantised_table import QuantisedTablePe
     from matweave.hw.lut.shift_add import ShiftAddPe
     from matweave.hw.lut.table import TablePe
     from matweave.hw.weights import WeightFormat
 
-    classes = {"table": TablePe, "shift_add": ShiftAddPe, "popcount": PopcountPe, "mac": MultiplyPe}
+    classes = {
+        "table": TablePe, "quantised": QuantisedTablePe, "shift_add": ShiftAddPe,
+        "popcount": PopcountPe, "mac": MultiplyPe,
+    }  # fmt: skip
+    a = activations(point.a)
+    if isinstance(a, FloatFormat):
+        classes = {"table": FloatTablePe, "mac": FloatMultiplyPe}
     name, *settings = point.design.split(",")
     if name not in classes:
         raise ValueError(f"{name!r} is not a design; allowed are {', '.join(classes)}")
@@ -50,24 +73,23 @@ def pe_of(point: Point, k: int):
     for setting in settings:
         key, _, value = setting.partition("=")
         known = [field.name for field in dataclasses.fields(classes[name])]
-        if key not in known or value.isdigit() != (key in ("k", "sign")):
+        if key not in known or value.isdigit() != (key in ("k", "sign", "entry")):
             raise ValueError(f"{setting!r} is no setting of {name}; there are {', '.join(known)}")
         options[key] = (int(value) if value.isdigit() else value) if value else True
-    return classes[name](Format(point.a), WeightFormat(point.w), **options)
+    return classes[name](a, WeightFormat(point.w), **options)
 
 
 def accumulator(point: Point, options) -> int:
-    """Bits of the table's accumulator, for all designs: the others' sums need no more."""
-    from matweave.hw.formats import Format
-    from matweave.hw.lut.table import TablePe
-    from matweave.hw.weights import WeightFormat
-
-    return TablePe(Format(point.a), WeightFormat(point.w)).sum_width(options.terms)
+    """Bits of the table's accumulator, for all designs: the others' sums need no more; quantised
+    tables' need less, and have that."""
+    if point.design.startswith("quantised"):
+        return pe_of(point, options.k).sum_width(options.terms)
+    return pe_of(dataclasses.replace(point, design="table"), 4).sum_width(options.terms)
 
 
 def designs(point: Point, options):
-    """The array of a point (of one lane: a PE with its accumulator) without and with a register
-    behind the products, as a :class:`~matweave.fpga.targets.asic.measure.Design`."""
+    """The array of a point without and with a register behind the products, and it as a
+    :class:`~matweave.fpga.targets.asic.measure.Design`; of one lane: a PE with its accumulator."""
     from matweave.fpga.targets.asic.measure import Design
     from matweave.hw.array.os_grid import OsCell
     from matweave.hw.lut.array import LowBitArray
@@ -81,14 +103,15 @@ def designs(point: Point, options):
     for partial in (False, True):
         if options.lane:
             lane = OsCell(pe=pe, depth=1, width=width, saturate=False, hold=False, partial=partial)
-            yield partial, Design(lane, pe, pe.dot_class, macs=pe.k / pe.cycles, flat=True)
+            yield partial, None, Design(lane, pe, pe.dot_class, macs=pe.k / pe.cycles, flat=True)
             continue
         array = LowBitArray(
             pe=pe, rows=options.rows, columns=options.columns, width=width, partial=partial
         )
         macs = options.rows * options.columns * pe.k / pe.cycles
         cell = (partial and pe.products_class) or pe.dot_class
-        yield partial, Design(array, pe, cell, macs=macs, block=options.block, apart=apart)
+        design = Design(array, pe, cell, macs=macs, block=options.block, apart=apart)
+        yield partial, array, design
 
 
 def best_of(point: Point, options, library) -> dict:
@@ -98,7 +121,7 @@ def best_of(point: Point, options, library) -> dict:
 
     kind = "mac" if point.design == "mac" else "other"
     found = []
-    for partial, design in designs(point, options):
+    for partial, array, design in designs(point, options):
         for flow in measure.flows(kind, measure.SCRIPTS if options.liberty else
                                   measure.GENERIC_SCRIPTS):  # fmt: skip
             wanted = options.plain_flows if kind == "mac" else options.flows
@@ -108,25 +131,26 @@ def best_of(point: Point, options, library) -> dict:
                 for result in measure.sweep(
                     lambda each, d=design: d.measure(library, each), flow, options.points
                 ):
-                    found.append((partial, result))
+                    found.append((partial, array, result))
             except ToolFailed as error:
                 print(f"lut: {point} {flow.label}: {error}", file=sys.stderr)
                 continue
-            _, result = found[-1]
+            *_, result = found[-1]
             print(f"  {point.design} W{point.w}A{point.a} partial={int(partial)} {flow.label}: "
                   f"{result.area:,.0f} um2, {result.critical:.2f} ns, {result.density:.1f}",
                   file=sys.stderr, flush=True)  # fmt: skip
     size = "one PE" if options.lane else f"{options.rows} × {options.columns}"
     if not found:
         raise SystemExit(f"lut: no flow for {point}")
-    partial, best = max(found, key=lambda each: each[1].density)
+    partial, array, best = max(found, key=lambda each: each[-1].density)
     tried = [
         {"partial": p, "flow": r.flow, "area": round(r.area), "ns": round(r.critical, 3),
          "gmac_s_mm2": round(r.density, 1)}
-        for p, r in found
+        for p, _, r in found
     ]  # fmt: skip
     measure.confirm([best], library)
-    precompute = best.parts.get("precompute", 0.0) if point.design.startswith("table") else 0.0
+    tables = point.design.startswith(("table", "quantised"))
+    precompute = best.parts.get("precompute", 0.0) if tables else 0.0
     return common.row(
         {"design": point.design, "a": point.a, "w": point.w, "array": size},
         library=library.name,
@@ -144,7 +168,29 @@ def best_of(point: Point, options, library) -> dict:
         timing=best.timing,
         path=f"{best.startpoint} to {best.endpoint}",
         tried=tried,
+        **(energy(array, best, library) if options.power and array else {}),
     )
+
+
+def energy(array, best, library) -> dict:
+    """pJ per product of an array, by part; nothing where activations come bit by bit."""
+    from matweave.fpga.targets.asic import low_bit_stimuli, power
+    from matweave.hw.lut.popcount import PopcountPe
+
+    if isinstance(array.pe, PopcountPe):
+        return {}
+    stimulus = low_bit_stimuli.low_bit(array, power.SEED)
+    found = power.estimate(
+        best.mapped.flat, library, stimulus, owners=best.owners, default="registers"
+    )
+    table = found.table(best.critical)
+    return {
+        "pj_per_mac": table["pj_per_mac"],
+        "pj_parts": table["parts_pj_per_mac"],
+        "pj_without_precompute": table["pj_per_mac"]
+        - table["parts_pj_per_mac"].get("precompute", 0.0),
+        "mw": table["mw"],
+    }
 
 
 def compared(rows: list[dict]) -> None:
@@ -158,6 +204,8 @@ def compared(rows: list[dict]) -> None:
         if base := plain.get(key(row)):
             row["area_ratio"] = row["area"] / base["area"]
             row["per_area"] = row["gmac_s_mm2"] / base["gmac_s_mm2"]
+            if "pj_per_mac" in row and "pj_per_mac" in base:
+                row["pj_ratio"] = row["pj_per_mac"] / base["pj_per_mac"]
 
 
 def bars(rows: list[dict]) -> list[common.Bar]:
@@ -165,7 +213,7 @@ def bars(rows: list[dict]) -> list[common.Bar]:
     tables = [
         row
         for row in rows
-        if row["config"]["design"].startswith("table")
+        if row["config"]["design"].startswith("table")  # exact ones
         and row["config"]["array"] != "one PE"
         and "per_area" in row
     ]
@@ -176,15 +224,17 @@ def bars(rows: list[dict]) -> list[common.Bar]:
         equal = [row["area_ratio"] for row in these
                  if row["k"] == 4 and "serial" not in row["config"]["design"]]  # fmt: skip
         if equal:
-            found.append(common.Bar(f"W{w}A{a}: area, table / multiplier", min(equal), "<=", 1.0))
-        if a == 8 and w in BARS:
+            found.append(
+                common.Bar(f"W{w}A{a.upper()}: area, table / multiplier", min(equal), "<=", 1.0)
+            )
+        if a == "8" and w in BARS:
             most = max(row["per_area"] for row in these)
-            name = f"W{w}A{a}: throughput per area, table / multiplier"
+            name = f"W{w}A{a.upper()}: throughput per area, table / multiplier"
             found.append(common.Bar(name, most, ">=", BARS[w]))
     shares = [
         row["precompute_share"]
         for row in tables
-        if (row["config"]["a"], row["config"]["array"], row["k"]) == (8, "2 × 64", 4)
+        if (row["config"]["a"], row["config"]["array"], row["k"]) == ("8", "2 × 64", 4)
     ]
     if shares:
         name = "largest share of the precompute unit, M2N64K4, int8"
@@ -197,7 +247,9 @@ def earlier(paths: list[Path]) -> tuple[list[dict], str]:
     rows, told = [], []
     for path in paths:
         run = json.loads(path.read_text())
-        rows += [row | {"yosys": run["tools"]["yosys"]} for row in run["rows"]]
+        for row in run["rows"]:
+            row["config"]["a"] = str(row["config"]["a"])  # a number in older files
+            rows.append(row | {"yosys": run["tools"]["yosys"]})
         told.append(f"`{run['command']}` at commit {run['commit']}")
     return rows, "; ".join(told)
 
@@ -205,7 +257,7 @@ def earlier(paths: list[Path]) -> tuple[list[dict], str]:
 HEADS = (
     "array", "weights", "activations", "design", "K", "accumulator", "product register", "flow",
     "area µm²", "precompute", "edge", "PEs", "registers", "ns", "GMAC/s/mm²", "without precompute",
-    "area ×", "**GMAC/s/mm² ×**",
+    "area ×", "**GMAC/s/mm² ×**", "pJ per product", "without precompute", "pJ ×",
 )  # fmt: skip
 
 
@@ -221,7 +273,7 @@ def markdown(rows: list[dict], judged: list[common.Bar], runs: str) -> list[str]
     for row in rows:
         parts = row["parts"]
         of = row["config"]
-        cells = [of["array"], f"{of['w']}", f"int{of['a']}", f"`{of['design']}`"]
+        cells = [of["array"], f"{of['w']}", label(of["a"]), f"`{of['design']}`"]
         cells += [f"{row['k']}", f"{row['accumulator']}", "yes" if row["partial"] else "no"]
         cells += [row["flow"], f"{row['area']:,}"]
         cells += [f"{parts.get(part, 0):,}" for part in ("precompute", "edge", "pes")]
@@ -229,7 +281,10 @@ def markdown(rows: list[dict], judged: list[common.Bar], runs: str) -> list[str]
         cells += [f"{row['gmac_s_mm2']:,.0f}", f"{row['without_precompute']:,.0f}"]
         ratios = [row.get("area_ratio"), row.get("per_area")]
         area, per_area = ("" if ratio is None else f"{ratio:.3f}" for ratio in ratios)
-        lines.append("| " + " | ".join([*cells, area, f"**{per_area}**"]) + " |")
+        names = ("pj_per_mac", "pj_without_precompute", "pj_ratio")
+        energies = [f"{row[name]:.3f}" if name in row else "" for name in names]
+        bold = f"**{per_area}**" if per_area else ""
+        lines.append("| " + " | ".join([*cells, area, bold, *energies]) + " |")
     return [*lines, *common.verdicts(judged)]
 
 
@@ -254,14 +309,15 @@ def refusal(options) -> str | None:
             try:
                 pe_of(Point(a, w, design), options.k)
             except ValueError as error:
-                return f"--designs {design} with int{a} and {w}-bit weights: {error}"
+                return f"--designs {design} with {label(a)} and {w}-bit weights: {error}"
     return None
 
 
 def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--liberty", type=Path, help="standard cells; without: generic gates")
-    parser.add_argument("--activations", type=int, nargs="+", default=[8], help="bits")
+    parser.add_argument("--activations", nargs="+", default=["8"], help="bits, or fp16, bf16")
+    parser.add_argument("--power", action="store_true", help="energy per product too")
     parser.add_argument("--weights", type=int, nargs="+", default=[1, 2, 4], help="bits")
     parser.add_argument("--designs", nargs="+", default=list(DESIGNS), help="as table,k=5")
     parser.add_argument("--lane", action="store_true", help="one PE, no array around it")

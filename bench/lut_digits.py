@@ -4,7 +4,8 @@ The network (64 pixels, 64 hidden units, 10 digits; scikit-learn's 1,797 images,
 out) is trained with quantised weights, gradients passing straight through: 1 bit is -1 or 1, 2 to 4
 bits are codes less a zero point per unit. Pixels and hidden activations are int8, sums exact, and
 scales, one per unit, the host's. One engine, bit-serial, takes every width by a register. Every
-product must be the golden model's and every job take the cycles that the model predicts.
+product must be the golden model's and every job take the cycles that the model predicts. Beside it,
+by the golden model alone, what tables of few bits would make of the same network.
 """
 
 import sys
@@ -19,6 +20,10 @@ ENGINE = {
     "array": {"rows": 4, "columns": 16, "k": 4, "planes": "serial"},
     "output": {"mode": "raw"},
 }  # fmt: skip
+K = 4
+"""Activations of a table."""
+ENTRIES = (8, 6, 5, 4)
+"""Bits of quantised tables' entries, which the engine has not: exact ones have 10."""
 BITS = (1, 2, 3, 4)
 HIDDEN = 64
 SEED = 1
@@ -92,20 +97,28 @@ class Network:
         return float(((hidden @ used[1].T + self.biases[1]).argmax(axis=1) == labels).mean())
 
 
+def labels(network: Network, pixels, step: float, multiply) -> np.ndarray:
+    """Which digits the network makes of the images. ``multiply``: activations (M, K) by rows of
+    weights with their scales; ``step``: a hidden activation's unit."""
+    activations, scale = pixels, 1 / 16
+    for weights, bias in zip(network.weights, network.biases, strict=True):
+        sums = multiply(quantise(weights, network.bits), activations) * scale + bias
+        activations = np.rint(np.clip(sums / step, 0, 127)).astype(np.int64)
+        scale = step
+    return sums.argmax(axis=1)
+
+
 def through(engine, network: Network, pixels, step: float) -> tuple[np.ndarray, int, int, int]:
     """Which digits the engine's products make of the images; its cycles; how many products are not
     the golden model's, and how many jobs' cycles not the predicted ones."""
-    from matweave.hw.weights import Coding, WeightFormat
     from matweave.sim.golden.gemm import for_config
     from matweave.sim.packed import PackedLayer
     from matweave.sim.perf import predict
 
     golden = for_config(engine.config)
-    coding = Coding.BINARY if network.bits == 1 else Coding.ASYMMETRIC
-    format = WeightFormat(network.bits, coding)
     cycles = wrong = unpredicted = 0
 
-    def multiply(job):
+    def run(job):
         nonlocal cycles, wrong, unpredicted
         result = engine.job(job)
         cycles += result.cycles
@@ -113,16 +126,37 @@ def through(engine, network: Network, pixels, step: float) -> tuple[np.ndarray, 
         unpredicted += result.cycles != predict(engine.config, *job.shape, job.b_format)
         return result.c
 
-    activations, scale = pixels, 1 / 16
-    for weights, bias in zip(network.weights, network.biases, strict=True):
-        made = quantise(weights, network.bits)
+    def multiply(made, activations):
         zeros = None if made.zeros is None else made.zeros[:, None]
-        k = weights.shape[1]
-        layer = PackedLayer(format, made.codes, k, made.scales[:, None], zeros)
-        sums = layer.multiply(engine.config, activations, multiply).rounded() * scale + bias
-        activations = np.rint(np.clip(sums / step, 0, 127)).astype(np.int64)
-        scale = step
-    return sums.argmax(axis=1), cycles, wrong, unpredicted
+        k = activations.shape[1]
+        layer = PackedLayer(format_of(network), made.codes, k, made.scales[:, None], zeros)
+        return layer.multiply(engine.config, activations, run).rounded()
+
+    return labels(network, pixels, step, multiply), cycles, wrong, unpredicted
+
+
+def format_of(network: Network):
+    from matweave.hw.weights import Coding, WeightFormat
+
+    return WeightFormat(network.bits, Coding.BINARY if network.bits == 1 else Coding.ASYMMETRIC)
+
+
+def with_tables(network: Network, pixels, step: float, entry: int) -> np.ndarray:
+    """The same by the golden model of tables with entries of ``entry`` bits, each image's scale the
+    least that fits."""
+    from matweave.sim.golden import lut
+
+    format = format_of(network)
+
+    def multiply(made, activations):
+        exponents = lut.exponents(activations, K, entry)
+        codes = format.code(made.codes)
+        sums, totals = lut.quantised(activations, exponents, codes, format, k=K, entry=entry)
+        if made.zeros is not None:
+            sums = (sums - totals[:, None] * (2 * made.zeros + 1 - (1 << network.bits))) / 2
+        return sums * made.scales * 2.0 ** exponents[:, None]
+
+    return labels(network, pixels, step, multiply)
 
 
 def measure(engine, bits: int, data) -> dict:
@@ -130,12 +164,20 @@ def measure(engine, bits: int, data) -> dict:
     network = Network(bits, np.random.default_rng(SEED))
     network.train(images, labels)
     hidden = images @ network.used()[0].T + network.biases[0]
-    found, cycles, wrong, unpredicted = through(engine, network, data.images, hidden.max() / 127)
+    step = hidden.max() / 127
+    found, cycles, wrong, unpredicted = through(engine, network, data.images, step)
+    tables = {
+        f"tables_of_{entry}_bits": round(
+            float((with_tables(network, data.images, step, entry) == data.labels).mean()), 4
+        )
+        for entry in ENTRIES
+    }
     peak = engine.config.geometry.macs / bits
     macs = len(found) * sum(each.size for each in network.weights)
     return common.row(
         {"bits": bits, "weights": "binary" if bits == 1 else f"uint{bits}"},
         accuracy=round(float((found == data.labels).mean()), 4),
+        **tables,
         in_float=round(network.accuracy(data.images / 16, data.labels), 4),
         images=len(found),
         cycles=cycles,

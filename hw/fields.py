@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from . import names
 from .errors import described, nearest, shown
+from .floats import NAMES as FLOATS
 from .formats import MAX_WIDTH, MIN_WIDTH, Format
 from .weights import NAMES as WEIGHTS
 from .weights import WeightFormat
@@ -74,11 +75,13 @@ def _check_format(value: object) -> Format:
             return Format.parse(value)
         except ValueError:
             pass
-    raise wrong(
-        f"{shown(value)} is not a number format; "
-        f"allowed are int{MIN_WIDTH} to int{MAX_WIDTH} and uint{MIN_WIDTH} to uint{MAX_WIDTH}"
-        + nearest(value, _FORMATS)
-    )
+    allowed = f"allowed are int{MIN_WIDTH} to int{MAX_WIDTH} and uint{MIN_WIDTH} to uint{MAX_WIDTH}"
+    if isinstance(value, str) and value in FLOATS:
+        raise wrong(
+            f"{shown(value)} has floating-point numbers, which lookup arrays take "
+            f"(hw/lut/float_table.py) but no engine does; {allowed}"
+        )
+    raise wrong(f"{shown(value)} is not a number format; {allowed}" + nearest(value, _FORMATS))
 
 
 _FORMATS = [f"{u}int{width}" for u in ("", "u") for width in range(MIN_WIDTH, MAX_WIDTH + 1)]

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from matweave.hw import config, output
 from matweave.hw.errors import ConfigError, UserError, plain, shown
 from matweave.hw.formats import Format
 from matweave.hw.weights import NAMES, WeightFormat
-from matweave.sim import layout
+from matweave.sim import layout, packed
 from matweave.sim.packed import PackedLayer
 
 from . import child, matrices, weight_file
@@ -54,6 +55,8 @@ def pack(
     """Write the weights of ``source`` as the engine ``origin`` takes them to ``folder``; what was
     written."""
     settings = config.load(origin, overrides)
+    if refusal := packed.refusal(settings):
+        raise UserError(refusal)
     output.check_folder(folder)
     progress(f"reading {source.file.name}")
     layer, tensor = _read(source)
@@ -63,12 +66,9 @@ def pack(
     beats, parts, at = [], [], 0
     nothing = np.zeros((1, layer.shape[1]), np.int64)
     for part in layer.parts(settings):
-        packed = layer.job(settings, nothing, part).pack(settings)["b"]
-        beats.append(packed)
-        place = {"beat": at, "beats": len(packed)}
-        about = {"n": [part.n0, part.n1], "k": [part.k0, part.k1], "groups": [part.g0, part.g1]}
-        parts.append(about | place)
-        at += len(packed)
+        beats.append(layer.job(settings, nothing, part).pack(settings)["b"])
+        parts.append(_place(part) | {"beat": at, "beats": len(beats[-1])})
+        at += len(beats[-1])
     n, k = layer.shape
     files = {WEIGHTS: np.concatenate(beats).tobytes()}
     for name in weight_file.ARRAYS[1:]:
@@ -96,6 +96,11 @@ def pack(
         "folder": str(folder),
         "files": {name: len(content) for name, content in files.items()},
     }
+
+
+def _place(part: packed.Part) -> dict[str, list[int]]:
+    """Which weights are in a job."""
+    return {"n": [part.n0, part.n1], "k": [part.k0, part.k1], "groups": [part.g0, part.g1]}
 
 
 def text(result: dict[str, Any]) -> str:
@@ -209,6 +214,11 @@ def _loaded(folder: Path, about: dict, settings: config.GemmConfig) -> PackedLay
     beats = data[: len(data) // bytes_ * bytes_].reshape(-1, bytes_)
     if len(data) % bytes_ or sum(job["beats"] for job in about["jobs"]) != len(beats):
         raise ValueError(f"{WEIGHTS} has {len(data)} bytes")
+    at = 0
+    for job, part in zip_longest(about["jobs"], packed.parts(settings, (n, k), group)):
+        if not (job and part) or job != _place(part) | {"beat": at, "beats": job["beats"]}:
+            raise ValueError(f"jobs are not those of a layer with N = {n}, K = {k}")
+        at += job["beats"]
     weights = np.zeros((n, k), np.int64)
     for job in about["jobs"]:
         (n0, n1), (k0, k1), (g0, g1) = job["n"], job["k"], job["groups"]

@@ -34,6 +34,30 @@ class Part:
     g1: int
 
 
+def refusal(config) -> str | None:
+    """Why the engine of ``config`` takes no layer, whatever is in it; ``None``: it does."""
+    if config.kind != "lut":
+        return f"{config.name} is no lookup engine: its kind is {config.kind}"
+    if config.output.mode == "requantized":
+        return f"{config.name} gives no sums: its output.mode is requantized"
+    return None
+
+
+def parts(config: GemmConfig, shape: tuple[int, int], group: int) -> Iterator[Part]:
+    """The jobs of a layer (``shape``: N, K) for one block of rows: as many groups as the engine
+    takes at once, or where it takes less than one, parts of each."""
+    (n, k), limits = shape, config.limits
+    most = config.max_groups if group <= limits.k else 1
+    length = most * min(group, limits.k)
+    for n0 in range(0, n, limits.n):
+        n1 = min(n0 + limits.n, n)
+        for g0 in range(0, k // group, most):
+            g1 = min(g0 + most, k // group)
+            end = g1 * group
+            for k0 in range(g0 * group, end, length):
+                yield Part(n0, n1, k0, min(k0 + length, end), g0, g1)
+
+
 @dataclass(frozen=True, eq=False)
 class PackedLayer:
     """``weights`` (N × K) numbers of ``format``; ``scales`` and, or ``None``, ``zeros`` (integers
@@ -91,10 +115,8 @@ class PackedLayer:
 
     def refusal(self, config: GemmConfig) -> str | None:
         """Why the engine of ``config`` cannot hold these weights; ``None``: it can."""
-        if config.kind != "lut":
-            return f"{config.name} is no lookup engine: its kind is {config.kind}"
-        if config.output.mode == "requantized":
-            return f"{config.name} gives no sums: its output.mode is requantized"
+        if reason := refusal(config):
+            return reason
         if not config.serial and config.b != self.format:
             return f"weights are {self.format} and those of {config.name} are {config.b} (b)"
         if config.serial and self.format.width > config.b.width:
@@ -107,19 +129,8 @@ class PackedLayer:
         return None
 
     def parts(self, config: GemmConfig) -> Iterator[Part]:
-        """The jobs of one block of rows: as many groups as the engine takes at once, or where it
-        takes less than one, parts of each."""
-        n, _ = self.shape
-        limits = config.limits
-        most = config.max_groups if self.group <= limits.k else 1
-        length = most * min(self.group, limits.k)
-        for n0 in range(0, n, limits.n):
-            n1 = min(n0 + limits.n, n)
-            for g0 in range(0, self.groups, most):
-                g1 = min(g0 + most, self.groups)
-                end = g1 * self.group
-                for k0 in range(g0 * self.group, end, length):
-                    yield Part(n0, n1, k0, min(k0 + length, end), g0, g1)
+        """The jobs of one block of rows."""
+        return parts(config, self.shape, self.group)
 
     def b(self, part: Part) -> np.ndarray:
         """B of a job (K × N)."""

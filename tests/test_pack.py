@@ -14,7 +14,8 @@ from matweave.sim.cases import values
 from matweave.sim.golden import gemm
 from matweave.sim.packed import PackedLayer
 
-pytestmark = pytest.mark.requires_tool("gguf", "safetensors")
+reads_gguf = pytest.mark.requires_tool("gguf")
+reads_safetensors = pytest.mark.requires_tool("safetensors")
 
 TYPES = ("Q4_0", "Q4_1", "Q8_0", "TQ1_0", "TQ2_0")
 N, K = 5, 512
@@ -82,6 +83,7 @@ def check_rounded(found, expected):
     np.testing.assert_array_equal(found, nearest)
 
 
+@reads_gguf
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_gguf_layer_is_what_the_package_says(matweave, tmp_path, gguf_file, kind):
     import gguf
@@ -107,6 +109,7 @@ def test_a_gguf_layer_is_what_the_package_says(matweave, tmp_path, gguf_file, ki
     check_rounded(found.rounded(), expected)
 
 
+@reads_gguf
 @pytest.mark.requires_tool("verilator")
 @pytest.mark.parametrize("kind", ["Q4_0", "TQ2_0"])
 def test_a_layer_runs_on_the_engine(matweave, tmp_path, gguf_file, kind):
@@ -156,6 +159,7 @@ def saved(path, **tensors):
     return str(path)
 
 
+@reads_safetensors
 @pytest.mark.parametrize(
     ("layout", "bits", "ordered"),
     [
@@ -228,6 +232,8 @@ def refused(matweave, *arguments) -> str:
     return one_line(ended.err)
 
 
+@reads_gguf
+@reads_safetensors
 def test_files_that_are_not_what_they_say(matweave, tmp_path, gguf_file):
     data = gguf_file.read_bytes()
     out = ["-o", str(tmp_path / "out")]
@@ -252,6 +258,7 @@ def test_files_that_are_not_what_they_say(matweave, tmp_path, gguf_file):
     assert not (tmp_path / "out").exists()
 
 
+@reads_safetensors
 def test_tensors_that_do_not_fit_together(matweave, tmp_path):
     words, scales = np.zeros((8, 8), np.int32), np.ones((2, 8), np.float16)
     good = {"qweight": words, "qzeros": np.zeros((2, 1), np.int32), "scales": scales}
@@ -283,6 +290,17 @@ def test_a_ternary_weight_that_is_none():
     assert weight_file._tq2_0(block)[1].max() == 2  # which _gguf refuses
 
 
+def test_an_engine_that_looks_nothing_up(matweave, tmp_path):
+    """It is refused before anything is read: there is no such file."""
+    arguments = ("none.gguf", "-o", str(tmp_path / "out"))
+    assert "gemm_os_8x8 is no lookup engine: its kind is gemm" in refused(
+        matweave, "gemm_os_8x8", *arguments
+    )
+    assert "output.mode is requantized" in refused(
+        matweave, "tiny_lut", "--set=output.mode='requantized'", *arguments
+    )
+
+
 def test_a_folder_that_was_changed(matweave, tmp_path):
     np.save(tmp_path / "w.npy", np.ones((4, 8), int))
     np.save(tmp_path / "s.npy", np.ones((4, 1)))
@@ -303,10 +321,19 @@ def test_a_folder_that_was_changed(matweave, tmp_path):
     data = (folder / "weights.bin").read_bytes()
     (folder / "weights.bin").write_bytes(data[:-1])
     assert "is not as it was packed: weights.bin has" in run("tiny_lut")
+    (folder / "weights.bin").write_bytes(data)
     about = json.loads((folder / "layer.json").read_text())
     (folder / "layer.json").write_text(json.dumps(about | {"n": -1}))
     assert "is not as it was packed" in run("tiny_lut")
     (folder / "layer.json").write_text(json.dumps(about | {"group": 0}))
+    assert "is not as it was packed" in run("tiny_lut")
+    for changes in ({"n": [0, 3]}, {"k": [0, 4]}, {"n": [1, 5]}, {"beat": 1}):
+        (folder / "layer.json").write_text(
+            json.dumps(about | {"jobs": [about["jobs"][0] | changes, *about["jobs"][1:]]})
+        )
+        message = "is not as it was packed: jobs are not those of a layer with N = 4, K = 8"
+        assert message in run("tiny_lut")
+    (folder / "layer.json").write_text(json.dumps(about | {"jobs": []}))
     assert "is not as it was packed" in run("tiny_lut")
     for broken in ("{", "[" * 200_000):
         (folder / "layer.json").write_text(broken)

@@ -46,7 +46,7 @@ def accumulate(m, pe: Pe, depth: int, width: int, a, b, c, *, saturate: bool, pa
 def _completed(m, pe: Pe, width: int, a, b, c):
     """The same with a register behind products that only the accumulator's adder completes."""
     m.submodules.dot = dot = shared(pe.products_class, pe=pe)
-    m.submodules.add = add = shared(pe.add_class, width=width, i_width=len(dot.o))
+    m.submodules.add = add = shared(pe.add_class, **pe.add_parameters(width, len(dot.o)))
     products = Signal.like(dot.o, name="products", reset_less=True)
     carry = Signal.like(dot.negate, name="carry", reset_less=True)
     m.d.sync += [products.eq(dot.o), carry.eq(dot.negate)]

@@ -74,6 +74,8 @@ class LowBitPe(Pe):
     """Whether sums are of odd integers q' (:mod:`..weights`), or else of unsigned codes q."""
     front_class = Front
     edge_class = Edge
+    row_sum_class = None
+    """The PE that adds up activations beside this one; None: :class:`.row_sum.RowSumPe`."""
 
     def __post_init__(self):
         if not self.a.signed:

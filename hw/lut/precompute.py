@@ -31,6 +31,27 @@ def _halves(k: int) -> int:
     return _halves(first) + _halves(k - first) + (1 << (k - 1))
 
 
+def signed_sums(elements: list, name: str, add) -> list:
+    """The first element plus and minus the others, at the index that has a bit set for each that
+    is subtracted. In halves: those of the second are used with either sign.
+
+    ``add(x, y, minus, name)`` gives ``x + y``, or ``x - y``.
+    """
+    if len(elements) == 1:
+        return elements
+    cut = len(elements) - len(elements) // 2
+    first = signed_sums(elements[:cut], f"{name}_l", add)
+    second = signed_sums(elements[cut:], f"{name}_h", add)
+    found = []
+    for index in range(1 << (len(elements) - 1)):
+        low, high = index & (len(first) - 1), index >> (cut - 1)
+        # The second half's first element is in its sums with +: else all signs are the others.
+        minus, rest = high & 1, high >> 1
+        other = second[rest ^ (len(second) - 1) * minus]
+        found.append(add(first[low], other, minus, f"{name}_{index}"))
+    return found
+
+
 class HalfTable(Front):
     """``i``: k activations. ``o``: bit 0 of all entries, then the others' bits, entry 0 first.
 
@@ -45,32 +66,21 @@ class HalfTable(Front):
         elements.insert(0, elements.pop(pe.sign))
         width = entry_width(pe.a, pe.k)
         entries = []
-        for index, entry in enumerate(self._signed_sums(m, elements, "entry")):
+        for index, entry in enumerate(signed_sums(elements, "entry", self._adding(m))):
             wide = Signal(signed(width), name=f"wide_{index}")
             m.d.comb += wide.eq(entry)
             entries.append(wide)
         m.d.comb += self.o.eq(Cat(entries[0][0], *(entry[1:] for entry in entries)))
         return m
 
-    def _signed_sums(self, m, elements, name):
-        """The first element plus and minus the others, at the index that has a bit set for each
-        that is subtracted. In halves: those of the second are used with either sign."""
-        if len(elements) == 1:
-            return elements
-        cut = len(elements) - len(elements) // 2
-        first = self._signed_sums(m, elements[:cut], f"{name}_l")
-        second = self._signed_sums(m, elements[cut:], f"{name}_h")
-        found = []
-        for index in range(1 << (len(elements) - 1)):
-            low, high = index & (len(first) - 1), index >> (cut - 1)
-            # The second half's first element is in its sums with +: else all signs are the others.
-            minus, rest = high & 1, high >> 1
-            other = second[rest ^ (len(second) - 1) * minus]
-            value = first[low] - other if minus else first[low] + other
-            total = Signal(value.shape(), name=f"{name}_{index}")
+    def _adding(self, m):
+        def add(first, other, minus, name):
+            value = first - other if minus else first + other
+            total = Signal(value.shape(), name=name)
             m.d.comb += total.eq(value)
-            found.append(total)
-        return found
+            return total
+
+        return add
 
 
 class FullTable(Front):

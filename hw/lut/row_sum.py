@@ -30,7 +30,7 @@ class RowSumPe(LowBitPe):
 
     @classmethod
     def beside(cls, pe: LowBitPe) -> "RowSumPe":
-        return cls(pe.a, pe.b, k=pe.k, of=pe)
+        return (pe.row_sum_class or cls)(pe.a, pe.b, k=pe.k, of=pe)
 
     @property
     def row_bits(self):

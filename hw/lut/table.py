@@ -6,7 +6,7 @@ compared (:attr:`TablePe.table`).
 
 from dataclasses import dataclass
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,27 +17,66 @@ from .base import Edge, LowBitPe
 from .precompute import FullTable, HalfTable, entry_width
 
 TABLES = ("full", "half", "folded")
+DECODES = ("edge", "lane")
+
+
+def chosen(entries, select, places: int):
+    """An AND-OR multiplexer: the entry, of ``places`` side by side, whose line of ``select`` is
+    set; 0 if none is."""
+    bits = len(entries) // places
+    found = Const(0, bits)
+    for place in range(places):
+        found = found | entries.word_select(place, bits) & select[place].replicate(bits)
+    return found
+
+
+def multiplexed(entries, index, places: int):
+    """A multiplexer of the entry whose number is ``index``, of ``places`` side by side; of the
+    plain table's from 1 on, 0 at 0."""
+    bits = len(entries) // places
+    choices = [entries.word_select(place, bits) for place in range(places)]
+    choices[:0] = [Const(0, bits)] * ((1 << len(index)) - places)
+    for bit in index:
+        pairs = zip(choices[::2], choices[1::2], strict=True)
+        choices = [Mux(bit, odd, even) for even, odd in pairs]
+    return choices[0]
+
+
+def looked_up(pe: "TablePe", entries, b, plane: int):
+    """What a plane's weights choose of ``entries``, and whether it counts negatively: entries are
+    kept as -T, which is what a set sign stands for. ``b``: what the column's register holds."""
+    plain = pe.table == "full"
+    if pe.decode == "edge":
+        select = b.word_select(plane, pe.plane_bits)
+        return chosen(entries, select, pe.places), Const(0, 1) if plain else select[pe.places]
+    valid = b[pe.column_bits - 1]
+    sign, index = pe.split(b.word_select(plane, pe.k))
+    entry = multiplexed(entries, index, pe.places)
+    return entry & valid.replicate(len(entry)), Const(0, 1) if plain else valid & ~sign
 
 
 class TableEdge(Edge):
     """A column's words -> per plane one select line for each place of the table, and whether to
-    negate; then, of half tables, whether there are weights. For all rows once."""
+    negate; then, if entries have a bit in common, whether there are weights. For all rows once.
+
+    With ``pe.decode`` in the lanes: words, and whether there are any.
+    """
 
     def elaborate(self, platform):
         m = Module()
         pe, lines = self.pe, []
+        if pe.decode == "lane":
+            m.d.comb += self.o.eq(Cat(self.i, self.valid))
+            return m
         for plane in range(pe.planes):
             word = self.i.word_select(plane, pe.k)
             if pe.table == "full":
                 lines += [self.valid & (word == index) for index in range(1, 1 << pe.k)]
                 continue
-            sign = word[pe.sign]
-            others = Cat(bit for place, bit in enumerate(word) if place != pe.sign)
-            index = others if pe.table == "folded" else others ^ sign.replicate(len(others))
+            sign, index = pe.split(word)
             lines += [self.valid & (index == place) for place in range(pe.places)]
-            # Entries are kept as -T, which is what a set sign stands for.
             lines.append(self.valid & ~sign)
-        if pe.table != "full":
+        if pe.parity:
             lines.append(self.valid)
         m.d.comb += self.o.eq(Cat(*lines))
         return m
@@ -78,18 +117,12 @@ class TableProducts(wiring.Component):
         return m
 
     def _plane(self, plane):
-        """A plane's entry by an AND-OR multiplexer, and whether it counts negatively."""
+        """A plane's entry, and whether it counts negatively."""
         pe = self.pe
-        select = self.b.word_select(plane, pe.plane_bits)
-        full = pe.table == "full"
-        entries = self.a if full else self.a[1:]
-        bits = len(entries) // pe.places
-        chosen = Const(0, bits)
-        for place in range(pe.places):
-            chosen = chosen | entries.word_select(place, bits) & select[place].replicate(bits)
-        if full:
-            return chosen, Const(0, 1)
-        return Cat(self.a[0] & self.b[pe.column_bits - 1], chosen), select[pe.places]
+        entry, negate = looked_up(pe, self.a[1:] if pe.parity else self.a, self.b, plane)
+        if pe.parity:
+            entry = Cat(self.a[0] & self.b[pe.column_bits - 1], entry)
+        return entry, negate
 
 
 class TableAdd(wiring.Component):
@@ -139,10 +172,13 @@ class TableDot(Dot):
 class TablePe(LowBitPe):
     """``table``: ``full``, the plain one of ``2**k`` sums of codes as they are; ``half``, weights
     reinterpreted as odd integers, its index inverted by the word's sign in hardware; ``folded``,
-    that done offline (:func:`.transform.words`). ``sign``: place of the sign bit in a word."""
+    that done offline (:func:`.transform.words`). ``sign``: place of the sign bit in a word.
+    ``decode``: where words become select lines: at the ``edge``, once for all rows; or ``lane``,
+    which has a multiplexer's tree and gets the word."""
 
     table: str = "folded"
     sign: int = 0
+    decode: str = "edge"
 
     dot_class = TableDot
     edge_class = TableEdge
@@ -152,6 +188,8 @@ class TablePe(LowBitPe):
         super().__post_init__()
         if self.table not in TABLES:
             raise ValueError(f"table must be {', '.join(TABLES)}, not {self.table!r}")
+        if self.decode not in DECODES:
+            raise ValueError(f"decode must be {', '.join(DECODES)}, not {self.decode!r}")
         if not 2 <= self.k <= 6:
             raise ValueError(f"a table has 2 to 6 activations, not {self.k}")
         if not 0 <= self.sign < self.k:
@@ -162,12 +200,25 @@ class TablePe(LowBitPe):
         return self.table != "full"
 
     @property
+    def parity(self) -> bool:
+        """Whether bit 0, which all entries have in common, is kept once."""
+        return self.table != "full"
+
+    @property
     def front_class(self):
         return FullTable if self.table == "full" else HalfTable
 
     @property
     def products_class(self):
         return TableProducts if self.planes == 1 else None
+
+    def split(self, word):
+        """A word's sign bit, and its index into the table: of the plain one, all of it."""
+        if self.table == "full":
+            return Const(0, 1), word
+        sign = word[self.sign]
+        others = Cat(bit for place, bit in enumerate(word) if place != self.sign)
+        return sign, others if self.table == "folded" else others ^ sign.replicate(len(others))
 
     @property
     def places(self) -> int:
@@ -186,7 +237,9 @@ class TablePe(LowBitPe):
 
     @property
     def column_bits(self) -> int:
-        return self.planes * self.plane_bits + (self.table != "full")
+        if self.decode == "lane":
+            return self.word_bits + 1
+        return self.planes * self.plane_bits + self.parity
 
     @property
     def product_bits(self) -> int:

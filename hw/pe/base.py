@@ -122,6 +122,10 @@ class Pe:
         """This PE for arrays whose PEs add ``depth`` products at a time: what a state needs."""
         return self
 
+    def add_parameters(self, width: int, i_width: int) -> dict:
+        """Those of :attr:`add_class`, for a state of ``width`` bits and products of ``i_width``."""
+        return {"width": width, "i_width": i_width}
+
     def carries(self, width: int) -> int:
         """Carry bits of a redundant state of ``width`` bits: see :mod:`..arith.redundant`."""
         return width

@@ -57,6 +57,21 @@ def uncorrected(a: np.ndarray, codes: np.ndarray, format: WeightFormat) -> np.nd
     return a @ (2 * q - (1 << format.width) + 1).T
 
 
+def signs(codes: np.ndarray, format: WeightFormat) -> np.ndarray:
+    """Of every plane of the odd integers that codes stand for: 1 or -1, in a last axis."""
+    codes = np.asarray(codes, np.int64)
+    if format.coding is Coding.TERNARY:
+        return np.stack([2 * (codes & 1) - 1, 2 * (codes >> 1) - 1], axis=-1)
+    odd = uncorrected(np.ones((1, 1), np.int64), codes.reshape(-1, 1), format)
+    left = odd.reshape(codes.shape)
+    found = []
+    for place in reversed(range(format.width)):
+        found.insert(0, np.where(left > 0, 1, -1))
+        left = left - (found[0] << place)
+    assert not left.any()
+    return np.stack(found, axis=-1)
+
+
 def table(a: np.ndarray, sign: int) -> np.ndarray:
     """The half table of K activations: ``2**(K-1)`` entries, each their sum with signs, that of
     element ``sign`` always -; of the others, in order, + where their bit of the index is set."""
@@ -74,6 +89,43 @@ def looked_up(entries: np.ndarray, word: int, sign: int) -> int:
     below, above = word & ((1 << sign) - 1), word >> (sign + 1) << sign
     value = int(entries[below | above])
     return -value if word >> sign & 1 else value
+
+
+def exponents(a: np.ndarray, k: int, entry: int) -> np.ndarray:
+    """Of the rows of ``a`` (M, K), the least e with which no entry of a table of ``k`` of them is
+    beyond ``entry`` bits: the largest entry is the sum of magnitudes (M,)."""
+    slices = np.pad(np.asarray(a, np.int64), ((0, 0), (0, -a.shape[1] % k)))
+    largest = np.abs(slices.reshape(len(a), -1, k)).sum(axis=2).max(axis=1)
+    most = (1 << (entry - 1)) - 1
+    found = np.zeros(len(a), np.int64)
+    # As rounding to even has it: half above the largest is rounded away from it, which is even.
+    while (over := 2 * largest >= (2 * most + 1) << found).any():
+        found += over
+    return found
+
+
+def quantised(
+    a: np.ndarray, exponents: np.ndarray, codes: np.ndarray, format: WeightFormat, *, k: int,
+    entry: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """What accumulators hold with tables of ``k`` activations rounded to ``entry`` bits, in units
+    of ``2**exponents`` (M,): (M, N), and the rows' sums of activations (M,). K is whole slices."""
+    a, codes = np.asarray(a, np.int64), np.asarray(codes, np.int64)
+    units, most = 2.0 ** np.asarray(exponents), (1 << (entry - 1)) - 1
+
+    def rounded(sums):
+        scaled = sums / (units[:, None] if sums.ndim == 2 else units)
+        return np.clip(np.rint(scaled), -most, most).astype(np.int64)
+
+    total = np.zeros((len(a), len(codes)), np.int64)
+    rows = np.zeros(len(a), np.int64)
+    planes = signs(codes, format)
+    for start in range(0, a.shape[1], k):
+        part = slice(start, start + k)
+        rows += rounded(a[:, part].sum(axis=1))
+        for plane, shift in enumerate(format.shifts):
+            total += rounded(a[:, part] @ planes[:, part, plane].T) << shift
+    return total, rows
 
 
 def weights(b, format: Format | WeightFormat, shape: tuple) -> np.ndarray:

@@ -7,15 +7,29 @@ import random
 import numpy as np
 import pytest
 
-from matweave.fpga.targets.asic import activity, generic, liberty, measure, power, stimuli
+from matweave.fpga.targets.asic import (
+    activity,
+    generic,
+    liberty,
+    low_bit_stimuli,
+    measure,
+    power,
+    stimuli,
+)
 from matweave.fpga.targets.asic import serial_stimuli as serial
 from matweave.fpga.targets.asic.flow import Flow
 from matweave.fpga.targets.asic.netlist import Instance, Netlist
 from matweave.hw import config
 from matweave.hw.array.serial_cell import carry_places
 from matweave.hw.errors import UserError
+from matweave.hw.floats import FP16
 from matweave.hw.formats import Format
+from matweave.hw.lut.array import LowBitArray
+from matweave.hw.lut.popcount import PopcountPe
+from matweave.hw.lut.table import TablePe
 from matweave.hw.pe import REGISTRY
+from matweave.hw.weights import WeightFormat
+from matweave.sim.golden import floats
 
 INT8 = Format(8)
 
@@ -254,6 +268,47 @@ def test_the_serial_array_is_never_held_up(library, preset, seed):
     assert due >= (serial.PASSES - 1) * serial.STREAMS * rows
     estimated = power.of_array(found, library, seed)
     assert estimated.energy["pes"] > estimated.energy["drain"] > 0
+
+
+@pytest.mark.parametrize("serial_planes", [False, True])
+def test_low_bit_arrays(library, serial_planes, seed):
+    weights = WeightFormat(2 if serial_planes else 1)
+    pe = TablePe(INT8, weights, k=2, table="half", serial=serial_planes)
+    array = LowBitArray(pe=pe, rows=1, columns=2, width=16)
+    apart = {pe.edge_class: "edge", pe.front_class: "precompute"}
+    design = measure.Design(array, pe, pe.dot_class, macs=4 / pe.cycles, apart=apart)
+    found = design.measure(library, Flow(script="amap"))
+    stimulus = low_bit_stimuli.low_bit(array, seed)
+    cycles = len(stimulus.operands["a"])
+    signs = 2 * stimulus.drive["w"].reshape(cycles, stimuli.STREAMS, 2, 2).astype(int) - 1
+    products = np.einsum("tsk,tsck->tsc", stimulus.operands["a"], signs)
+    products <<= (np.arange(cycles) % pe.cycles)[:, None, None]
+    sums = products.reshape(stimuli.SUMS, -1, stimuli.STREAMS, 2).sum(axis=1)
+    simulator = activity.Simulator(found.mapped.flat, library, stimuli.STREAMS)
+    given = 0
+    for cycle in simulator.run(stimulus.drive):
+        if stimulus.drive["read"][cycle].any() and cycle > stimulus.warm:
+            state = simulator.value("o").reshape(-1, 2, 16) @ (1 << np.arange(16))
+            assert ((state - sums[given]) % (1 << 16) == 0).all()
+            given += 1
+    assert given == stimuli.SUMS - 1
+    estimated = power.estimate(found.mapped.flat, library, stimulus, owners=found.owners)
+    assert set(estimated.energy) > {"pes", "edge", "precompute", "inputs"}
+    assert all(each > 0 for each in estimated.energy.values())
+    assert estimated.macs == 4 / pe.cycles
+
+
+def test_activations_of_floats_are_codes(seed):
+    found = low_bit_stimuli.activations(np.random.default_rng(seed), FP16, (100,))
+    values = floats.numbers(found, FP16)
+    assert 0.8 < values.std() < 1.2 and np.isfinite(values).all()
+
+
+def test_popcount_has_no_stimulus(seed):
+    array = LowBitArray(pe=PopcountPe(INT8, WeightFormat(1)), rows=1, columns=1, width=16)
+    array._MustUse__silence = True
+    with pytest.raises(UserError, match="power is not estimated of popcount"):
+        low_bit_stimuli.low_bit(array, seed)
 
 
 # The command

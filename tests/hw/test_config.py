@@ -325,6 +325,7 @@ def test_an_accumulator_holds_at_least_one_product():
         ("array.columns=1", "array.columns: a beat of B, 4 weights of 3 bits, must be whole bytes"),
         ("array.kind=cube", "array.kind: 'cube' is not an array of this engine; allowed are look"),
         ("pe.kind=mac", "pe.kind: 'mac' is not a PE of this engine; allowed are table"),
+        ("a=bf16", "a: 'bf16' has floating-point numbers, which lookup arrays take (hw/lut/float_"),
         ("array.depth=4", "array.depth: unknown key; allowed are kind, rows, columns, k, sign"),
     ],
 )

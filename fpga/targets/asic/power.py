@@ -104,7 +104,8 @@ def estimate(
             for net in nets:
                 add("inputs", toggles.get(net, 0.0) * loads.get(net, 0.0) * charge)
     leakage = sum(library.cells[instance.type].leakage for instance in netlist.instances)
-    energy = {part: energy[part] for part in (*PARTS, "inputs") if part in energy}
+    order = (*PARTS, *(part for part in energy if part not in PARTS and part != "inputs"), "inputs")
+    energy = {part: energy[part] for part in order if part in energy}
     return Power(energy, clocks, leakage, stimulus.macs, seed, stimulus.sample)
 
 

@@ -1,6 +1,8 @@
 """Arrays of every low-bit PE, cycle by cycle, against the golden model: in Amaranth's simulator,
 and many more tiles compiled."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,12 @@ from matweave.hw.formats import Format
 from matweave.hw.lut.array import LowBitArray
 from matweave.hw.lut.multiply import MultiplyPe
 from matweave.hw.lut.popcount import PopcountPe
+from matweave.hw.lut.quantised_table import Quantise, QuantisedTablePe
 from matweave.hw.lut.shift_add import ShiftAddPe
 from matweave.hw.lut.table import TablePe
 from matweave.hw.weights import WIDTHS, Coding, WeightFormat
 from matweave.sim import ports
+from matweave.sim.golden import lut
 
 from .schedule import Schedule
 
@@ -38,6 +42,14 @@ PES = {
     "int4": TablePe(Format(4), w(4)),
     "int16": TablePe(Format(16), w(4)),
     "int16_serial": TablePe(Format(16), w(8), serial=True, sign=2),
+    **{
+        f"{table}_in_lanes": TablePe(INT8, w(2), table=table, decode="lane", sign=sign)
+        for table, sign in (("full", 0), ("half", 2), ("folded", 1))
+    },
+    "quantised": QuantisedTablePe(INT8, w(2)),
+    "quantised_serial": QuantisedTablePe(INT8, w(4), serial=True, sign=3, k=5),
+    "quantised_int16": QuantisedTablePe(Format(16), w(1)),
+    "quantised_to_3_bits": QuantisedTablePe(INT8, w(3), k=3, table="half", entry=3),
     **{f"mac_w{width}": MultiplyPe(INT8, w(width)) for width in (1, 4, 8)},
     "mac_ternary": MultiplyPe(INT8, TERNARY),
     "mac_symmetric": MultiplyPe(INT8, w(4, Coding.SYMMETRIC)),
@@ -124,6 +136,35 @@ def test_compiled(name):
     schedule.check(ports.compiled)
 
 
+@pytest.mark.parametrize(("i_width", "width", "most"), [(10, 8, 3), (7, 2, 6), (9, 9, 1)])
+def test_quantise(i_width, width, most):
+    """Every number by every exponent."""
+    reach, limit = 1 << (i_width - 1), (1 << (width - 1)) - 1
+    pairs = [(x, e) for x in range(-reach, reach) for e in range(most + 1)]
+    inputs = {"i": [x & 2 * reach - 1 for x, _ in pairs], "exponent": [e for _, e in pairs]}
+    found = ports.simulated(Quantise(i_width=i_width, width=width, most=most), inputs)["o"]
+    for (x, e), code in zip(pairs, found, strict=True):
+        wanted = max(-limit, min(limit, round(Fraction(x, 1 << e))))  # Python's ties are even
+        assert code == wanted & 2 * limit + 1, (x, e)
+
+
+def test_exponents_are_the_least_that_limit_nothing():
+    rng = np.random.default_rng(9)
+    a = np.concatenate([rng.integers(-128, 128, (40, 8)), np.full((1, 8), -128), np.zeros((1, 8))])
+    a = a.astype(np.int64)
+    codes = rng.integers(0, 16, (30, 8))
+    found = lut.exponents(a, 4, 8)
+    most = np.abs(a.reshape(-1, 2, 4)).sum(axis=2).max(axis=1)
+    assert (np.rint(most / 2.0**found) <= 127).all()
+    assert ((found == 0) | (np.rint(most / 2.0 ** (found - 1)) > 127)).all()
+    sums, totals = lut.quantised(a, found, codes, w(4), k=4, entry=8)
+    error = sums * (1 << found)[:, None] - lut.uncorrected(a, codes, w(4))
+    assert (np.abs(error) <= (1 << found)[:, None] / 2 * 2 * 15).all()
+    exact = found == 0
+    assert exact.any() and not error[exact].any() and error.any()
+    assert (totals * (1 << found) - a.sum(axis=1))[exact].any() == 0
+
+
 def test_too_narrow_a_sum_is_noticed():
     """The test can fail: a bit less than sum_width, and the most negative sum wraps."""
     pe = PES["w4"]
@@ -146,6 +187,9 @@ def test_widths_of_the_paper():
         (lambda: TablePe(INT8, w(2), k=7), "2 to 6 activations, not 7"),
         (lambda: TablePe(INT8, w(2), sign=4), "sign must be 0 to 3, not 4"),
         (lambda: TablePe(INT8, w(2), table="none"), "not 'none'"),
+        (lambda: TablePe(INT8, w(2), decode="row"), "decode must be edge, lane, not 'row'"),
+        (lambda: QuantisedTablePe(INT8, w(2), table="full"), "half or folded, not full"),
+        (lambda: QuantisedTablePe(INT8, w(2), entry=11), "entry must be 2 to 10 bits"),
         (lambda: TablePe(Format(8, False), w(2)), "must be signed, not uint8"),
         (lambda: MultiplyPe(INT8, w(2), serial=True), "all planes"),
         (lambda: PopcountPe(INT8, w(2), serial=False), "one plane"),
