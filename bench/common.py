@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -154,7 +155,7 @@ def cell(value) -> str:
 def command(script: str) -> str:
     """How this run was started, without the folders of its files."""
     words = [Path(each).name if "/" in each else each for each in sys.argv[1:]]
-    return " ".join([f"python bench/{script}.py", *words])
+    return shlex.join(["python", f"bench/{script}.py", *words])
 
 
 def report(title: str, rows: list[dict], bars: list[Bar], *, as_json: bool) -> int:

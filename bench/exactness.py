@@ -200,6 +200,10 @@ def bars(rows: list[dict]) -> list[common.Bar]:
     return found
 
 
+def _every(cycles: int) -> str:
+    return "per cycle" if cycles == 1 else f"every {cycles} cycles"
+
+
 def markdown(rows: list[dict], runs: list[str]) -> list[str]:
     """``runs``: commands and their commits."""
     lines = [f"Values that differ, of so many; measured by {', '.join(runs)}."]
@@ -208,8 +212,8 @@ def markdown(rows: list[dict], runs: list[str]) -> list[str]:
         last = own[-1]
         lines += [
             "",
-            f"**{case}**: {last['samples']:,} inputs, one every {last['interval']} cycles, results "
-            f"after {last['cycles']}; {last['adders']:,} adders, {last['verilog_bytes']:,} bytes "
+            f"**{case}**: {last['samples']:,} inputs, one {_every(last['interval'])}, results after "
+            f"{last['cycles']}; {last['adders']:,} adders, {last['verilog_bytes']:,} bytes "
             "of Verilog.",
             "",
             "| layer | kind | format | values | distinct | hls4ml ≠ golden | golden ≠ RTL "
