@@ -212,8 +212,8 @@ def markdown(rows: list[dict], runs: list[str]) -> list[str]:
         last = own[-1]
         lines += [
             "",
-            f"**{case}**: {last['samples']:,} inputs, one {_every(last['interval'])}, results after "
-            f"{last['cycles']}; {last['adders']:,} adders, {last['verilog_bytes']:,} bytes "
+            f"**{case}**: {last['samples']:,} inputs, one {_every(last['interval'])}, results "
+            f"after {last['cycles']}; {last['adders']:,} adders, {last['verilog_bytes']:,} bytes "
             "of Verilog.",
             "",
             "| layer | kind | format | values | distinct | hls4ml ≠ golden | golden ≠ RTL "
