@@ -15,8 +15,12 @@ def facts(config, engine) -> dict:
             "k": {
                 **described("s_axis_k", "sink", shape.k, lanes * d, shape.k.lane_width),
                 "mask_bits": shape.mask_bits,
+                **_packed(shape.k_bits, group=shape.k_group, header_beats=shape.k_header_beats),
             },
-            "v": described("s_axis_v", "sink", shape.v, lanes * d, shape.v.lane_width),
+            "v": {
+                **described("s_axis_v", "sink", shape.v, lanes * d, shape.v.lane_width),
+                **_packed(shape.v_bits, group=shape.v_group),
+            },
             "o": described("m_axis_o", "source", shape.output, shape.output_lanes, shape.o_lane),
         },
         "formats": {
@@ -54,3 +58,8 @@ def facts(config, engine) -> dict:
             "tables": {},
         },
     }
+
+
+def _packed(bits: int, **numbers: int) -> dict:
+    """What a packed stream has beside; decision 0013 says where its bits are."""
+    return {"packed": {"code_bits": bits, **numbers}} if bits else {}

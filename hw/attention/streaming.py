@@ -8,6 +8,7 @@ from ..cells import shared
 from ..cost import power_of_two
 from ..stream import RowQueue, sink_ports, source_ports
 from .blocks import BlockQueue
+from .dequantise import GroupHeader
 from .normaliser import Normaliser, scale_ports
 from .scores import Scores
 from .shape import LOGIT, LOGIT_MULTIPLIER_BITS, Shape
@@ -86,16 +87,21 @@ class StreamingAttention(wiring.Component):
         ready, take = Signal(name="k_here"), Signal(name="k_taken")
         given = blocks.o_valid & blocks.o_ready
         loads = Signal(name="q_taken")
+        can = walk.running & (have | ~walk.first) & (on_way != shape.score_depth)
+        waits = ready
+        if shape.k_bits:
+            complete, heads = self._header(m, walk, take, scores)
+            can, waits = can & complete, ready | heads
         m.d.comb += [
             # One query ahead, and none beyond the job's last.
             self.q_tready.eq(walk.running & ~have & (walk.first | ~walk.final)),
             loads.eq(self.q_tvalid & self.q_tready),
-            ready.eq(walk.running & (have | ~walk.first) & (on_way != shape.score_depth)),
-            self.k_tready.eq(ready),
+            ready.eq(can),
+            self.k_tready.eq(waits),
             take.eq(ready & self.k_tvalid),
             walk.take.eq(take),
             self.stall_q.eq(walk.running & walk.first & ~have),
-            self.stall_k.eq(ready & ~self.k_tvalid),
+            self.stall_k.eq(waits & ~self.k_tvalid),
         ]
         m.d.sync += on_way.eq(on_way + take - given)
         with m.If(loads):
@@ -109,7 +115,7 @@ class StreamingAttention(wiring.Component):
             scores.valid.eq(take),
             scores.load.eq(take & walk.first),
             scores.q.eq(query),
-            scores.k.eq(_packed(self.k_tdata, shape.k, shape.lanes * shape.dimension)),
+            scores.k.eq(_elements(self.k_tdata, shape.k, shape.k_bits, len(scores.k))),
             scores.keep.eq(keep),
             scores.flags.eq(Cat(walk.first, walk.last, walk.last & walk.final, walk.block_end)),
             scores.multiplier.eq(self.logit_multiplier),
@@ -119,6 +125,23 @@ class StreamingAttention(wiring.Component):
             blocks.i_data.eq(Cat(scores.u, scores.o_keep, scores.o_flags[:FLAGS])),
             blocks.i_highest.eq(scores.highest),
         ]
+
+    def _header(self, m, walk, take, scores):
+        """Whether no header is missing, and whether one is waited for."""
+        shape = self.shape
+        m.submodules.header = header = shared(
+            GroupHeader, width=shape.k_elements_width, groups=shape.dimension
+        )
+        heads = Signal(name="header_here")
+        m.d.comb += [
+            heads.eq(walk.running & header.ready),
+            header.starts.eq(walk.group_start),
+            header.valid.eq(walk.running & self.k_tvalid),
+            header.data.eq(self.k_tdata[: shape.k_elements_width]),
+            header.take.eq(take),
+            scores.groups.eq(header.o),
+        ]
+        return header.complete, heads
 
     def _weights(self, m, blocks):
         """Logits out of the queue of blocks, exponentials into a queue of a few beats."""
@@ -170,7 +193,7 @@ class StreamingAttention(wiring.Component):
             self.stall_v.eq(here & ~self.v_tvalid),
             values.valid.eq(take),
             values.p.eq(data[:p_bits]),
-            values.v.eq(_packed(self.v_tdata, shape.v, shape.lanes * shape.dimension)),
+            values.v.eq(_elements(self.v_tdata, shape.v, shape.v_bits, len(values.v))),
             values.rescale.eq(data[p_bits:][: shape.rescale_bits]),
             values.first.eq(first),
             values.last.eq(last),
@@ -182,6 +205,8 @@ class StreamingAttention(wiring.Component):
             normaliser.maximum.eq(values.o_flags[1:]),
             normaliser.partial.eq(self.partial),
         ]
+        if shape.v_bits:
+            m.d.comb += values.groups.eq(self.v_tdata[shape.v_codes_width :])
         m.d.sync += promised.eq(promised + ends - normaliser.release)
         for name in scale_ports(shape):
             m.d.comb += getattr(normaliser, name).eq(getattr(self, name))
@@ -193,6 +218,13 @@ class StreamingAttention(wiring.Component):
             self.stall_o.eq(self.o_tvalid & ~self.o_tready),
             self.done.eq(self.o_tvalid & self.o_tready & self.o_tlast),
         ]
+
+
+def _elements(data, format, code_bits: int, width: int):
+    """What a beat has of elements, or of their codes: ``width`` bits in all."""
+    if code_bits:
+        return data[:width]
+    return _packed(data, format, width // format.width)
 
 
 def _packed(data, format, count: int):

@@ -12,10 +12,12 @@ from matweave.hw.formats import Format
 
 from ..cases import VALUES, Case, values
 from ..golden.arithmetic import checked
+from ..golden.attention import kivi
 from ..golden.attention import streaming as golden
 from ..golden.requantize import ZERO_POINT
 from ..layout import lane_dtype
 from ..registers import AttentionMode, AttentionRegister, Control
+from . import cache
 
 COUNTERS = ("CYCLES", "STALL_Q", "STALL_K", "STALL_V", "STALL_O")
 
@@ -25,7 +27,8 @@ class AttentionJob:
     """Q (heads, queries, d); K and V (KV heads, keys, d); what is done to them.
 
     ``partial``: the result is states, (heads, queries, 2 + d): total, maximum, sums.
-    ``masked`` (KV heads, keys): keys that do not count; only with ``masks.keys``.
+    ``masked`` (KV heads, keys): keys that do not count; only with ``masks.keys``. Packed K and V
+    are codes, with ``k_groups`` and ``v_groups`` (:func:`..golden.attention.kivi.quantised`).
     """
 
     q: np.ndarray
@@ -38,6 +41,8 @@ class AttentionJob:
     position: int = 0
     masked: np.ndarray | None = None
     partial: bool = False
+    k_groups: kivi.Groups | None = None
+    v_groups: kivi.Groups | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -67,7 +72,11 @@ class AttentionJob:
         d, limits = config.array.dimension, config.limits
         arrays = {
             name: checked(name, getattr(self, name), format.min, format.max, (None, None, d))
-            for name, format in (("q", config.q), ("k", config.k), ("v", config.v))
+            for name, format in (
+                ("q", config.q),
+                ("k", _coded(config, "k")),
+                ("v", _coded(config, "v")),
+            )
         }
         q, k = arrays["q"], arrays["k"]
         if len(q) % len(k) or arrays["v"].shape != k.shape:
@@ -102,6 +111,14 @@ class AttentionJob:
             if not config.masks.keys:
                 raise ValueError("this engine has no mask of keys: its masks.keys is false")
             arrays["masked"] = np.broadcast_to(np.asarray(self.masked, bool), k.shape[:2])
+        for name, numbers in (("k", cache.k_numbers(config)), ("v", cache.v_numbers(config))):
+            groups, packed = getattr(self, f"{name}_groups"), numbers["bits"]
+            if packed:
+                arrays[f"{name}_groups"] = cache.checked_groups(
+                    name, groups, arrays[name], getattr(config, name), **numbers
+                )
+            elif groups is not None:
+                raise ValueError(f"{name} is not packed in this engine, and comes with groups")
         return dataclasses.replace(self, **arrays)
 
     def _check_scales(self, config: AttentionConfig) -> None:
@@ -135,16 +152,38 @@ class AttentionJob:
         heads, group, queries, _ = self.shape
         by_head = self.q.reshape(heads, group, queries, -1).swapaxes(1, 2)
         q = _lanes(by_head.reshape(-1, shape.dimension), config.q, fill)
-        k, v = (
-            self._beats_of_heads(each, format, shape.lanes, fill)
-            for each, format in ((self.k, config.k), (self.v, config.v))
-        )
+        if shape.k_bits:
+            k = cache.k_beats(config, self.k, fill)
+        else:
+            k = self._beats_of_heads(self.k, config.k, shape.lanes, fill)
+        if shape.v_bits:
+            v = cache.v_beats(config, self.v, self.v_groups, fill)
+        else:
+            v = self._beats_of_heads(self.v, config.v, shape.lanes, fill)
         if config.masks.keys:
             k = np.concatenate([k, self._masks(shape, k.shape[1], fill)], axis=2)
         order = self.order(config)
         rows = [(head, first + beat) for head, first, count in order for beat in range(count)]
         head, beat = np.array(rows).T
-        return {"q": q, "k": k[head, beat], "v": v[head, beat]}
+        of_k = k[head, beat]
+        if shape.k_bits:
+            of_k = self._with_headers(config, order, of_k, fill)
+        return {"q": q, "k": of_k, "v": v[head, beat]}
+
+    def _with_headers(self, config: AttentionConfig, order, beats, fill) -> np.ndarray:
+        """K's beats with a header in front of every query and group."""
+        shape = config.shape
+        headers = cache.k_headers(config, self.k_groups, fill)
+        masks = np.zeros((*headers.shape[:3], shape.mask_bits // 8), np.uint8)
+        headers = np.concatenate([headers, masks], axis=3)
+        found, at = [], 0
+        for head, first, count in order:
+            for beat in range(first, first + count):
+                if shape.begins_group(first, beat):
+                    found.extend(headers[head, beat // shape.k_group_beats])
+                found.append(beats[at])
+                at += 1
+        return np.array(found)
 
     def _beats_of_heads(self, x, format: Format, lanes: int, fill) -> np.ndarray:
         """(KV heads, beats, bytes), the last beat filled up."""
@@ -173,7 +212,17 @@ class AttentionJob:
         queries = len(self.q) * self.q.shape[1]
         keys = sum(count for *_, count in self.order(config))
         results = queries * (config.shape.output_beats + self.partial)
-        return {"q": queries, "k": keys, "v": keys, "o": results}
+        return {"q": queries, "k": keys + self._headers(config), "v": keys, "o": results}
+
+    def _headers(self, config: AttentionConfig) -> int:
+        """Beats of K that are headers."""
+        shape = config.shape
+        begun = sum(
+            shape.begins_group(first, beat)
+            for _, first, count in self.order(config)
+            for beat in range(first, first + count)
+        )
+        return begun * shape.k_header_beats
 
     def utilisation(self, config: AttentionConfig, cycles: int) -> float:
         """Useful multiply-accumulates over those that the engine could do in ``cycles``."""
@@ -193,10 +242,17 @@ class AttentionJob:
     def expected(self, config: AttentionConfig) -> np.ndarray:
         """What the golden model says."""
         softmax = config.softmax
+        k, v = self.k, self.v
+        if config.shape.k_bits:
+            numbers = cache.k_numbers(config)
+            k = kivi.dequantised(k, self.k_groups, format=config.k, **numbers)
+        if config.shape.v_bits:
+            numbers = cache.v_numbers(config)
+            v = kivi.dequantised(v, self.v_groups, format=config.v, **numbers)
         return golden.attention(
             self.q,
-            self.k,
-            self.v,
+            k,
+            v,
             logit=self.logit,
             scale=self.scale,
             numbers=golden.Softmax(
@@ -243,6 +299,12 @@ class AttentionJob:
         writes = [(AttentionRegister[name], value) for name, value in values.items()]
         writes.append((AttentionRegister.CONTROL, Control.START))
         return [(int(address), int(data) & 0xFFFF_FFFF) for address, data in writes]
+
+
+def _coded(config: AttentionConfig, name: str) -> Format:
+    """What K or V are given in: their format, or codes."""
+    bits = getattr(config.cache, name).bits
+    return Format(bits, signed=False) if bits else getattr(config, name)
 
 
 def _lanes(x: np.ndarray, format: Format, fill) -> np.ndarray:
@@ -300,6 +362,11 @@ def case(config: AttentionConfig, seed: int, index: int, largest: int | None = N
         k = k[:, dots if order == "rising" else dots[::-1]]
     elif order == "equal":
         k = np.broadcast_to(k[:, :1], k.shape)
+    packed = {}
+    if config.shape.k_bits:
+        k, packed["k_groups"] = cache.drawn(k, config.k, rng, **cache.k_numbers(config))
+    if config.shape.v_bits:
+        v, packed["v_groups"] = cache.drawn(v, config.v, rng, **cache.v_numbers(config))
     masked = None
     if config.masks.keys and rng.integers(3):
         masked = rng.random((heads, keys)) < rng.choice([0.1, 0.5, 0.9, 1.0])
@@ -314,6 +381,7 @@ def case(config: AttentionConfig, seed: int, index: int, largest: int | None = N
         position=int(rng.integers(0, keys - queries + 1)) if causal else 0,
         masked=masked,
         partial=config.output.partial and bool(rng.integers(2)),
+        **packed,
     )
     name = f"{index}: {heads}x{group} heads, {queries} queries, {keys} keys {size}, {order}"
     return Case(name, job.checked(config))

@@ -45,7 +45,7 @@ def predict(
         if last:
             at = max(at, _freed(loaded, len(loaded) - STATES))
             # Registers, sums, state; leading zeros, reciprocal, product.
-            divided = at + shape.value_levels + 2 + 1 + shape.divide_cycles + 1
+            divided = at + shape.value_latency + 1 + shape.divide_cycles + 1
             loaded.append(max(divided, loaded[-1] + beats_of_result if loaded else 0))
         issue.append(at)
     return loaded[-1] + beats_of_result + REQUANTISER + 1
@@ -63,13 +63,17 @@ def _block_ends(beats, block_beats: int) -> list[int]:
 
 
 def _taken(shape, beats, take, leave) -> int:
-    """When the next beat of K is taken; the first query is, in cycle 0."""
+    """When the next beat of K is taken; the first query is, in cycle 0, as is a first header."""
     index = len(take)
+    _, fresh, _, place = beats[index]
+    headed = fresh or (shape.k_bits and place % shape.k_group_beats == 0)
+    header = shape.k_header_beats if headed else 0
     if not index:
-        return 1
+        return max(1, header)
     # The next query is fetched in the cycle after this one's first beat.
-    alone = beats[index][1] and beats[index - 1][1]
-    return max(take[-1] + (2 if alone else 1), _freed(leave, index - shape.score_depth))
+    alone = fresh and beats[index - 1][1]
+    here = take[-1] + max(2 if alone else 1, 1 + header)
+    return max(here, _freed(leave, index - shape.score_depth))
 
 
 def _after(times) -> int:
