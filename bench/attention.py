@@ -4,7 +4,10 @@ Cycles of each preset are predicted, and where ``--rtl`` names it counted in the
 well, which must agree. Accuracy is of the golden models, to which the RTL is equal bit for bit, on
 Gaussian logits of standard deviation σ (in nats) and int8 values: against float64 softmax of the
 same quantised logits. Errors of outputs are in last places of int8 V, before they are rounded to
-it. ``attention_blocks.py`` has the standalone blocks.
+it. ``attention_blocks.py`` has the standalone blocks. Packed caches are compared with float64
+attention over the K and V that were packed, some of whose channels of K are ten times as large as
+the others, as models have them; ``bits`` is what an element takes with its share of minima, steps
+and padding, ``busy`` the share of cycles that headers and latency leave to keys.
 """
 
 import itertools
@@ -53,6 +56,61 @@ def accuracy():
             yield common.row({"form": name, "sigma": sigma, "keys": keys}, **figures)
 
 
+PACKINGS = (("plain", "plain"), ("int4", "int4"), ("int2", "int4"), ("int2", "int2"))
+
+
+def caches(keys: int = 512, group: int = 32):
+    """Rows of what packing K and V costs, in heads of 64."""
+    from matweave.hw import config as configurations
+    from matweave.sim.attention import cache
+    from matweave.sim.golden.attention import kivi
+
+    rng = np.random.default_rng(keys)
+    size = np.where(np.arange(64) % 16 == 0, 80, 8)
+    q = rng.normal(0, 20, (1, 64, 64)).round()
+    k = np.clip(rng.normal(0, 1, (1, keys, 64)) * size + 3 * (size > 8), -128, 127).round()
+    v = np.clip(rng.normal(0, 30, (1, keys, 64)), -128, 127).round()
+
+    def attend(k, v):
+        logits = q @ k.swapaxes(1, 2)
+        return exact(2 * logits / logits_size) @ v
+
+    logits_size = (q @ k.swapaxes(1, 2)).std()
+    wanted = attend(k, v)
+    for of_k, of_v in PACKINGS:
+        wishes = [f"cache.k='{of_k}'", f"cache.v='{of_v}'"]
+        wishes += [f"cache.{name}_group={group}" for name in "kv"]
+        config = configurations.load("attention_64x16", wishes)
+        shape = config.shape
+        unpacked = []
+        for x, format, numbers in (
+            (k, config.k, cache.k_numbers(config)), (v, config.v, cache.v_numbers(config))
+        ):  # fmt: skip
+            if numbers["bits"]:
+                codes, groups = kivi.quantised(x, **numbers)
+                x = kivi.dequantised(codes, groups, format=format, **numbers)
+            unpacked.append(x)
+        error = attend(*unpacked) - wanted
+        elements = shape.lanes * shape.dimension
+        header = shape.k_header_beats / max(shape.k_group_beats, 1)
+        yield common.row(
+            {"cache": f"K {of_k}, V {of_v}", "group": group, "keys": keys},
+            k_bits=shape.k_width * (1 + header) / elements,
+            v_bits=shape.v_width / elements,
+            busy=busy(config, keys, 64),
+            output_rms=float(np.sqrt((error**2).mean())),
+            output_most=float(abs(error).max()),
+        )
+
+
+def busy(config, keys: int, queries: int) -> float:
+    """Of the cycles of a job those in which a beat of keys is taken, as predicted."""
+    from matweave.sim.perf import attention as perf
+
+    beats = -(-keys // config.array.lanes)
+    return beats * queries / perf.predict(config, [(0, beats)] * queries)
+
+
 def job(config, keys: int, queries: int, causal: bool):
     """One head of random numbers."""
     from matweave.sim.attention.jobs import AttentionJob
@@ -96,6 +154,8 @@ def bars(rows) -> list[common.Bar]:
     found = []
     for row in rows:
         about = row["config"]
+        if "cache" in about:
+            continue
         if "engine" in about:
             name = f"{about['engine']}, {about['keys']:,} keys"
             if "rtl_cycles" in row:
@@ -118,13 +178,15 @@ def main() -> int:
     parser.add_argument(
         "--rtl", nargs="*", default=[], choices=PRESETS, help="count cycles in the RTL as well"
     )
-    parser.add_argument("--only", choices=("accuracy", "cycles"), help="one part of it")
+    parser.add_argument("--only", choices=("accuracy", "cache", "cycles"), help="one part of it")
     arguments = parser.parse_args()
     rows = []
-    if arguments.only != "accuracy":
+    if arguments.only in (None, "cycles"):
         rows += cycles(arguments.rtl)
-    if arguments.only != "cycles":
+    if arguments.only in (None, "accuracy"):
         rows += accuracy()
+    if arguments.only in (None, "cache"):
+        rows += caches()
     return common.report("attention", rows, bars(rows), as_json=arguments.json)
 
 

@@ -11,6 +11,9 @@ Area is of the block for rows of ``--keys`` logits, ``--lanes`` per cycle, in st
 flow of ``matweave area`` (of several, the one with the least area times critical path), with one
 word of the row's memory and of the queue of results: ``row_bits`` is what the former holds. LUTs
 are ECP5's, carries included, as Yosys maps them, with memories as they are.
+
+``--engines`` measures whole streaming engines, as ``64x16`` (elements of a head x keys per cycle),
+in standard cells: cells that are repeated are synthesised once, as in ``matweave area``.
 """
 
 import dataclasses
@@ -159,9 +162,7 @@ def gelu_errors(y) -> dict:
 def area(component, options, library) -> dict:
     """In standard cells and in LUTs."""
     from matweave.fpga.targets import resources
-    from matweave.fpga.targets.asic import blocks, fanout, flow, measure, timing
     from matweave.hw import emit
-    from matweave.sim.toolchain import ToolFailed
 
     found = {}
     verilog = emit.verilog(component, "block")
@@ -171,24 +172,71 @@ def area(component, options, library) -> dict:
             "ecp5_luts": fabric.luts + resources.CARRY_LUTS["ecp5"] * fabric.carries,
             "ecp5_flops": fabric.flops,
         }
-    if library is None:
-        return found
-    small = blocks.without(verilog, blocks.Hierarchy.of(verilog, "block"), MEMORIES)
+    return found if library is None else {**standard_cells(verilog, options, library), **found}
+
+
+def standard_cells(verilog: str, options, library, apart=()) -> dict:
+    """Area and critical path of the best flow; modules of the kinds ``apart`` once each, and the
+    area of all instances of them."""
+    from matweave.fpga.targets.asic import blocks, fanout, flow, measure, timing
+    from matweave.sim.toolchain import ToolFailed
+
+    hierarchy = blocks.Hierarchy.of(verilog, "block")
+    small = blocks.without(verilog, hierarchy, MEMORIES)
+    keep = tuple(name for name in hierarchy.children if hierarchy.kind(name) in apart)
     tried = []
     for each in measure.flows("mac", measure.SCRIPTS):
         if options.flows and each.label not in options.flows:
             continue
         try:
-            mapped = flow.synthesise(small, "block", library, each)
+            mapped = flow.synthesise(small, "block", library, each, keep=keep)
         except ToolFailed as error:
             print(f"attention_blocks: {each.label}: {error}", file=sys.stderr)
             continue
         total = mapped.area(library) + fanout.repair(mapped.flat, library)
-        tried.append((total, timing.analyse(mapped.flat, library).critical, each.label))
+        parts = _parts(mapped, hierarchy, keep, library)
+        tried.append((total, timing.analyse(mapped.flat, library).critical, each.label, parts))
     if not tried:
         raise SystemExit("attention_blocks: no flow of these ends well")
-    um2, ns, label = min(tried, key=lambda each: each[0] * each[1])
-    return {"um2": um2, "ns": ns, "flow": label, **found}
+    um2, ns, label, parts = min(tried, key=lambda each: each[0] * each[1])
+    return {"um2": um2, "ns": ns, "flow": label, "parts": parts}
+
+
+def _parts(mapped, hierarchy, keep, library) -> dict:
+    """Area by kind of the modules that stayed apart, all instances of each."""
+    from matweave.fpga.targets.asic import flow
+
+    found = {}
+    for name in keep:
+        own = flow.counts(mapped.modules, name)
+        um2 = sum(library.cells[kind].area * n for kind, n in own.items())
+        number = flow.instances(mapped.modules, mapped.top, name)
+        found[hierarchy.kind(name)] = found.get(hierarchy.kind(name), 0) + number * um2
+    return found
+
+
+ENGINE_PARTS = ("dot_product", "requantizer", "exponential", "shift_accumulator", "dequantise",
+                "pipelined_reciprocal")  # fmt: skip
+"""Cells of an engine that are synthesised apart; none has another of them in it."""
+
+
+def engines(options, library):
+    """Rows of whole engines."""
+    from matweave.hw import config as configurations
+    from matweave.hw import emit
+    from matweave.hw.engine import build
+
+    for name in options.engines:
+        size, *wishes = name.split(",")
+        dimension, lanes = map(int, size.split("x"))
+        own = [f"array.dimension={dimension}", f"array.lanes={lanes}", f"output.lanes={lanes}"]
+        config = configurations.load("attention_64x16", [*own, *wishes])
+        verilog = emit.verilog(build(config), "block")
+        figures = standard_cells(verilog, options, library, ENGINE_PARTS)
+        macs = config.macs_per_cycle
+        figures |= {"macs": macs, "um2_per_mac": figures["um2"] / macs}
+        yield common.row({"form": f"engine {name}", "numbers": {}}, **figures)
+        _told(name, figures)
 
 
 def measured(options, library):
@@ -242,6 +290,7 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=64, help="logits of the longest row")
     parser.add_argument("--flows", nargs="+", default=[], help="of those tried; default: all")
     parser.add_argument("--no-luts", action="store_true", help="nothing of the FPGA")
+    parser.add_argument("--engines", nargs="+", default=[], help="whole engines, and nothing else")
     parser.add_argument("--only", nargs="+", default=[], help="blocks by their names")
     options = parser.parse_args()
     library = None
@@ -249,7 +298,9 @@ def main() -> int:
         from matweave.fpga.targets.asic import liberty
 
         library = liberty.load(options.liberty.absolute())
-    rows = list(measured(options, library))
+    if options.engines and library is None:
+        parser.error("--engines needs --liberty")
+    rows = list(engines(options, library) if options.engines else measured(options, library))
     return common.report("attention_blocks", rows, bars(rows), as_json=options.json)
 
 
