@@ -7,7 +7,7 @@ same quantised logits. Errors of outputs are in last places of int8 V, before th
 it. ``attention_blocks.py`` has the standalone blocks. Packed caches are compared with float64
 attention over the K and V that were packed, some of whose channels of K are ten times as large as
 the others, as models have them; ``bits`` is what an element takes with its share of minima, steps
-and padding, ``busy`` the share of cycles that headers and latency leave to keys.
+and padding.
 """
 
 import itertools
@@ -92,23 +92,14 @@ def caches(keys: int = 512, group: int = 32):
             unpacked.append(x)
         error = attend(*unpacked) - wanted
         elements = shape.lanes * shape.dimension
-        header = shape.k_header_beats / max(shape.k_group_beats, 1)
+        groups = shape.g_width / shape.k_group_beats if shape.k_bits else 0
         yield common.row(
             {"cache": f"K {of_k}, V {of_v}", "group": group, "keys": keys},
-            k_bits=shape.k_width * (1 + header) / elements,
+            k_bits=(shape.k_width + groups) / elements,
             v_bits=shape.v_width / elements,
-            busy=busy(config, keys, 64),
             output_rms=float(np.sqrt((error**2).mean())),
             output_most=float(abs(error).max()),
         )
-
-
-def busy(config, keys: int, queries: int) -> float:
-    """Of the cycles of a job those in which a beat of keys is taken, as predicted."""
-    from matweave.sim.perf import attention as perf
-
-    beats = -(-keys // config.array.lanes)
-    return beats * queries / perf.predict(config, [(0, beats)] * queries)
 
 
 def job(config, keys: int, queries: int, causal: bool):

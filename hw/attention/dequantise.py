@@ -1,4 +1,4 @@
-"""From packed caches to K and V: groups' minima and steps, and codes."""
+"""From codes with minima and steps of groups to elements of K and V."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
@@ -8,7 +8,7 @@ from ..cells import shared
 from ..formats import Format
 from .shape import GROUP_BITS, STEP_BITS
 
-__all__ = ["Dequantise", "GroupHeader", "dequantised"]
+__all__ = ["Dequantise", "dequantised"]
 
 
 def dequantised(m, codes, groups, bits: int, format: Format):
@@ -54,48 +54,4 @@ class Dequantise(wiring.Component):
             # What is added is not negative: only the upper end can be left.
             self.o.eq(Mux(total > format.max, format.max, total)),
         ]
-        return m
-
-
-class GroupHeader(wiring.Component):
-    """Collects the header of a group of keys: ``beats`` beats of ``width`` bits, in order.
-
-    ``starts``: the walk is at a beat of keys that a header precedes. ``ready``: a beat of the
-    header can be taken; ``complete``: none is missing. ``valid`` with ``data`` while ``ready``
-    takes one; ``take``: the beat of keys is taken, and the next group's header may come. ``o``
-    holds ``groups`` minima and steps from the cycle after the last beat until that of the next
-    header's first.
-    """
-
-    def __init__(self, *, width: int, groups: int):
-        self.width, self.groups = width, groups
-        self.beats = -(-groups * GROUP_BITS // width)
-        super().__init__(
-            {
-                "starts": In(1),
-                "valid": In(1),
-                "data": In(width),
-                "take": In(1),
-                "ready": Out(1),
-                "complete": Out(1),
-                "o": Out(groups * GROUP_BITS),
-            }
-        )
-
-    def elaborate(self, platform):
-        m = Module()
-        header = Signal(self.beats * self.width, reset_less=True)
-        taken = Signal(range(self.beats + 1))
-        m.d.comb += [
-            self.complete.eq(~self.starts | (taken == self.beats)),
-            self.ready.eq(~self.complete),
-            self.o.eq(header),
-        ]
-        with m.If(self.ready & self.valid):
-            m.d.sync += [
-                taken.eq(taken + 1),
-                header.eq(Cat(header, self.data)[self.width :]),
-            ]
-        with m.Elif(self.take):
-            m.d.sync += taken.eq(0)
         return m

@@ -27,10 +27,10 @@ class Scores(wiring.Component):
     """Beats of K through T dot products with the query that stays; never stops.
 
     ``valid`` with ``k``, ``keep`` (keys that count) and ``flags``: a beat. With ``load`` the query
-    for this beat and those after it is ``q``. Packed K comes as codes, with ``groups``: what the
-    header said, in the cycle after that of ``valid``. ``Shape.score_latency`` cycles later
-    ``o_valid``, the logits ``u``, ``o_keep``, ``o_flags``, and ``highest``: the maximum over keys
-    that count of ceil(u / 2**fraction), ``Shape.lowest`` where none does.
+    for this beat and those after it is ``q``. Packed K comes as codes, with ``groups``, the
+    minimum and step of each element, in the cycle after that of ``valid``. ``Shape.score_latency``
+    cycles later ``o_valid``, the logits ``u``, ``o_keep``, ``o_flags``, and ``highest``: the
+    maximum over keys that count of ceil(u / 2**fraction), ``Shape.lowest`` where none does.
     """
 
     def __init__(self, *, shape: Shape, flags: int):

@@ -132,16 +132,16 @@ class Shape:
         return _whole_bytes(count * self.k_bits) or count * self.k.lane_width
 
     @property
-    def k_header_beats(self) -> int:
-        """Beats of K in front of a group."""
-        return -(-self.dimension * GROUP_BITS // self.k_elements_width) if self.k_bits else 0
+    def g_width(self) -> int:
+        """Of a beat with the minima and steps of a group of keys."""
+        return self.dimension * GROUP_BITS
 
     @property
     def k_group_beats(self) -> int:
         return self.k_group // self.lanes
 
     def begins_group(self, first: int, beat: int) -> bool:
-        """Whether a header comes before ``beat`` of a query whose first one is ``first``."""
+        """Whether minima and steps come with ``beat`` of a query whose first one is ``first``."""
         return bool(self.k_bits) and (beat == first or beat % self.k_group_beats == 0)
 
     @property

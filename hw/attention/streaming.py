@@ -8,7 +8,6 @@ from ..cells import shared
 from ..cost import power_of_two
 from ..stream import RowQueue, sink_ports, source_ports
 from .blocks import BlockQueue
-from .dequantise import GroupHeader
 from .normaliser import Normaliser, scale_ports
 from .scores import Scores
 from .shape import LOGIT, LOGIT_MULTIPLIER_BITS, Shape
@@ -42,6 +41,7 @@ def core_ports(shape: Shape) -> dict:
         **sink_ports("q", shape.q_width),
         **sink_ports("k", shape.k_width),
         **sink_ports("v", shape.v_width),
+        **(sink_ports("g", shape.g_width) if shape.k_bits else {}),
         **source_ports("o", shape.o_width),
         "done": Out(1),
         **{f"stall_{name}": Out(1) for name in STALLS},
@@ -87,21 +87,20 @@ class StreamingAttention(wiring.Component):
         ready, take = Signal(name="k_here"), Signal(name="k_taken")
         given = blocks.o_valid & blocks.o_ready
         loads = Signal(name="q_taken")
-        can = walk.running & (have | ~walk.first) & (on_way != shape.score_depth)
-        waits = ready
+        offered, accepts = self.k_tvalid, ready
         if shape.k_bits:
-            complete, heads = self._header(m, walk, take, scores)
-            can, waits = can & complete, ready | heads
+            here = self._groups(m, walk, scores, ready)
+            offered, accepts = offered & here, accepts & here
         m.d.comb += [
             # One query ahead, and none beyond the job's last.
             self.q_tready.eq(walk.running & ~have & (walk.first | ~walk.final)),
             loads.eq(self.q_tvalid & self.q_tready),
-            ready.eq(can),
-            self.k_tready.eq(waits),
-            take.eq(ready & self.k_tvalid),
+            ready.eq(walk.running & (have | ~walk.first) & (on_way != shape.score_depth)),
+            self.k_tready.eq(accepts),
+            take.eq(ready & offered),
             walk.take.eq(take),
             self.stall_q.eq(walk.running & walk.first & ~have),
-            self.stall_k.eq(waits & ~self.k_tvalid),
+            self.stall_k.eq(ready & ~offered),
         ]
         m.d.sync += on_way.eq(on_way + take - given)
         with m.If(loads):
@@ -126,22 +125,19 @@ class StreamingAttention(wiring.Component):
             blocks.i_highest.eq(scores.highest),
         ]
 
-    def _header(self, m, walk, take, scores):
-        """Whether no header is missing, and whether one is waited for."""
+    def _groups(self, m, walk, scores, ready):
+        """With packed K: minima and steps, a beat of them together with a group's first keys.
+        Whether it is there, or none is needed."""
         shape = self.shape
-        m.submodules.header = header = shared(
-            GroupHeader, width=shape.k_elements_width, groups=shape.dimension
-        )
-        heads = Signal(name="header_here")
+        groups = Signal(shape.g_width, name="groups", reset_less=True)
+        here = ~walk.group_start | self.g_tvalid
         m.d.comb += [
-            heads.eq(walk.running & header.ready),
-            header.starts.eq(walk.group_start),
-            header.valid.eq(walk.running & self.k_tvalid),
-            header.data.eq(self.k_tdata[: shape.k_elements_width]),
-            header.take.eq(take),
-            scores.groups.eq(header.o),
+            self.g_tready.eq(ready & walk.group_start & self.k_tvalid),
+            scores.groups.eq(groups),
         ]
-        return header.complete, heads
+        with m.If(self.g_tready & self.g_tvalid):
+            m.d.sync += groups.eq(self.g_tdata)
+        return here
 
     def _weights(self, m, blocks):
         """Logits out of the queue of blocks, exponentials into a queue of a few beats."""

@@ -31,8 +31,8 @@ class KeyWalk(wiring.Component):
     ``running`` from the cycle after ``start`` until the last beat has been taken; ``take``: this
     beat is taken, the next cycle has the next one. Of the beat: ``first`` and ``last`` of its
     query, ``block_end`` (blocks end at multiples of the block, and with the query), ``keep``: which
-    of its keys count, ``final``: it is of the job's last query. With packed K ``group_start``: a
-    header precedes it.
+    of its keys count, ``final``: it is of the job's last query. With packed K ``group_start``:
+    minima and steps come with it.
     """
 
     def __init__(self, *, shape: Shape):

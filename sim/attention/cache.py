@@ -60,16 +60,9 @@ def k_beats(config: AttentionConfig, codes, fill=None) -> np.ndarray:
     return _bytes_of(padded.reshape(len(codes), beats, -1), bits)
 
 
-def k_headers(config: AttentionConfig, groups: kivi.Groups, fill=None) -> np.ndarray:
-    """Headers of K's groups, (heads, groups, beats of a header, bytes), without masks."""
-    shape = config.shape
-    size = (*groups.step.shape[:2], shape.k_header_beats * shape.k_elements_width // 8)
-    found = np.zeros(size, np.uint8)
-    if fill is not None:
-        found = fill.integers(0, 256, size, dtype=np.uint8)
-    pairs = _pairs(groups)
-    found[..., : pairs.shape[-1]] = pairs
-    return found.reshape(*groups.step.shape[:2], shape.k_header_beats, -1)
+def k_groups(groups: kivi.Groups) -> np.ndarray:
+    """Beats of K's groups, (heads, groups, bytes)."""
+    return _pairs(groups)
 
 
 def v_beats(config: AttentionConfig, codes, groups: kivi.Groups, fill=None) -> np.ndarray:

@@ -165,25 +165,21 @@ class AttentionJob:
         order = self.order(config)
         rows = [(head, first + beat) for head, first, count in order for beat in range(count)]
         head, beat = np.array(rows).T
-        of_k = k[head, beat]
+        packed = {"q": q, "k": k[head, beat], "v": v[head, beat]}
         if shape.k_bits:
-            of_k = self._with_headers(config, order, of_k, fill)
-        return {"q": q, "k": of_k, "v": v[head, beat]}
+            head, group = np.array(self._groups(config)).T
+            packed["g"] = cache.k_groups(self.k_groups)[head, group]
+        return packed
 
-    def _with_headers(self, config: AttentionConfig, order, beats, fill) -> np.ndarray:
-        """K's beats with a header in front of every query and group."""
+    def _groups(self, config: AttentionConfig) -> list[tuple[int, int]]:
+        """(KV head, group) of every beat of minima and steps."""
         shape = config.shape
-        headers = cache.k_headers(config, self.k_groups, fill)
-        masks = np.zeros((*headers.shape[:3], shape.mask_bits // 8), np.uint8)
-        headers = np.concatenate([headers, masks], axis=3)
-        found, at = [], 0
-        for head, first, count in order:
-            for beat in range(first, first + count):
-                if shape.begins_group(first, beat):
-                    found.extend(headers[head, beat // shape.k_group_beats])
-                found.append(beats[at])
-                at += 1
-        return np.array(found)
+        return [
+            (head, beat // shape.k_group_beats)
+            for head, first, count in self.order(config)
+            for beat in range(first, first + count)
+            if shape.begins_group(first, beat)
+        ]
 
     def _beats_of_heads(self, x, format: Format, lanes: int, fill) -> np.ndarray:
         """(KV heads, beats, bytes), the last beat filled up."""
@@ -212,17 +208,8 @@ class AttentionJob:
         queries = len(self.q) * self.q.shape[1]
         keys = sum(count for *_, count in self.order(config))
         results = queries * (config.shape.output_beats + self.partial)
-        return {"q": queries, "k": keys + self._headers(config), "v": keys, "o": results}
-
-    def _headers(self, config: AttentionConfig) -> int:
-        """Beats of K that are headers."""
-        shape = config.shape
-        begun = sum(
-            shape.begins_group(first, beat)
-            for _, first, count in self.order(config)
-            for beat in range(first, first + count)
-        )
-        return begun * shape.k_header_beats
+        packed = {"g": len(self._groups(config))} if config.shape.k_bits else {}
+        return {"q": queries, "k": keys, "v": keys, "o": results, **packed}
 
     def utilisation(self, config: AttentionConfig, cycles: int) -> float:
         """Useful multiply-accumulates over those that the engine could do in ``cycles``."""
@@ -322,6 +309,8 @@ def stream_bytes(config: AttentionConfig) -> tuple[dict[str, int], dict[str, int
     """Input and output port prefixes with their bytes per beat."""
     shape = config.shape
     inputs = {"s_axis_q": shape.q_width, "s_axis_k": shape.k_width, "s_axis_v": shape.v_width}
+    if shape.k_bits:
+        inputs["s_axis_g"] = shape.g_width
     return {port: bits // 8 for port, bits in inputs.items()}, {"m_axis_o": shape.o_width // 8}
 
 

@@ -63,17 +63,13 @@ def _block_ends(beats, block_beats: int) -> list[int]:
 
 
 def _taken(shape, beats, take, leave) -> int:
-    """When the next beat of K is taken; the first query is, in cycle 0, as is a first header."""
+    """When the next beat of K is taken; the first query is, in cycle 0."""
     index = len(take)
-    _, fresh, _, place = beats[index]
-    headed = fresh or (shape.k_bits and place % shape.k_group_beats == 0)
-    header = shape.k_header_beats if headed else 0
     if not index:
-        return max(1, header)
+        return 1
     # The next query is fetched in the cycle after this one's first beat.
-    alone = fresh and beats[index - 1][1]
-    here = take[-1] + max(2 if alone else 1, 1 + header)
-    return max(here, _freed(leave, index - shape.score_depth))
+    alone = beats[index][1] and beats[index - 1][1]
+    return max(take[-1] + (2 if alone else 1), _freed(leave, index - shape.score_depth))
 
 
 def _after(times) -> int:

@@ -44,7 +44,9 @@ def test_many_jobs_with_packed_caches(seed):
     with Engine(config) as engine:
         for index in range(100):
             job = case(config, seed, index, 60).job
-            pauses = {name: Pause(0.3, 3, seed=index + 1) for name in "qkvo"} if index % 2 else None
+            pauses = (
+                {name: Pause(0.3, 3, seed=index + 1) for name in "qkvgo"} if index % 2 else None
+            )
             result = engine.job(job, pauses=pauses, fill=rng if index % 3 else None)
             assert np.array_equal(result.c, job.expected(config)), index
             if pauses is None:

@@ -74,7 +74,7 @@ def test_the_dequantiser_is_the_golden_model_s(bits, format):
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_jobs_are_the_golden_model_s_in_as_many_cycles_as_predicted(name, seed):
-    """Sizes that groups do not divide, windows that begin within one, headers of several beats."""
+    """Sizes that groups do not divide, windows that begin within one."""
     settings = load(*ENGINES[name])
     work = jobs(settings, seed, 6)
     for job, result in zip(work, pysim.jobs(settings, work), strict=True):
@@ -86,14 +86,14 @@ def test_jobs_are_the_golden_model_s_in_as_many_cycles_as_predicted(name, seed):
 def test_pauses_change_nothing(name, seed):
     settings = load(*ENGINES[name])
     work = jobs(settings, seed + 1, 5)
-    pauses = {name: Pause(0.4, 4) for name in "qkvo"}
+    pauses = {name: Pause(0.4, 4) for name in "qkvgo"}
     fill = np.random.default_rng(seed)
     results = pysim.jobs(settings, work, pauses=pauses, fill=fill, seed=seed)
     for job, result in zip(work, results, strict=True):
         assert np.array_equal(result.c, job.expected(settings))
 
 
-def test_a_reset_within_a_header_leaves_nothing_behind(seed):
+def test_a_reset_leaves_nothing_behind(seed):
     settings = load(*ENGINES["int2"])
     first, second = jobs(settings, seed + 2, 4)[2:]
 
@@ -111,13 +111,17 @@ def test_a_reset_within_a_header_leaves_nothing_behind(seed):
 def test_packed_beats_have_the_bytes_of_their_codes_and_groups():
     settings = load(*INT4, "masks.keys=false")
     shape = settings.shape
-    assert shape.k_width == 2 * 4 * 4 and shape.k_header_beats == 2
+    assert shape.k_width == 2 * 4 * 4 and shape.g_width == 4 * 16
     assert shape.v_width == 2 * 4 * 4 + 2 * 2 * 16
     job = next(job for job in jobs(settings, 3, 20) if job.shape[3] > 4 and not job.causal)
     heads, group, queries, keys = job.shape
     beats, groups = -(-keys // 2), -(-keys // 4)
-    assert len(job.pack(settings)["k"]) == heads * group * queries * (beats + 2 * groups)
-    assert job.beats(settings)["k"] == len(job.pack(settings)["k"])
+    packed = job.pack(settings)
+    assert len(packed["k"]) == heads * group * queries * beats
+    assert len(packed["g"]) == heads * group * queries * groups
+    assert {name: job.beats(settings)[name] for name in packed} == {
+        name: len(each) for name, each in packed.items()
+    }
 
 
 @pytest.mark.parametrize(
