@@ -12,7 +12,6 @@ and padding.
 
 import itertools
 import math
-import sys
 
 import common
 import numpy as np
@@ -182,4 +181,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    common.run(main)

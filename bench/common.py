@@ -6,17 +6,22 @@ not met.
 """
 
 import argparse
+import functools
 import json
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
+from matweave import failure
+from matweave.hw.errors import UserError
 from matweave.sim import toolchain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,8 +50,20 @@ def parser(description: str) -> argparse.ArgumentParser:
     return result
 
 
+def run(main: Callable[[], int]) -> NoReturn:
+    """End with the status of ``main``; of a mistake, or a tool that fails, with one line."""
+    commit()  # what is committed during a long run is not what was measured
+    try:
+        status = main()
+    except (UserError, toolchain.ToolError, KeyboardInterrupt) as error:
+        status = failure.report(error, debug=bool(os.environ.get("MATWEAVE_DEBUG")))
+    raise SystemExit(status)
+
+
+@functools.cache
 def commit() -> str:
-    """The checkout's commit, ``+`` behind it where files differ from it; ``unknown`` elsewhere."""
+    """The checkout's commit as first asked, ``+`` behind it where files differ from it;
+    ``unknown`` elsewhere."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD").strip()
         return head + ("+" if _git("status", "--porcelain", "--untracked-files=no") else "")
@@ -108,9 +125,30 @@ def verdicts(bars: list[Bar]) -> list[str]:
     lines = []
     for bar in bars:
         verdict = "met" if bar.met else "**not met**"
-        text = f"{bar.value:,.4g}, must be {bar.relation} {bar.bound:,}: {verdict}"
+        value = cell(bar.value) if isinstance(bar.value, int) else f"{bar.value:,.4g}"
+        text = f"{value}, must be {bar.relation} {bar.bound:,}: {verdict}"
         lines += ["", f"- {bar.name}: {text}"]
     return lines
+
+
+def flat(row: dict) -> dict:
+    """What of a row fits into a table: its configuration's and its own single values."""
+    everything = row["config"] | row
+    return {name: value for name, value in everything.items() if not isinstance(value, dict | list)}
+
+
+def line(cells: Iterable[str]) -> str:
+    """A line of a table in Markdown."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def cell(value) -> str:
+    """A value as tables show it: three digits of a fraction, none behind the point of a large."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def command(script: str) -> str:
@@ -133,20 +171,17 @@ def report(title: str, rows: list[dict], bars: list[Bar], *, as_json: bool) -> i
 
 def _print(title: str, about: dict, rows: list[dict], bars: list[Bar]) -> None:
     console = Console(highlight=False, width=None if os.isatty(1) else 100)
-    flat = [
-        {k: v for k, v in (each["config"] | each).items() if not isinstance(v, dict | list)}
-        for each in rows
-    ]
-    columns = list(dict.fromkeys(name for each in flat for name in each))
+    found = [flat(each) for each in rows]
+    columns = list(dict.fromkeys(name for each in found for name in each))
     table = Table(*columns, title=title)
-    for each in flat:
-        table.add_row(*(_text(each.get(name)) for name in columns))
+    for each in found:
+        table.add_row(*(cell(each.get(name)) for name in columns))
     console.print(table)
     if bars:
         table = Table("bar", "value", "must be", "", title="bars")
         for bar in bars:
             verdict = "[green]met[/]" if bar.met else "[red]not met[/]"
-            table.add_row(bar.name, _text(bar.value), f"{bar.relation} {_text(bar.bound)}", verdict)
+            table.add_row(bar.name, cell(bar.value), f"{bar.relation} {cell(bar.bound)}", verdict)
         console.print(table)
     tools = ", ".join(f"{name} {version}" for name, version in about["tools"].items())
     machine = about["machine"]
@@ -154,11 +189,3 @@ def _print(title: str, about: dict, rows: list[dict], bars: list[Bar]) -> None:
         f"commit {about['commit']}; {machine['processor']}, {machine['cores']} cores, "
         f"load {machine['load']}; {tools}"
     )
-
-
-def _text(value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

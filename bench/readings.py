@@ -119,7 +119,7 @@ def _quantised(layer) -> dict:
     if not getattr(layer, "enable_iq", False):
         return {}
     if isinstance(layer.input, list):
-        pairs = zip(layer.iqs, layer.input, strict=True)
+        pairs = zip(layer.iq, layer.input, strict=True)
         return {each.name: each(source) for each, source in pairs}
     return {f"{layer.name}_iq": layer.iq(layer.input)}
 

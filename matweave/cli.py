@@ -139,6 +139,14 @@ def import_(
     logits: Annotated[
         bool, typer.Option("--logits", help="Leave a final Softmax out: results are its inputs.")
     ] = False,
+    softmax: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Whose tables: hls4ml, exact (finer ones), or model: HGQ2's own where it is "
+            "HGQ2's, else hls4ml's.",
+        ),
+    ] = "model",
     stages: Annotated[
         int | None,
         typer.Option(metavar="N", help="Pipeline stages; by default what its layers want."),
@@ -175,7 +183,7 @@ def import_(
 
     with Reporter() as progress:
         result = importing.import_model(
-            model, output, name, weights, precision, logits,
+            model, output, name, weights, precision, logits, softmax,
             {"stages": stages, "clock": clock, "family": family, "fold": fold, "reuse": reuse,
              "pe": pe, "dsps": dsps, "luts": luts},
             progress,

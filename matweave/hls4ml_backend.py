@@ -13,9 +13,7 @@ What cannot be built is refused with a :class:`~matweave.hw.errors.ConfigError` 
 
 import functools
 import importlib
-import math
 import warnings
-from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +35,7 @@ from matweave.hw.network.layers import Input, Reshape
 from matweave.hw.network.reading import read, reuse_factors
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
 from matweave.hw.network.store import digest
+from matweave.hw.network.timing import check
 from matweave.hw.network.timing import family as known_family
 from matweave.sim.golden import network as golden
 from matweave.sim.network import NetworkSimulator
@@ -290,12 +289,7 @@ def _without_fold(network, most: int, layers) -> int | None:
 
 def checked(stages, period, family) -> tuple[int | None, float | None, str]:
     """The backend's options; raises for what none of them can be."""
-    if stages is not None and (isinstance(stages, bool) or not isinstance(stages, Integral)):
-        raise ConfigError(f"Stages: must be a whole number, not {shown(stages)}")
-    if period is not None and (
-        isinstance(period, bool) or not isinstance(period, Real) or not 0 < period < math.inf
-    ):
-        raise ConfigError(f"ClockPeriod: must be a number of ns above 0, not {shown(period)}")
+    check(stages, period, "Stages", "ClockPeriod")
     if not isinstance(family, str):
         raise ConfigError(f"Family: must be a name, not {shown(family)}")
     known_family(family)

@@ -69,9 +69,14 @@ def install(module: str | None) -> str:
     return f": pip install {PACKAGES.get(package, shlex.quote(plain(package)))}"
 
 
-def load(path: str, weights: str | None, precision: str | None, name: str, logits: bool):
-    """The layers of a model file, and what to be aware of; ``logits``: without a Softmax."""
+def load(
+    path: str, weights: str | None, precision: str | None, name: str, logits: bool,
+    softmax: str | None,
+):  # fmt: skip
+    """The layers of a model file, and what to be aware of; ``logits``: without a last Softmax;
+    ``softmax``: the backend's option."""
     graph = load_graph(Path(path), weights=weights, precision=precision, name=name, logits=logits)
+    graph.config.config["Softmax"] = softmax
     return read(graph), advice(graph)
 
 

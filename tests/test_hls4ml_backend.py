@@ -394,6 +394,14 @@ def test_a_reuse_factor_alone_is_the_interval(tmp_path):
     assert not made.manifest["arrays"]
 
 
+@pytest.mark.parametrize("reuse", [0, -4])
+def test_a_reuse_factor_below_one(tmp_path, reuse):
+    layers, config = small_model()
+    config["dense1"] |= {"ReuseFactor": reuse}
+    with pytest.raises(ConfigError, match=rf"^layer dense1 .*: ReuseFactor {reuse} is no number"):
+        made_of(converted(layers, config, "Matweave", tmp_path))
+
+
 def test_a_reuse_factor_does_not_make_tokens_take_turns():
     """Of an input of several axes it is for layers on arrays, which say how many cycles."""
     from matweave.hls4ml_backend import _without_fold

@@ -56,6 +56,22 @@ def test_a_model_becomes_verilog_and_manifest(matweave, tmp_path):
     assert "module two(" in (tmp_path / "out" / "two.v").read_text()
 
 
+def test_the_softmax_that_is_asked_for(matweave, tmp_path):
+    path = keras_file(tmp_path / "s.h5", dense("a", 4, "softmax"))
+    tables = {}
+    for name in ("model", "hls4ml", "exact"):
+        folder = tmp_path / name
+        ended = matweave("import", str(path), "-o", str(folder), "--softmax", name)
+        assert ended.status == 0, ended.err
+        layers = json.loads((folder / "s.network.json").read_text())["layers"]
+        tables[name] = next(each for each in layers if each["kind"] == "Softmax")["exp_table"]
+    assert tables["model"] == tables["hls4ml"] != tables["exact"]
+    ended = matweave("import", str(path), "-o", str(tmp_path / "no"), "--softmax", "exakt")
+    assert ended.status == 2
+    assert "softmax: 'exakt' is none; allowed are" in ended.err
+    assert "exact" in ended.err and not (tmp_path / "no").exists()
+
+
 def image_file(path):
     """A Keras 2 file of a small convolutional network for 6 × 6 pixels."""
     import h5py

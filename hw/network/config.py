@@ -8,7 +8,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,12 +52,7 @@ class NetworkConfig:
     def __post_init__(self):
         if reason := names.refusal(self.name):
             raise ConfigError(f"network {plain(self.name)!r}: {reason}")
-        if self.stages is not None and type(self.stages) is not int:
-            raise ConfigError(f"stages: must be a whole number, not {shown(self.stages)}")
-        if self.period is not None and (
-            type(self.period) not in (int, float) or not 0 < self.period < math.inf
-        ):
-            raise ConfigError(f"period: must be a number of ns above 0, not {shown(self.period)}")
+        timing.check(self.stages, self.period)
         if self.family is not None:
             if not isinstance(self.family, str):
                 raise ConfigError(f"family: must be a name, not {shown(self.family)}")

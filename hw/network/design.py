@@ -193,6 +193,7 @@ def design(
     if isinstance(dsps, bool) or not isinstance(dsps, Integral) or dsps < 0:
         raise ConfigError(f"dsps: must be 0 or more products, not {shown(dsps)}")
     delays = timing.family(family)
+    timing.check(stages, period)
     if luts is None:
         folded = in_sections(
             network, cycles(network, fold), reuse=Reuse.of(reuse, pe), streamed=fold == STREAM
@@ -206,6 +207,8 @@ def design(
 
 def _fitted(network, fold, reuse, pe, luts, dsps):
     """What a budget makes of the options, and how many products of two values are in DSP blocks."""
+    if fold == STREAM:
+        raise ConfigError("luts: a streamed network has no budget; leave it out, or do not stream")
     for what, given in (("fold", fold), ("reuse", reuse)):
         if given is not None:
             raise ConfigError(f"{what}: is chosen by the budget of luts; give one of them")

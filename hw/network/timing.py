@@ -5,7 +5,9 @@ were set so that a stage's sum is near what nextpnr or a vendor's report says of
 serve to put registers where paths are long.
 """
 
+import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from ..errors import ConfigError, nearest, shown
 from .graph import Graph
@@ -36,6 +38,17 @@ def family(name: str) -> Family:
             f"{nearest(name, FAMILIES)}"
         )
     return FAMILIES[name]
+
+
+def check(stages, period, stages_as: str = "stages", period_as: str = "period") -> None:
+    """Raise :class:`ConfigError` for what can be no number of stages, or no period in ns, by these
+    names."""
+    if stages is not None and (isinstance(stages, bool) or not isinstance(stages, Integral)):
+        raise ConfigError(f"{stages_as}: must be a whole number, not {shown(stages)}")
+    if period is not None and (
+        isinstance(period, bool) or not isinstance(period, Real) or not 0 < period < math.inf
+    ):
+        raise ConfigError(f"{period_as}: must be a number of ns above 0, not {shown(period)}")
 
 
 def is_wiring(graph: Graph, index: int) -> bool:

@@ -118,7 +118,7 @@ def label(unit):
     ids=label,
 )
 def test_a_plane_adds_its_slice(unit):
-    check(*lane(unit), timeout=120)
+    check(*lane(unit), timeout=600)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_plane_adds_its_slice(unit):
     ids=label,
 )
 def test_planes_add_up(unit):
-    check(*planes(unit), timeout=120)
+    check(*planes(unit), timeout=600)
 
 
 @pytest.mark.parametrize("weights", [WeightFormat(3), WeightFormat(2, Coding.SYMMETRIC)], ids=str)

@@ -194,8 +194,11 @@ def test_a_budget_tries_more_cycles_where_arrays_are_not_in_time(rows, inputs, p
         ({"luts": 0}, "^luts: must be a number above 0, not 0$"),
         ({"luts": 900, "fold": 2}, "^fold: is chosen by the budget of luts; give one of them$"),
         ({"luts": 900, "reuse": 2}, "^reuse: is chosen by the budget"),
+        ({"luts": 900, "fold": "stream"}, "^luts: a streamed network has no budget; leave it out"),
+        ({"stages": "3"}, "^stages: must be a whole number, not '3'$"),
+        ({"period": True}, "^period: must be a number of ns above 0, not true$"),
     ],
 )
-def test_budgets_that_are_none(options, message):
+def test_options_that_are_none(options, message):
     with pytest.raises(ConfigError, match=message):
         design(networks.for_arrays(1), **options)

@@ -2,7 +2,8 @@
 
 The published RTL of this family falls into most of these; random operands find few of them. Traps 2
 to 5 are the recoders' (``test_recoding.py``), 2 and 9 to 12 in the digit-serial PEs' own form in
-``test_serial.py``, and 10 (registers that were never reset) is the Icarus run from unknown state.
+``test_serial.py`` and ``test_serial_engines.py``, and 10 (registers that were never reset) is the
+Icarus run from unknown state.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from matweave.hw.arith.recoding import Digit, multiple
 from matweave.hw.formats import Format, accumulator_width
 from matweave.hw.pe import variants
 
-from .test_arrays import PES, OutputStationary, array, packed
+from .array_schedules import PES, OutputStationary, array, packed
 from .test_pe import Chain
 
 INT8, UINT8 = Format(8), Format(8, False)

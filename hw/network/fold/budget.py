@@ -3,7 +3,7 @@
 from ...errors import ConfigError
 from ..layers import Network
 from . import estimate
-from .matrix import OutOfTime
+from .matrix import NoArray
 from .options import MAX_INTERVAL, Reuse
 from .plan import Folded
 from .sections import fold
@@ -30,7 +30,7 @@ def within(network: Network, luts: int, dsps: int, pe: str) -> tuple[int, Reuse,
                 continue
             try:
                 folded = fold(network, interval, reuse=reuse)
-            except OutOfTime:
+            except NoArray:
                 continue
             own = estimate.multipliers(folded)
             if own > dsps:

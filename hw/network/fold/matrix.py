@@ -39,7 +39,7 @@ LOOKUP_DEPTH = 4
 LOOKUP_LATENCY = 5
 
 
-class OutOfTime(ConfigError):
+class NoArray(ConfigError):
     """A layer that no array makes in so many cycles."""
 
 
@@ -129,7 +129,7 @@ class Matrix:
     """The sums of one layer. ``spans``: each input's (least, most, exponent); ``reuse``: how many
     cycles there are; ``pe``: one of :func:`pes`.
 
-    Raises :class:`ConfigError` for operands that are wider than an array's.
+    Raises :class:`NoArray` for inputs that are wider than an array's, and for too few cycles.
     """
 
     def __init__(self, layer: Dense, spans, reuse: int, pe: str = DEFAULT_PE):
@@ -141,7 +141,7 @@ class Matrix:
         self.a, self.b = self._operands(lookup)
         found = shape(self.rows, self.inputs, self.outputs, reuse, lookup)
         if found is None:
-            raise OutOfTime(
+            raise NoArray(
                 f"layer {plain(layer.name)}: {self.rows} rows of {self.inputs} inputs are too many "
                 f"for {reuse} cycles of an array of {pe}; give it a larger ReuseFactor"
             )
@@ -167,7 +167,7 @@ class Matrix:
         low, high = min(each for each, _ in ends), max(each for _, each in ends)
         a = Format(max(MIN_WIDTH, width(min(low, -1) if lookup else low, high)), lookup or low < 0)
         if a.width > MAX_WIDTH:
-            raise ConfigError(
+            raise NoArray(
                 f"layer {plain(self.layer.name)}: its inputs take {a.width} bits with a common "
                 f"point, and an array at most {MAX_WIDTH}; quantise them coarser, or use Strategy "
                 "Latency"

@@ -97,8 +97,8 @@ class _Folding:
     def _no_array(self, layer):
         if self.is_serial(layer.name):
             return (
-                "comes token by token, each in one cycle; let it be unrolled, or do not fold the "
-                "tokens"
+                "comes token by token, or pixel by pixel, each in one cycle; let it be unrolled "
+                "(Strategy Latency), or neither fold the tokens nor stream them"
             )
         return matrix.refusal(layer, self.network[layer.sources[0]], self.reuse.pe)
 

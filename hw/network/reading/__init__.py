@@ -84,10 +84,13 @@ def read(model) -> Network:
 
 def reuse_factors(model, network: Network) -> tuple[int, dict[str, int]]:
     """What a ModelGraph says of cycles: per sample, and of each layer that has the strategy
-    Resource and a ReuseFactor above 1, by its name in ``network``."""
+    Resource and a ReuseFactor above 1, by its name in ``network``. Raises :class:`ConfigError` for
+    a ReuseFactor below 1."""
     most, layers = 1, {}
     for node in model.get_layers():
-        reuse = int(node.get_attr("reuse_factor") or 1)
+        reuse = int(node.get_attr("reuse_factor", 1))
+        if reuse < 1:
+            raise refuse(node, f"ReuseFactor {reuse} is no number of cycles", "give it 1 or more")
         for name in (node.name, linear.matrix_name(node)):
             found = next((each for each in network.layers if each.name == name), None)
             if reuse == 1 or not isinstance(found, Dense):
