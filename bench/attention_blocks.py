@@ -11,9 +11,6 @@ Area is of the block for rows of ``--keys`` logits, ``--lanes`` per cycle, in st
 flow of ``matweave area`` (of several, the one with the least area times critical path), with one
 word of the row's memory and of the queue of results: ``row_bits`` is what the former holds. LUTs
 are ECP5's, carries included, as Yosys maps them, with memories as they are.
-
-``--engines`` measures whole streaming engines, as ``64x16`` (elements of a head x keys per cycle),
-in standard cells: cells that are repeated are synthesised once, as in ``matweave area``.
 """
 
 import dataclasses
@@ -24,13 +21,13 @@ from pathlib import Path
 
 import common
 import numpy as np
+from attention_area import area, told
 
 SIGMAS = (1, 2, 3)
 KEYS = (64, 197, 512, 4096)
 ROWS = {64: 400, 197: 400, 512: 200, 4096: 60}
 REACH = 4
 """Standard deviations on each side that 8-bit logits hold."""
-MEMORIES = ("held_memory", "buffer_memory")
 
 
 def exact(x):
@@ -159,86 +156,6 @@ def gelu_errors(y) -> dict:
     return {"most": most, "mean": float(error.mean()), "bits": -math.log2(most)}
 
 
-def area(component, options, library) -> dict:
-    """In standard cells and in LUTs."""
-    from matweave.fpga.targets import resources
-    from matweave.hw import emit
-
-    found = {}
-    verilog = emit.verilog(component, "block")
-    if not options.no_luts:
-        fabric = resources.synthesise(verilog, "block", "ecp5")
-        found |= {
-            "ecp5_luts": fabric.luts + resources.CARRY_LUTS["ecp5"] * fabric.carries,
-            "ecp5_flops": fabric.flops,
-        }
-    return found if library is None else {**standard_cells(verilog, options, library), **found}
-
-
-def standard_cells(verilog: str, options, library, apart=()) -> dict:
-    """Area and critical path of the best flow; modules of the kinds ``apart`` once each, and the
-    area of all instances of them."""
-    from matweave.fpga.targets.asic import blocks, fanout, flow, measure, timing
-    from matweave.sim.toolchain import ToolFailed
-
-    hierarchy = blocks.Hierarchy.of(verilog, "block")
-    small = blocks.without(verilog, hierarchy, MEMORIES)
-    keep = tuple(name for name in hierarchy.children if hierarchy.kind(name) in apart)
-    tried = []
-    for each in measure.flows("mac", measure.SCRIPTS):
-        if options.flows and each.label not in options.flows:
-            continue
-        try:
-            mapped = flow.synthesise(small, "block", library, each, keep=keep)
-        except ToolFailed as error:
-            print(f"attention_blocks: {each.label}: {error}", file=sys.stderr)
-            continue
-        total = mapped.area(library) + fanout.repair(mapped.flat, library)
-        parts = _parts(mapped, hierarchy, keep, library)
-        tried.append((total, timing.analyse(mapped.flat, library).critical, each.label, parts))
-    if not tried:
-        raise SystemExit("attention_blocks: no flow of these ends well")
-    um2, ns, label, parts = min(tried, key=lambda each: each[0] * each[1])
-    return {"um2": um2, "ns": ns, "flow": label, "parts": parts}
-
-
-def _parts(mapped, hierarchy, keep, library) -> dict:
-    """Area by kind of the modules that stayed apart, all instances of each."""
-    from matweave.fpga.targets.asic import flow
-
-    found = {}
-    for name in keep:
-        own = flow.counts(mapped.modules, name)
-        um2 = sum(library.cells[kind].area * n for kind, n in own.items())
-        number = flow.instances(mapped.modules, mapped.top, name)
-        found[hierarchy.kind(name)] = found.get(hierarchy.kind(name), 0) + number * um2
-    return found
-
-
-ENGINE_PARTS = ("dot_product", "requantizer", "exponential", "shift_accumulator", "dequantise",
-                "pipelined_reciprocal")  # fmt: skip
-"""Cells of an engine that are synthesised apart; none has another of them in it."""
-
-
-def engines(options, library):
-    """Rows of whole engines."""
-    from matweave.hw import config as configurations
-    from matweave.hw import emit
-    from matweave.hw.engine import build
-
-    for name in options.engines:
-        size, *wishes = name.split(",")
-        dimension, lanes = map(int, size.split("x"))
-        own = [f"array.dimension={dimension}", f"array.lanes={lanes}", f"output.lanes={lanes}"]
-        config = configurations.load("attention_64x16", [*own, *wishes])
-        verilog = emit.verilog(build(config), "block")
-        figures = standard_cells(verilog, options, library, ENGINE_PARTS)
-        macs = config.macs_per_cycle
-        figures |= {"macs": macs, "um2_per_mac": figures["um2"] / macs}
-        yield common.row({"form": f"engine {name}", "numbers": {}}, **figures)
-        _told(name, figures)
-
-
 def measured(options, library):
     """Rows of every block."""
     from matweave.hw.attention.softmax import RowSoftmax
@@ -253,7 +170,7 @@ def measured(options, library):
         figures |= {"width": form.width, **area(block, options, library)}
         numbers = {**about, **dataclasses.asdict(form), "logit": str(form.logit)}
         yield common.row({"form": name, "numbers": numbers}, **figures)
-        _told(name, figures)
+        told(name, figures)
     for name, (build, y) in gelus().items():
         if options.only and name not in options.only:
             continue
@@ -262,13 +179,7 @@ def measured(options, library):
             block = build()
             figures |= {"latency": block.latency, **area(block, options, library)}
         yield common.row({"form": name, "numbers": {}}, **figures)
-        _told(name, figures)
-
-
-def _told(name: str, figures: dict) -> None:
-    told = ", ".join(f"{key} {figures[key]:,.4g}" for key in ("most", "um2", "ecp5_luts")
-                     if key in figures)  # fmt: skip
-    print(f"attention_blocks: {name}: {told}", file=sys.stderr, flush=True)
+        told(name, figures)
 
 
 def bars(rows) -> list[common.Bar]:
@@ -283,6 +194,40 @@ def bars(rows) -> list[common.Bar]:
     return found
 
 
+MARKS = ("<!-- attention blocks: made by the command below -->", "<!-- end of attention blocks -->")
+COLUMNS = {
+    "most": "largest error", "mean": "mean", "unquantised": "of unrounded logits",
+    "sum_off": "sum off by", "bits": "**bits**", "um2": "**µm²**", "ns": "ns", "flow": "flow",
+    "ecp5_luts": "LUTs", "ecp5_flops": "flip-flops", "row_bits": "row's bits",
+    "latency": "latency",
+}  # fmt: skip
+
+
+def markdown(rows, judged, options) -> list[str]:
+    """Lines of the section for docs/benchmarks.md."""
+    tools = common.provenance()["tools"]
+    lines = [
+        f"Measured by `{common.command('attention_blocks')}` at commit {common.commit()}, Yosys "
+        f"{tools['yosys']}; its docstring says what the columns are. Rows of {options.keys} "
+        f"logits, {options.lanes} per cycle.",
+        "",
+        "| form | " + " | ".join(COLUMNS.values()) + " |",
+        "|---|" + "--:|" * len(COLUMNS),
+    ]
+    for row in rows:
+        cells = (_cell(row.get(key)) for key in COLUMNS)
+        lines.append(f"| {row['config']['form']} | " + " | ".join(cells) + " |")
+    return [*lines, *common.verdicts(judged)]
+
+
+def _cell(value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.2g}" if value < 1 else f"{value:.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--liberty", type=Path, help="standard cells; without: no area")
@@ -290,7 +235,7 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=64, help="logits of the longest row")
     parser.add_argument("--flows", nargs="+", default=[], help="of those tried; default: all")
     parser.add_argument("--no-luts", action="store_true", help="nothing of the FPGA")
-    parser.add_argument("--engines", nargs="+", default=[], help="whole engines, and nothing else")
+    parser.add_argument("--markdown", type=Path, help="put the table into this page")
     parser.add_argument("--only", nargs="+", default=[], help="blocks by their names")
     options = parser.parse_args()
     library = None
@@ -298,9 +243,10 @@ def main() -> int:
         from matweave.fpga.targets.asic import liberty
 
         library = liberty.load(options.liberty.absolute())
-    if options.engines and library is None:
-        parser.error("--engines needs --liberty")
-    rows = list(engines(options, library) if options.engines else measured(options, library))
+    rows = list(measured(options, library))
+    if options.markdown:
+        lines = markdown(rows, bars(rows), options)
+        common.insert(options.markdown, "Softmax and GELU", MARKS, lines)
     return common.report("attention_blocks", rows, bars(rows), as_json=options.json)
 
 
