@@ -12,6 +12,9 @@ import common
 
 from matweave.hw.errors import UserError
 
+SHOWN = 6
+"""Most bars of which each has a line."""
+
 
 def section(run: dict) -> list[str]:
     """Markdown of one run: how it was made, its rows and its bars."""
@@ -22,7 +25,16 @@ def section(run: dict) -> list[str]:
         "",
         *(_single(rows[0]) if len(rows) == 1 else _table(rows)),
     ]
-    return lines + common.verdicts([_bar(each) for each in run["bars"]])
+    return lines + _judged([_bar(each) for each in run["bars"]])
+
+
+def _judged(bars: list[common.Bar]) -> list[str]:
+    """The bars; of many the ones that are not met, and how many are."""
+    if len(bars) <= SHOWN:
+        return common.verdicts(bars)
+    met = sum(bar.met for bar in bars)
+    missed = common.verdicts([bar for bar in bars if not bar.met])
+    return [*missed, "", f"Of {len(bars)} bars {met} are met."]
 
 
 def _single(row: dict) -> list[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-EVERY = "every layer"
-"""Of the network that has all values as outputs, its last layer."""
+TAPS = "layers"
+"""Of a network that has values of its layers as outputs, the last layer."""
+MAX_BITS = 30_000
+"""Of a network's outputs together: Amaranth refuses signals above 2**16."""
 
 
 def graph(path: Path, options: dict, **others):
@@ -49,17 +51,17 @@ def emulated(path: Path, options: dict, x: np.ndarray, folder: str) -> dict[str,
 
 def simulated(made, fold: str | None, x: np.ndarray) -> dict[str, np.ndarray]:
     """The RTL's: results of the design ``made``, and of the layers before, those of the same
-    network with the values of every layer as outputs, made and folded in the same way."""
+    network with the values of these as outputs, made and folded in the same way: as many networks
+    as it takes."""
     from matweave.hw.network.design import design
     from matweave.sim import verilate
 
     verilate.LONG_NETWORK = 0  # few samples: it is the compiler that takes long
     network = made.network
     found = {}
-    if len(network.layers) > 2:
-        tapped = with_every_layer(network)
+    for tapped in tapped_networks(network):
         y, before = _driven(design(tapped, fold=fold), x), 0
-        for name in tapped[EVERY].sources:
+        for name in tapped[TAPS].sources:
             found[name] = y[:, before : before + network[name].size]
             before += network[name].size
     return found | {network.output: _driven(made, x)}
@@ -72,19 +74,40 @@ def _driven(made, x):
         return simulator.predict(x, made.network.input.result)
 
 
-def with_every_layer(network):
-    """``network`` with all values of its layers as outputs, in a format that holds each."""
-    from matweave.hw.fixed import Fixed
-    from matweave.hw.network.layers import Select
+def tapped_networks(network) -> list:
+    """``network`` up to its last layers but one, in several, the values of these as outputs."""
+    groups: list[list] = []
+    for layer in network.layers[1:]:
+        if layer.name == network.output:
+            continue
+        if not groups or _bits([*groups[-1], layer]) > MAX_BITS:
+            groups.append([])
+        groups[-1].append(layer)
+    return [_tapped(network, layers) for layers in groups]
 
-    layers = network.layers[1:]
+
+def _common(layers):
+    """A format that holds the values of all."""
+    from matweave.hw.fixed import Fixed
+
     fraction = max(each.result.fraction for each in layers)
     integer = max(each.result.integer + (not each.result.signed) for each in layers)
+    return Fixed(integer + fraction, integer, True)
+
+
+def _bits(layers) -> int:
+    return _common(layers).width * sum(each.size for each in layers)
+
+
+def _tapped(network, layers):
+    """``network`` up to the last of ``layers``, with their values as outputs."""
+    from matweave.hw.network.layers import Select
+
     names = tuple(each.name for each in layers)
     count = sum(each.size for each in layers)
-    to = Fixed(integer + fraction, integer, True)
-    last = Select(EVERY, names, (count,), to, np.arange(count))
-    return replace(network, layers=(*network.layers, last), output=EVERY)
+    last = Select(TAPS, names, (count,), _common(layers), np.arange(count))
+    kept = network.layers[: network.layers.index(layers[-1]) + 1]
+    return replace(network, layers=(*kept, last), output=TAPS)
 
 
 def of_model(path: Path, network, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -141,6 +141,8 @@ def _with_defaults(text: str) -> str:
 
 
 _BIT = r"(?:\\\S+ |[A-Za-z_]\w* ?)\[\d+\]"
+MAX_LINE = 20_000
+_LONG = re.compile(rf"(.{{{MAX_LINE // 2},}}?,) ")
 _REPEATED = re.compile(rf"(?<![\w\]\\$.])({_BIT})(?:, \1)+(?!\w)")
 
 
@@ -148,6 +150,15 @@ def _with_replications(text: str) -> str:
     """``{x[7], x[7], x[7]}`` as ``{{3{x[7]}}}``: Yosys spells sign extensions out bit by bit, and
     simulators then take them for as many shifts (a third of the time of a 16 × 16 engine)."""
     return _REPEATED.sub(lambda bits: f"{{{bits[0].count(bits[1])}{{{bits[1]}}}}}", text)
+
+
+def _with_short_lines(text: str) -> str:
+    """Breaks lines of more than :data:`MAX_LINE` characters between the parts of a concatenation:
+    Verilator takes at most 40,000 tokens in a line."""
+    lines = text.split("\n")
+    if max(map(len, lines)) <= MAX_LINE:
+        return text
+    return "\n".join(_LONG.sub(r"\1\n", line) if len(line) > MAX_LINE else line for line in lines)
 
 
 def verilog(component, name: str) -> str:
@@ -169,7 +180,7 @@ def verilog(component, name: str) -> str:
     # The one warning that remains says that processes exist, which is what we want of them.
     yosys = find_yosys(lambda version: version >= (0, 40))
     text = yosys.run(["-q", "-"], "\n".join(script), ignore_warnings=True)
-    return _with_replications(_with_defaults(text))
+    return _with_short_lines(_with_replications(_with_defaults(text)))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.metadata
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -10,7 +11,7 @@ from amaranth.lib import wiring
 
 from .. import emit, names
 from ..cells import describe
-from ..errors import ConfigError, shown
+from ..errors import ConfigError, plain, shown
 from ..manifest import manifest_text
 from . import timing
 from .adders import width
@@ -27,6 +28,8 @@ from .layers import Network
 from .store import digest
 
 DEFAULT_FAMILY = "xcup"
+MAX_BITS = 65_000
+"""Of a signal: Amaranth counts those of all of a module's inputs with 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,26 @@ class Design:
 
     @functools.cached_property
     def verilog(self) -> str:
-        """The streaming engine."""
+        """The streaming engine. Raises :class:`ConfigError` for what is too wide to be written."""
         engine, parameters = self.component
-        return emit.verilog(engine(**parameters), self.name)
+        engine = engine(**parameters)
+        engine._MustUse__silence = True  # it may be refused
+        graphs = [each.graph for each in self.folded.sections if not each.matrix]
+        widths = [len(getattr(engine, name)) for name in ("s_axis_x_tdata", "m_axis_y_tdata")]
+        widths += [sum(graph[i].width for i in graph.inputs) for graph in graphs]
+        self._check_width(max(widths))
+        try:
+            return emit.verilog(engine, self.name)
+        except OverflowError as error:  # Amaranth's, of what is put together on the way
+            self._check_width(int(re.search(r"(\d+) bits", str(error))[1]))
+            raise
+
+    def _check_width(self, bits: int) -> None:
+        if bits > MAX_BITS:
+            raise ConfigError(
+                f"network {plain(self.name)}: takes a signal of {bits} bits, and {MAX_BITS} are "
+                "the most; make its tensors smaller, fold or stream it"
+            )
 
     def pipeline(self) -> Core:
         """The pipelines alone."""

@@ -276,6 +276,16 @@ def test_is_verilog_2001(preset, tmp_path):
     assert done.returncode == 0 and not done.stdout + done.stderr, done.stderr[:3000]
 
 
+def test_lines_are_short_enough_for_verilator():
+    """Of a component with 30,000 parts in one concatenation; other lines stay as they are."""
+    parts = ", ".join(f"part{number}[{number}:0]" for number in range(30_000))
+    text = f"module m;\n  assign x = {{ {parts} }};\nendmodule\n"
+    short = emit._with_short_lines(text)
+    assert max(map(len, short.splitlines())) <= emit.MAX_LINE
+    assert short.replace(",\n", ", ") == text
+    assert emit._with_short_lines(text[:1000]) == text[:1000]
+
+
 # Each cell once.
 
 

@@ -162,6 +162,14 @@ def test_what_no_pipeline_can_be_is_refused(wanted):
         design(mlp(1, 4, 4), **wanted)
 
 
+def test_signals_that_are_too_wide_are_refused():
+    x = Input("x", None, (4096,), Fixed(17, 4))
+    network = Network("wide", (x, Reshape("y", "x", (4096,), x.result)), "y")
+    message = r"^network wide: takes a signal of \d+ bits, and 65000 are the most; make its tensors"
+    with pytest.raises(ConfigError, match=message):
+        _ = design(network).verilog
+
+
 def test_the_same_network_gives_the_same_verilog():
     first, second = (design(mlp(7, 6, 5, 4)) for _ in range(2))
     assert first.verilog == second.verilog
