@@ -41,7 +41,7 @@ def of(config) -> Kind:
         )  # fmt: skip
     if config.kind == "attention":
         return Kind(
-            inputs={name: f"s_axis_{name}" for name in ("q", "k", "v")},
+            inputs={name: f"s_axis_{name}" for name in ("qkvg" if config.shape.k_bits else "qkv")},
             outputs={"o": "m_axis_o"},
             stream_bytes=attention.stream_bytes,
             counters={name: AttentionRegister[name] for name in attention.COUNTERS},

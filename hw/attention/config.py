@@ -1,6 +1,7 @@
 """What a user says about an attention engine: validated, frozen, free of Amaranth and NumPy."""
 
 import functools
+from enum import Enum
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -87,6 +88,36 @@ class Masks(Table):
     keys: bool = Field(False, description="A bit per key in each beat of K, which masks it.")
 
 
+class Packing(Enum):
+    """How elements of a cache come: as their format says, or as codes with minima and steps."""
+
+    PLAIN = "plain"
+    INT4 = "int4"
+    INT2 = "int2"
+
+    @property
+    def bits(self) -> int:
+        """Of a code; 0: there are none."""
+        return {"plain": 0, "int4": 4, "int2": 2}[self.value]
+
+
+class Cache(Table):
+    """How K and V come: packed ones are dequantised to `k` and `v` on the fly."""
+
+    k: choice(Packing, "a packing") = Field(
+        Packing.PLAIN, description="Of K: per channel, in groups of keys."
+    )
+    v: choice(Packing, "a packing") = Field(
+        Packing.PLAIN, description="Of V: per key, in groups of channels."
+    )
+    k_group: integer(2, 4096) = Field(
+        32, description="Keys of a group of packed K: `array.lanes` times a power of two."
+    )
+    v_group: integer(1, 256) = Field(
+        32, description="Channels of a group of packed V; they divide `array.dimension`."
+    )
+
+
 class AttentionConfig(EngineTable):
     """A streaming attention engine: softmax(Q · K) · V in one pass over the keys."""
 
@@ -99,6 +130,7 @@ class AttentionConfig(EngineTable):
     softmax: Softmax = Softmax()
     output: Result = Field(description="What a finished query gives.")
     masks: Masks = Masks()
+    cache: Cache = Cache()
 
     @model_validator(mode="after")
     def _parts_agree(self):
@@ -118,6 +150,7 @@ class AttentionConfig(EngineTable):
             )
         if self.output.partial and lanes < 2:
             raise wrong("1 is too few for the total and the maximum of a state", "output.lanes")
+        self._check_cache()
         multipliers = 2 * self.array.lanes * dimension
         if multipliers > MAX_MULTIPLIERS:
             raise wrong(
@@ -139,6 +172,31 @@ class AttentionConfig(EngineTable):
                 "array",
             )
         return self
+
+    def _check_cache(self) -> None:
+        cache, array = self.cache, self.array
+        for name in ("k", "v"):
+            format = getattr(self, name)
+            if getattr(cache, name).bits and format.width > 8:
+                raise wrong(
+                    f"{getattr(cache, name).value} is dequantised to at most 8 bits, and {name} is "
+                    f"{format}",
+                    f"cache.{name}",
+                )
+        beats, rest = divmod(cache.k_group, array.lanes)
+        if cache.k.bits and (rest or beats & (beats - 1) or not beats):
+            raise wrong(
+                f"{cache.k_group} is no group of {array.lanes} lanes; allowed are these times a "
+                "power of two",
+                "cache.k_group",
+            )
+        if cache.v.bits and array.dimension % cache.v_group:
+            allowed = [n for n in range(1, array.dimension + 1) if array.dimension % n == 0]
+            raise wrong(
+                f"{cache.v_group} does not divide array.dimension, which is {array.dimension}; "
+                f"allowed are {', '.join(map(str, allowed))}",
+                "cache.v_group",
+            )
 
     @functools.cached_property
     def shape(self) -> Shape:
@@ -163,6 +221,10 @@ class AttentionConfig(EngineTable):
             output_lanes=self.output.lanes,
             key_masks=self.masks.keys,
             partial=self.output.partial,
+            k_bits=self.cache.k.bits,
+            v_bits=self.cache.v.bits,
+            k_group=self.cache.k_group if self.cache.k.bits else 0,
+            v_group=self.cache.v_group if self.cache.v.bits else 0,
         )
 
     @property
@@ -177,5 +239,6 @@ TABLES: dict[str, type[Table]] = {
     "softmax": Softmax,
     "output": Result,
     "masks": Masks,
+    "cache": Cache,
 }
 """Its tables by their keys."""

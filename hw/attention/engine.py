@@ -18,7 +18,7 @@ class AttentionEngine(wiring.Component):
     """One job at a time, sizes set at run time up to the shape's maxima.
 
     Ports: ``s_axil_*`` (registers, :mod:`.regmap`), ``s_axis_q_*``, ``s_axis_k_*``,
-    ``s_axis_v_*``, ``m_axis_o_*``; beats as in decision 0013.
+    ``s_axis_v_*``, with packed K ``s_axis_g_*``, ``m_axis_o_*``; beats as in decision 0013.
 
     Reset, or a soft reset at any cycle, returns it to idle; registers keep over a soft reset.
     """
@@ -31,6 +31,7 @@ class AttentionEngine(wiring.Component):
                 **sink_ports("s_axis_q", shape.q_width),
                 **sink_ports("s_axis_k", shape.k_width),
                 **sink_ports("s_axis_v", shape.v_width),
+                **(sink_ports("s_axis_g", shape.g_width) if shape.k_bits else {}),
                 **source_ports("m_axis_o", shape.o_width),
             }
         )
@@ -47,7 +48,7 @@ class AttentionEngine(wiring.Component):
         connect(m, self, registers, [name for name in lite if name not in inputs])
         connect(m, core, registers, parameter_ports(self.shape))
         connect(m, registers, core, ["done", *(f"stall_{name}" for name in STALLS)])
-        for name in ("q", "k", "v"):
+        for name in ("q", "k", "v", "g") if self.shape.k_bits else ("q", "k", "v"):
             for signal in ("tdata", "tvalid", "tlast"):
                 value = getattr(self, f"s_axis_{name}_{signal}")
                 m.d.comb += getattr(core, f"{name}_{signal}").eq(value)

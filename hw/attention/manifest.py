@@ -1,5 +1,6 @@
 """What the manifest says of an attention engine beside what it says of any."""
 
+from ..formats import Format
 from ..stream import described
 from . import regmap
 from .regmap import REGISTERS as REGISTERS
@@ -15,8 +16,13 @@ def facts(config, engine) -> dict:
             "k": {
                 **described("s_axis_k", "sink", shape.k, lanes * d, shape.k.lane_width),
                 "mask_bits": shape.mask_bits,
+                **_packed(shape.k_bits, group=shape.k_group),
             },
-            "v": described("s_axis_v", "sink", shape.v, lanes * d, shape.v.lane_width),
+            "v": {
+                **described("s_axis_v", "sink", shape.v, lanes * d, shape.v.lane_width),
+                **_packed(shape.v_bits, group=shape.v_group),
+            },
+            **_groups(shape),
             "o": described("m_axis_o", "source", shape.output, shape.output_lanes, shape.o_lane),
         },
         "formats": {
@@ -54,3 +60,15 @@ def facts(config, engine) -> dict:
             "tables": {},
         },
     }
+
+
+def _packed(bits: int, **numbers: int) -> dict:
+    """What a packed stream has beside; decision 0013 says where its bits are."""
+    return {"packed": {"code_bits": bits, **numbers}} if bits else {}
+
+
+def _groups(shape) -> dict:
+    """The stream of K's minima and steps, where K is packed: pairs of bytes by channel."""
+    if not shape.k_bits:
+        return {}
+    return {"g": described("s_axis_g", "sink", Format(8, False), 2 * shape.dimension, 8)}

@@ -5,7 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arith.adders import tree
-from ..arith.divider import ReciprocalDivider
+from ..arith.constant import divided
+from ..arith.divider import ConstantDivider
 from ..arith.requantize import Requantizer
 from ..arith.square_root import SquareRoot
 from ..cells import shared
@@ -136,7 +137,7 @@ class RowNorm(wiring.Component):
             have = delayed(m, loaded, 1, "loaded", reset=True)
             doubled = 2 * (total << self.guard) + self.size
             with m.If(have):
-                m.d.sync += [mean.eq(_divided(doubled, 2 * self.size)), ready.eq(1)]
+                m.d.sync += [mean.eq(divided(doubled, 2 * self.size)), ready.eq(1)]
             with m.Elif(take):
                 m.d.sync += ready.eq(0)
         found = []
@@ -158,11 +159,16 @@ class RowNorm(wiring.Component):
         m.d.comb += of_beat.eq(tree(x * x for x in differences))
         with m.If(valid):
             m.d.sync += squares.eq(Mux(first, 0, squares) + of_beat)
-        m.d.sync += mean_square.eq(_divided(squares, self.size) + (self.epsilon << 2 * self.guard))
+        m.d.sync += mean_square.eq(divided(squares, self.size) + (self.epsilon << 2 * self.guard))
         m.submodules.root = root = shared(SquareRoot, width=self.square_width)
         bits = self.square_width // 2
         m.submodules.leading = leading = shared(Normalise, width=bits)
-        m.submodules.divider = divider = shared(ReciprocalDivider, width=bits, precision=PRECISION)
+        m.submodules.divider = divider = shared(
+            ConstantDivider,
+            numerator=1 << (bits - 1 + PRECISION),
+            least=1 << (bits - 1),
+            width=bits,
+        )
         mantissa = Signal(bits, reset_less=True)
         found = Signal.like(leading.bits, name="root_bits", reset_less=True)
         reciprocal = Signal(PRECISION + 1, reset_less=True)
@@ -217,21 +223,3 @@ class RowNorm(wiring.Component):
             self.o_last.eq(queue.o_data[-1]),
             queue.o_ready.eq(self.o_ready),
         ]
-
-
-def _divided(value, divisor: int):
-    """``floor(value / divisor)`` by a constant multiplication, exact for every ``value``.
-
-    With 2**s >= 2**bits * divisor, floor(x ceil(2**s / divisor) / 2**s) is floor(x / divisor) for
-    -2**bits <= x < 2**bits; negative x lie one unit below where x is a multiple.
-    """
-    if divisor & (divisor - 1) == 0:
-        return value >> (divisor.bit_length() - 1)
-    bits = len(value)
-    scale = bits + divisor.bit_length()
-    if not value.shape().signed:
-        return (value * -(-(1 << scale) // divisor)) >> scale
-    # floor(x / d) of negative x is ~floor(~x / d).
-    magnitude = Mux(value < 0, ~value, value)[:bits]
-    quotient = (magnitude * -(-(1 << scale) // divisor)) >> scale
-    return Mux(value < 0, ~quotient.as_signed(), Cat(quotient, 0).as_signed())

@@ -8,7 +8,8 @@ from ..arith.requantize import Requantizer
 from ..arith.sums import DotProduct
 from ..cells import shared
 from ..formats import Rounding
-from .shape import LOGIT, LOGIT_MULTIPLIER_BITS, Shape
+from .dequantise import dequantised
+from .shape import GROUP_BITS, LOGIT, LOGIT_MULTIPLIER_BITS, Shape
 
 __all__ = ["Scores", "delayed"]
 
@@ -26,9 +27,10 @@ class Scores(wiring.Component):
     """Beats of K through T dot products with the query that stays; never stops.
 
     ``valid`` with ``k``, ``keep`` (keys that count) and ``flags``: a beat. With ``load`` the query
-    for this beat and those after it is ``q``. ``Shape.score_latency`` cycles later ``o_valid``,
-    the logits ``u``, ``o_keep``, ``o_flags``, and ``highest``: the maximum over keys that count of
-    ceil(u / 2**fraction), ``Shape.lowest`` where none does.
+    for this beat and those after it is ``q``. Packed K comes as codes, with ``groups``, the
+    minimum and step of each element, in the cycle after that of ``valid``. ``Shape.score_latency``
+    cycles later ``o_valid``, the logits ``u``, ``o_keep``, ``o_flags``, and ``highest``: the
+    maximum over keys that count of ceil(u / 2**fraction), ``Shape.lowest`` where none does.
     """
 
     def __init__(self, *, shape: Shape, flags: int):
@@ -38,8 +40,9 @@ class Scores(wiring.Component):
                 "valid": In(1),
                 "load": In(1),
                 "q": In(shape.dimension * shape.q.width),
-                "k": In(shape.lanes * shape.dimension * shape.k.width),
+                "k": In(shape.lanes * shape.dimension * (shape.k_bits or shape.k.width)),
                 "keep": In(shape.lanes),
+                **({"groups": In(shape.dimension * GROUP_BITS)} if shape.k_bits else {}),
                 "flags": In(flags),
                 "multiplier": In(LOGIT_MULTIPLIER_BITS),
                 "shift": In(6),
@@ -54,11 +57,7 @@ class Scores(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
-        query = Signal(len(self.q), reset_less=True)
-        keys = Signal(len(self.k), reset_less=True)
-        m.d.sync += keys.eq(self.k)
-        with m.If(self.load):
-            m.d.sync += query.eq(self.q)
+        query, keys = self._operands(m)
         logits = []
         for lane in range(shape.lanes):
             m.submodules[f"dot_{lane}"] = dot = shared(
@@ -95,6 +94,31 @@ class Scores(wiring.Component):
             self.highest.eq(highest),
         ]
         return m
+
+    def _operands(self, m):
+        """Query and keys in their registers."""
+        shape = self.shape
+        next_query, load, k = self.q, self.load, self.k
+        if shape.k_bits:
+            # Codes in a register, and the query in one until they are keys: the next one cannot
+            # come sooner than two cycles later.
+            codes = Signal(len(self.k), reset_less=True)
+            waiting = Signal(len(self.q), name="waiting_query", reset_less=True)
+            m.d.sync += codes.eq(self.k)
+            with m.If(self.load):
+                m.d.sync += waiting.eq(self.q)
+            load = delayed(m, self.load, 1, "load", reset=True)
+            groups = [self.groups.word_select(n, GROUP_BITS) for n in range(shape.dimension)]
+            k, next_query = (
+                dequantised(m, codes, groups * shape.lanes, shape.k_bits, shape.k),
+                waiting,
+            )
+        query = Signal(len(self.q), reset_less=True)
+        keys = Signal(len(k), reset_less=True)
+        m.d.sync += keys.eq(k)
+        with m.If(load):
+            m.d.sync += query.eq(next_query)
+        return query, keys
 
     def _highest(self, m, logits, keep):
         """Of the ceilings, which are fewer bits to compare than the logits, pair by pair."""

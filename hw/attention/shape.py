@@ -13,6 +13,10 @@ LOGIT_MULTIPLIER_BITS = 16
 MAX_SHIFT = 62
 """Largest right shift of a requantiser."""
 
+STEP_BITS = 8
+"""Of the step of a group of a packed cache."""
+GROUP_BITS = 8 + STEP_BITS
+"""Of a group's minimum, in a byte, and its step above it."""
 
 STATES = 4
 """Queries between their last beat of V and their first element."""
@@ -27,7 +31,9 @@ class Shape:
     ``fraction``, ``exponential``, ``reciprocal``: bits of the softmax; ``dither``: exponentials are
     rounded at places that differ by lane; ``max_*``: largest sizes; ``output_lanes``: elements per
     beat of the result; ``key_masks``: a bit per key in the beats of K; ``partial``: states can be
-    given instead of results.
+    given instead of results; ``k_bits``, ``v_bits``: of a code of packed K and V, 0: not packed;
+    ``k_group``: keys of a group of K, ``lanes`` times a power of two; ``v_group``: elements of a
+    group of V, which divide ``dimension``.
     """
 
     q: Format
@@ -49,6 +55,10 @@ class Shape:
     output_lanes: int
     key_masks: bool
     partial: bool = False
+    k_bits: int = 0
+    v_bits: int = 0
+    k_group: int = 0
+    v_group: int = 0
 
     @property
     def block_beats(self) -> int:
@@ -113,10 +123,40 @@ class Shape:
 
     @property
     def k_width(self) -> int:
-        return self.lanes * self.dimension * self.k.lane_width + self.mask_bits
+        return self.k_elements_width + self.mask_bits
+
+    @property
+    def k_elements_width(self) -> int:
+        """Of a beat of K without its masks: elements in their lanes, or codes in whole bytes."""
+        count = self.lanes * self.dimension
+        return _whole_bytes(count * self.k_bits) or count * self.k.lane_width
+
+    @property
+    def g_width(self) -> int:
+        """Of a beat with the minima and steps of a group of keys."""
+        return self.dimension * GROUP_BITS
+
+    @property
+    def k_group_beats(self) -> int:
+        return self.k_group // self.lanes
+
+    def begins_group(self, first: int, beat: int) -> bool:
+        """Whether minima and steps come with ``beat`` of a query whose first one is ``first``."""
+        return bool(self.k_bits) and (beat == first or beat % self.k_group_beats == 0)
+
+    @property
+    def v_groups(self) -> int:
+        """Groups of a value."""
+        return self.dimension // self.v_group if self.v_bits else 0
+
+    @property
+    def v_codes_width(self) -> int:
+        return _whole_bytes(self.lanes * self.dimension * self.v_bits)
 
     @property
     def v_width(self) -> int:
+        if self.v_bits:
+            return self.v_codes_width + self.lanes * self.v_groups * GROUP_BITS
         return self.lanes * self.dimension * self.v.lane_width
 
     @property
@@ -146,7 +186,7 @@ class Shape:
     @property
     def score_latency(self) -> int:
         """Cycles from a beat of K taken to its logits and their maximum in a register."""
-        return 1 + levels(self.dimension) + 3 + 1
+        return bool(self.k_bits) + 1 + levels(self.dimension) + 3 + 1
 
     @property
     def score_depth(self) -> int:
@@ -158,5 +198,14 @@ class Shape:
         return levels(self.lanes)
 
     @property
+    def value_latency(self) -> int:
+        """Cycles from a query's last beat of V taken to its sums in their registers."""
+        return bool(self.v_bits) + 1 + self.value_levels + 1
+
+    @property
     def divide_cycles(self) -> int:
         return (self.reciprocal + 1) // 2
+
+
+def _whole_bytes(bits: int) -> int:
+    return -(-bits // 8) * 8

@@ -41,6 +41,7 @@ def core_ports(shape: Shape) -> dict:
         **sink_ports("q", shape.q_width),
         **sink_ports("k", shape.k_width),
         **sink_ports("v", shape.v_width),
+        **(sink_ports("g", shape.g_width) if shape.k_bits else {}),
         **source_ports("o", shape.o_width),
         "done": Out(1),
         **{f"stall_{name}": Out(1) for name in STALLS},
@@ -86,16 +87,20 @@ class StreamingAttention(wiring.Component):
         ready, take = Signal(name="k_here"), Signal(name="k_taken")
         given = blocks.o_valid & blocks.o_ready
         loads = Signal(name="q_taken")
+        offered, accepts = self.k_tvalid, ready
+        if shape.k_bits:
+            here = self._groups(m, walk, scores, ready)
+            offered, accepts = offered & here, accepts & here
         m.d.comb += [
             # One query ahead, and none beyond the job's last.
             self.q_tready.eq(walk.running & ~have & (walk.first | ~walk.final)),
             loads.eq(self.q_tvalid & self.q_tready),
             ready.eq(walk.running & (have | ~walk.first) & (on_way != shape.score_depth)),
-            self.k_tready.eq(ready),
-            take.eq(ready & self.k_tvalid),
+            self.k_tready.eq(accepts),
+            take.eq(ready & offered),
             walk.take.eq(take),
             self.stall_q.eq(walk.running & walk.first & ~have),
-            self.stall_k.eq(ready & ~self.k_tvalid),
+            self.stall_k.eq(ready & ~offered),
         ]
         m.d.sync += on_way.eq(on_way + take - given)
         with m.If(loads):
@@ -109,7 +114,7 @@ class StreamingAttention(wiring.Component):
             scores.valid.eq(take),
             scores.load.eq(take & walk.first),
             scores.q.eq(query),
-            scores.k.eq(_packed(self.k_tdata, shape.k, shape.lanes * shape.dimension)),
+            scores.k.eq(_elements(self.k_tdata, shape.k, shape.k_bits, len(scores.k))),
             scores.keep.eq(keep),
             scores.flags.eq(Cat(walk.first, walk.last, walk.last & walk.final, walk.block_end)),
             scores.multiplier.eq(self.logit_multiplier),
@@ -119,6 +124,20 @@ class StreamingAttention(wiring.Component):
             blocks.i_data.eq(Cat(scores.u, scores.o_keep, scores.o_flags[:FLAGS])),
             blocks.i_highest.eq(scores.highest),
         ]
+
+    def _groups(self, m, walk, scores, ready):
+        """With packed K: minima and steps, a beat of them together with a group's first keys.
+        Whether it is there, or none is needed."""
+        shape = self.shape
+        groups = Signal(shape.g_width, name="groups", reset_less=True)
+        here = ~walk.group_start | self.g_tvalid
+        m.d.comb += [
+            self.g_tready.eq(ready & walk.group_start & self.k_tvalid),
+            scores.groups.eq(groups),
+        ]
+        with m.If(self.g_tready & self.g_tvalid):
+            m.d.sync += groups.eq(self.g_tdata)
+        return here
 
     def _weights(self, m, blocks):
         """Logits out of the queue of blocks, exponentials into a queue of a few beats."""
@@ -170,7 +189,7 @@ class StreamingAttention(wiring.Component):
             self.stall_v.eq(here & ~self.v_tvalid),
             values.valid.eq(take),
             values.p.eq(data[:p_bits]),
-            values.v.eq(_packed(self.v_tdata, shape.v, shape.lanes * shape.dimension)),
+            values.v.eq(_elements(self.v_tdata, shape.v, shape.v_bits, len(values.v))),
             values.rescale.eq(data[p_bits:][: shape.rescale_bits]),
             values.first.eq(first),
             values.last.eq(last),
@@ -182,6 +201,8 @@ class StreamingAttention(wiring.Component):
             normaliser.maximum.eq(values.o_flags[1:]),
             normaliser.partial.eq(self.partial),
         ]
+        if shape.v_bits:
+            m.d.comb += values.groups.eq(self.v_tdata[shape.v_codes_width :])
         m.d.sync += promised.eq(promised + ends - normaliser.release)
         for name in scale_ports(shape):
             m.d.comb += getattr(normaliser, name).eq(getattr(self, name))
@@ -193,6 +214,13 @@ class StreamingAttention(wiring.Component):
             self.stall_o.eq(self.o_tvalid & ~self.o_tready),
             self.done.eq(self.o_tvalid & self.o_tready & self.o_tlast),
         ]
+
+
+def _elements(data, format, code_bits: int, width: int):
+    """What a beat has of elements, or of their codes: ``width`` bits in all."""
+    if code_bits:
+        return data[:width]
+    return _packed(data, format, width // format.width)
 
 
 def _packed(data, format, count: int):

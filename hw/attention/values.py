@@ -8,8 +8,9 @@ from ..arith.sums import DotProduct, Sum
 from ..cells import shared
 from ..formats import Format
 from .accumulate import ShiftAccumulator
+from .dequantise import dequantised
 from .scores import delayed
-from .shape import Shape
+from .shape import GROUP_BITS, Shape
 
 __all__ = ["Values"]
 
@@ -18,17 +19,22 @@ class Values(wiring.Component):
     """l and O of a query; never stops.
 
     ``valid`` with ``p`` and ``v`` of T keys, ``rescale``, ``first`` and ``last`` of the query, and
-    any ``flags``. ``latency`` cycles after a query's last beat ``o_valid``, ``total``, ``sums`` (d
-    of them) and ``o_flags``, for one cycle.
+    any ``flags``. Packed V comes as codes, with ``groups`` of each value. ``latency`` cycles after
+    a query's last beat ``o_valid``, ``total``, ``sums`` (d of them) and ``o_flags``, for one cycle.
     """
 
     def __init__(self, *, shape: Shape, flags: int):
-        self.shape, self.latency = shape, shape.value_levels + 2
+        self.shape, self.latency = shape, shape.value_latency
         super().__init__(
             {
                 "valid": In(1),
                 "p": In(shape.lanes * shape.exponential),
-                "v": In(shape.lanes * shape.dimension * shape.v.width),
+                "v": In(shape.lanes * shape.dimension * (shape.v_bits or shape.v.width)),
+                **(
+                    {"groups": In(shape.lanes * shape.v_groups * GROUP_BITS)}
+                    if shape.v_bits
+                    else {}
+                ),
                 "rescale": In(shape.rescale_bits),
                 "first": In(1),
                 "last": In(1),
@@ -43,8 +49,7 @@ class Values(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
-        p = delayed(m, self.p, 1, "p")
-        v = delayed(m, self.v, 1, "v")
+        p, v = self._operands(m)
         # Beside the sums as they come to the state.
         arrive = self.latency - 1
         control = Cat(self.rescale, self.first, self.last, self.flags)
@@ -97,3 +102,15 @@ class Values(wiring.Component):
             self.o_flags.eq(delayed(m, Cat(flags), 1, "flags")),
         ]
         return m
+
+    def _operands(self, m):
+        """Exponentials and values in their registers."""
+        shape, v = self.shape, self.v
+        if shape.v_bits:
+            codes = delayed(m, v, 1, "codes")
+            words = delayed(m, self.groups, 1, "groups")
+            count = shape.lanes * shape.v_groups
+            each = [words.word_select(n, GROUP_BITS) for n in range(count)]
+            groups = [group for group in each for _ in range(shape.v_group)]
+            v = dequantised(m, codes, groups, shape.v_bits, shape.v)
+        return delayed(m, self.p, 1 + bool(shape.v_bits), "p"), delayed(m, v, 1, "v")

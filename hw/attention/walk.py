@@ -31,7 +31,8 @@ class KeyWalk(wiring.Component):
     ``running`` from the cycle after ``start`` until the last beat has been taken; ``take``: this
     beat is taken, the next cycle has the next one. Of the beat: ``first`` and ``last`` of its
     query, ``block_end`` (blocks end at multiples of the block, and with the query), ``keep``: which
-    of its keys count, ``final``: it is of the job's last query.
+    of its keys count, ``final``: it is of the job's last query. With packed K ``group_start``:
+    minima and steps come with it.
     """
 
     def __init__(self, *, shape: Shape):
@@ -46,6 +47,7 @@ class KeyWalk(wiring.Component):
                 "block_end": Out(1),
                 "final": Out(1),
                 "keep": Out(shape.lanes),
+                **({"group_start": Out(1)} if shape.k_bits else {}),
             }
         )
 
@@ -70,6 +72,9 @@ class KeyWalk(wiring.Component):
             self.final.eq(finished(*loops)),
             ends.eq(self.take & self.last),
         ]
+        if shape.k_bits:
+            within = beat[: (shape.k_group_beats - 1).bit_length()]
+            m.d.comb += self.group_start.eq(fresh | ~within.any())
         first_lane, last_lane = low[: self._lane_bits], high[: self._lane_bits]
         for lane in range(shape.lanes):
             m.d.comb += self.keep[lane].eq(

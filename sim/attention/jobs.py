@@ -12,10 +12,12 @@ from matweave.hw.formats import Format
 
 from ..cases import VALUES, Case, values
 from ..golden.arithmetic import checked
+from ..golden.attention import kivi
 from ..golden.attention import streaming as golden
 from ..golden.requantize import ZERO_POINT
 from ..layout import lane_dtype, pack_rows
 from ..registers import AttentionMode, AttentionRegister, Control
+from . import cache
 
 COUNTERS = ("CYCLES", "STALL_Q", "STALL_K", "STALL_V", "STALL_O")
 
@@ -25,7 +27,8 @@ class AttentionJob:
     """Q (heads, queries, d); K and V (KV heads, keys, d); what is done to them.
 
     ``partial``: the result is states, (heads, queries, 2 + d): total, maximum, sums.
-    ``masked`` (KV heads, keys): keys that do not count; only with ``masks.keys``.
+    ``masked`` (KV heads, keys): keys that do not count; only with ``masks.keys``. Packed K and V
+    are codes, with ``k_groups`` and ``v_groups`` (:func:`..golden.attention.kivi.quantised`).
     """
 
     q: np.ndarray
@@ -38,6 +41,8 @@ class AttentionJob:
     position: int = 0
     masked: np.ndarray | None = None
     partial: bool = False
+    k_groups: kivi.Groups | None = None
+    v_groups: kivi.Groups | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -67,7 +72,11 @@ class AttentionJob:
         d, limits = config.array.dimension, config.limits
         arrays = {
             name: checked(name, getattr(self, name), format.min, format.max, (None, None, d))
-            for name, format in (("q", config.q), ("k", config.k), ("v", config.v))
+            for name, format in (
+                ("q", config.q),
+                ("k", _coded(config, "k")),
+                ("v", _coded(config, "v")),
+            )
         }
         q, k = arrays["q"], arrays["k"]
         if len(q) % len(k) or arrays["v"].shape != k.shape:
@@ -102,6 +111,14 @@ class AttentionJob:
             if not config.masks.keys:
                 raise ValueError("this engine has no mask of keys: its masks.keys is false")
             arrays["masked"] = np.broadcast_to(np.asarray(self.masked, bool), k.shape[:2])
+        for name, numbers in (("k", cache.k_numbers(config)), ("v", cache.v_numbers(config))):
+            groups, packed = getattr(self, f"{name}_groups"), numbers["bits"]
+            if packed:
+                arrays[f"{name}_groups"] = cache.checked_groups(
+                    name, groups, arrays[name], getattr(config, name), **numbers
+                )
+            elif groups is not None:
+                raise ValueError(f"{name} is not packed in this engine, and comes with groups")
         return dataclasses.replace(self, **arrays)
 
     def _check_scales(self, config: AttentionConfig) -> None:
@@ -135,16 +152,34 @@ class AttentionJob:
         heads, group, queries, _ = self.shape
         by_head = self.q.reshape(heads, group, queries, -1).swapaxes(1, 2)
         q = pack_rows(by_head.reshape(-1, shape.dimension), config.q, fill)
-        k, v = (
-            self._beats_of_heads(each, format, shape.lanes, fill)
-            for each, format in ((self.k, config.k), (self.v, config.v))
-        )
+        if shape.k_bits:
+            k = cache.k_beats(config, self.k, fill)
+        else:
+            k = self._beats_of_heads(self.k, config.k, shape.lanes, fill)
+        if shape.v_bits:
+            v = cache.v_beats(config, self.v, self.v_groups, fill)
+        else:
+            v = self._beats_of_heads(self.v, config.v, shape.lanes, fill)
         if config.masks.keys:
             k = np.concatenate([k, self._masks(shape, k.shape[1], fill)], axis=2)
         order = self.order(config)
         rows = [(head, first + beat) for head, first, count in order for beat in range(count)]
         head, beat = np.array(rows).T
-        return {"q": q, "k": k[head, beat], "v": v[head, beat]}
+        packed = {"q": q, "k": k[head, beat], "v": v[head, beat]}
+        if shape.k_bits:
+            head, group = np.array(self._groups(config)).T
+            packed["g"] = cache.k_groups(self.k_groups)[head, group]
+        return packed
+
+    def _groups(self, config: AttentionConfig) -> list[tuple[int, int]]:
+        """(KV head, group) of every beat of minima and steps."""
+        shape = config.shape
+        return [
+            (head, beat // shape.k_group_beats)
+            for head, first, count in self.order(config)
+            for beat in range(first, first + count)
+            if shape.begins_group(first, beat)
+        ]
 
     def _beats_of_heads(self, x, format: Format, lanes: int, fill) -> np.ndarray:
         """(KV heads, beats, bytes), the last beat filled up."""
@@ -173,7 +208,8 @@ class AttentionJob:
         queries = len(self.q) * self.q.shape[1]
         keys = sum(count for *_, count in self.order(config))
         results = queries * (config.shape.output_beats + self.partial)
-        return {"q": queries, "k": keys, "v": keys, "o": results}
+        packed = {"g": len(self._groups(config))} if config.shape.k_bits else {}
+        return {"q": queries, "k": keys, "v": keys, "o": results, **packed}
 
     def utilisation(self, config: AttentionConfig, cycles: int) -> float:
         """Useful multiply-accumulates over those that the engine could do in ``cycles``."""
@@ -193,10 +229,17 @@ class AttentionJob:
     def expected(self, config: AttentionConfig) -> np.ndarray:
         """What the golden model says."""
         softmax = config.softmax
+        k, v = self.k, self.v
+        if config.shape.k_bits:
+            numbers = cache.k_numbers(config)
+            k = kivi.dequantised(k, self.k_groups, format=config.k, **numbers)
+        if config.shape.v_bits:
+            numbers = cache.v_numbers(config)
+            v = kivi.dequantised(v, self.v_groups, format=config.v, **numbers)
         return golden.attention(
             self.q,
-            self.k,
-            self.v,
+            k,
+            v,
             logit=self.logit,
             scale=self.scale,
             numbers=golden.Softmax(
@@ -245,10 +288,18 @@ class AttentionJob:
         return [(int(address), int(data) & 0xFFFF_FFFF) for address, data in writes]
 
 
+def _coded(config: AttentionConfig, name: str) -> Format:
+    """What K or V are given in: their format, or codes."""
+    bits = getattr(config.cache, name).bits
+    return Format(bits, signed=False) if bits else getattr(config, name)
+
+
 def stream_bytes(config: AttentionConfig) -> tuple[dict[str, int], dict[str, int]]:
     """Input and output port prefixes with their bytes per beat."""
     shape = config.shape
     inputs = {"s_axis_q": shape.q_width, "s_axis_k": shape.k_width, "s_axis_v": shape.v_width}
+    if shape.k_bits:
+        inputs["s_axis_g"] = shape.g_width
     return {port: bits // 8 for port, bits in inputs.items()}, {"m_axis_o": shape.o_width // 8}
 
 
@@ -289,6 +340,11 @@ def case(config: AttentionConfig, seed: int, index: int, largest: int | None = N
         k = k[:, dots if order == "rising" else dots[::-1]]
     elif order == "equal":
         k = np.broadcast_to(k[:, :1], k.shape)
+    packed = {}
+    if config.shape.k_bits:
+        k, packed["k_groups"] = cache.drawn(k, config.k, rng, **cache.k_numbers(config))
+    if config.shape.v_bits:
+        v, packed["v_groups"] = cache.drawn(v, config.v, rng, **cache.v_numbers(config))
     masked = None
     if config.masks.keys and rng.integers(3):
         masked = rng.random((heads, keys)) < rng.choice([0.1, 0.5, 0.9, 1.0])
@@ -303,6 +359,7 @@ def case(config: AttentionConfig, seed: int, index: int, largest: int | None = N
         position=int(rng.integers(0, keys - queries + 1)) if causal else 0,
         masked=masked,
         partial=config.output.partial and bool(rng.integers(2)),
+        **packed,
     )
     name = f"{index}: {heads}x{group} heads, {queries} queries, {keys} keys {size}, {order}"
     return Case(name, job.checked(config))

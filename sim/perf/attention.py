@@ -45,7 +45,7 @@ def predict(
         if last:
             at = max(at, _freed(loaded, len(loaded) - STATES))
             # Registers, sums, state; leading zeros, reciprocal, product.
-            divided = at + shape.value_levels + 2 + 1 + shape.divide_cycles + 1
+            divided = at + shape.value_latency + 1 + shape.divide_cycles + 1
             loaded.append(max(divided, loaded[-1] + beats_of_result if loaded else 0))
         issue.append(at)
     return loaded[-1] + beats_of_result + REQUANTISER + 1

@@ -37,6 +37,23 @@ def test_many_jobs_with_and_without_pauses(tiny, seed):
 
 
 @compiled
+def test_many_jobs_with_packed_caches(seed):
+    packed = ["cache.k='int2'", "cache.v='int4'", "cache.k_group=8", "cache.v_group=2"]
+    config = configuration.load("tiny_attention", ["limits.keys=4096", *packed])
+    case, rng = kinds.of(config).case, np.random.default_rng(seed)
+    with Engine(config) as engine:
+        for index in range(100):
+            job = case(config, seed, index, 60).job
+            pauses = (
+                {name: Pause(0.3, 3, seed=index + 1) for name in "qkvgo"} if index % 2 else None
+            )
+            result = engine.job(job, pauses=pauses, fill=rng if index % 3 else None)
+            assert np.array_equal(result.c, job.expected(config)), index
+            if pauses is None:
+                assert result.cycles == perf.predict_job(config, job), index
+
+
+@compiled
 @pytest.mark.parametrize("keys", [64, 4096])
 def test_rows_of_any_length_with_the_same_engine(tiny, keys):
     """The total at its bound: every key is the highest, and every value the lowest."""

@@ -50,23 +50,40 @@ def test_rows_without_keys_and_masked_keys_have_no_probability():
         assert (p[~counts] == 0).all() and p[0, 0] >= p[0, 2], form
 
 
-def test_i_bert_is_what_its_formulas_give_in_floats():
-    """HF's quant_modules in float32, which carry integers; 8-bit outputs."""
-    scale = np.float32(0.05)
-    rng = np.random.default_rng(1)
-    q = rng.integers(-128, 128, (500, 64))
-    x = (q - q.max(axis=1, keepdims=True)).astype(np.float32)
-    x0 = np.floor(np.float32(-0.6931) / scale)
-    b = np.floor(np.float32(2.707325) / scale)
-    c = np.floor(np.float32(2.792115) / scale**2)
-    x = np.maximum(x, 30 * x0)
+def hf_int_softmax(x, scale):
+    """transformers' IntSoftmax (models/ibert/quant_modules.py) in float32, which carries integers
+    there; 16-bit exponentials with the scale of a calibrated maximum, 8-bit outputs."""
+    f32 = np.float32
+    x0 = np.floor(f32(-0.6931) / scale)
+    b = np.floor(f32(0.96963238 / 0.35815147) / scale)
+    c = np.floor(f32(1 / 0.35815147) / scale**2)
+    x = x / scale
+    x = np.maximum(x - x.max(axis=-1, keepdims=True), f32(30) * x0)
     z = np.floor(x / x0)
     r = x - x0 * z
-    exponential = np.maximum(np.floor(((r + b) * r + c) * 2.0 ** (30 - z)), 0)
-    e16 = np.round(exponential / (c * 2.0**30) * (2**15 - 1))
-    factor = np.floor(2.0**32 / e16.sum(axis=1, keepdims=True))
-    wanted = np.floor(e16 * factor / 2 ** (32 - 8))
-    assert abs(softmax.i_bert(q, float(scale)) - wanted).max() <= 1
+    exponential = np.maximum(np.floor(((r + b) * r + c) * f32(2) ** (30 - z)), f32(0))
+    of_16_bits = c * f32(2.0**30) / f32(2**15 - 1)
+    e = np.clip(np.round(exponential / of_16_bits), -(2**15) + 1, 2**15 - 1).astype(f32)
+    factor = np.floor(f32(2.0**32) / e.sum(axis=-1, keepdims=True))
+    result = np.floor(e * factor / f32(2.0 ** (32 - 8)))
+    assert result.dtype == np.float32
+    return result
+
+
+@pytest.mark.parametrize("keys", [64, 512])
+@pytest.mark.parametrize("scale", [0.01, 4 / 127, 0.05, 12 / 127])
+def test_i_bert_is_what_transformers_formulas_give_in_float32(scale, keys):
+    rng = np.random.default_rng(keys)
+    q = np.concatenate(
+        [
+            rng.integers(-128, 128, (200, keys)),
+            np.clip(np.round(rng.normal(0, 32, (200, keys))), -128, 127).astype(int),
+        ]
+    )
+    scale = np.float32(scale)
+    off = abs(softmax.i_bert(q, float(scale)) - hf_int_softmax(q.astype(np.float32) * scale, scale))
+    assert (off <= 1).mean() >= 0.9999
+    assert (off == 0).mean() >= 0.99
 
 
 def test_i_exp_is_within_its_bar():
@@ -164,6 +181,39 @@ def test_srdhm_truncates_after_its_nudge():
         product = a * b + ((1 << 30) if a * b >= 0 else 1 - (1 << 30))
         wanted = min(abs(product) // (1 << 31) * (1 if product >= 0 else -1), (1 << 31) - 1)
         assert requantizers.srdhm(np.array([a]), b).tolist() == [wanted]
+
+
+def recipe(x, multiplier, shift):
+    """MultiplyByQuantizedMultiplier of TensorFlow Lite with gemmlowp's fixedpoint.h, its masks and
+    thresholds, in 64-bit integers as they are there."""
+    product = np.int64(x << max(shift, 0)) * np.int64(multiplier)
+    nudge = np.where(product >= 0, np.int64(1 << 30), np.int64(1 - (1 << 30)))
+    doubled = product + nudge
+    high = np.where(doubled >= 0, doubled >> 31, -(-doubled >> 31))  # C truncates
+    exponent = max(-shift, 0)
+    mask = np.int64((1 << exponent) - 1)
+    threshold = (mask >> 1) + (high < 0)
+    return (high >> exponent) + ((high & mask) > threshold)
+
+
+@pytest.mark.parametrize("shift", [3, 0, -1, -4, -12, -31])
+def test_tflite_is_its_published_integer_recipe_at_ties_and_powers_of_two(shift):
+    rng = np.random.default_rng(1)
+    limit = (1 << 31) >> max(shift, 0)
+    x = np.concatenate([np.arange(-9000, 9000), rng.integers(-limit, limit, 2000), [-limit]])
+    for multiplier in (1 << 30, (1 << 30) + 1, 3 << 29, (1 << 31) - 1):
+        found = requantizers.tflite(x, multiplier, shift)
+        assert found.tolist() == recipe(x, multiplier, shift).tolist()
+
+
+def test_i_vits_published_gelu_is_ruined_by_its_reciprocal():
+    """Relative to the row's maximum and limited to 2**31 - 1; of 16 bits nothing is left."""
+    q, scale = np.arange(-32768, 32768, 97), 4 / 32767
+    wanted = gelu.gelu(q * scale)
+    published, of_published = gelu.shift_gelu(q, scale, width=16, n=23, row=True)
+    fixed, of_fixed = gelu.shift_gelu(q, scale, width=16)
+    assert abs(published.astype(float) * of_published - wanted).max() > 1
+    assert abs(fixed.astype(float) * of_fixed - wanted).max() < 0.03
 
 
 def test_a_dyadic_scale_fits_31_bits():

@@ -104,6 +104,15 @@ def counts(modules: dict, top: str) -> dict[str, int]:
     return of(top)
 
 
+def instances(modules: dict, top: str, name: str) -> int:
+    """How often module ``name`` is in module ``top``, its submodules included."""
+    found = 0
+    for cell in modules[top]["cells"].values():
+        kind = cell["type"]
+        found += 1 if kind == name else instances(modules, kind, name) if kind in modules else 0
+    return found
+
+
 def prepared(library: Library) -> Path:
     """The library as the tools read it: an absolute path that WebAssembly sees, pruned."""
 

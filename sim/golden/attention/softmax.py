@@ -8,6 +8,8 @@ import math
 
 import numpy as np
 
+from matweave.hw.formats import Rounding
+
 from . import integers
 
 
@@ -60,12 +62,15 @@ def i_exp(q, scale: float):
 def i_bert(q, scale: float, *, width: int = 8, counts=None):
     """I-BERT: polynomial exponential to 16 bits, one floor division per row; p worth 2**-width.
 
-    The row's maximum always has L = c and z = 0, so that the 16-bit scale is a constant.
+    The row's maximum always has L = c and z = 0, so that the 16-bit scale is a constant: 32767 / c,
+    as a multiplier of 18 bits and a shift.
     """
     q, counts = _rows(q, counts)
     polynomial, z = i_exp(q, scale)
     top = math.floor(2.792115 / scale**2)
-    e = (polynomial * ((1 << 15) - 1) * 2 + top * (1 << z)) // (2 * top * (1 << z))
+    shift = top.bit_length() + 2
+    multiplier = (2 * 32767 * 2**shift + top) // (2 * top)
+    e = integers.scaled(polynomial, multiplier, z + shift, Rounding.HALF_UP)
     e = np.where(counts, e, 0)
     total = e.sum(axis=-1, keepdims=True)
     factor = (1 << 32) // np.maximum(total, 1)

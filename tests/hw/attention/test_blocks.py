@@ -9,6 +9,7 @@ from matweave.hw.arith.requantize import Requantizer
 from matweave.hw.attention import lookup
 from matweave.hw.attention.elementwise import ResidualAdd, Rotate
 from matweave.hw.attention.gelu import PolynomialGelu
+from matweave.hw.attention.shift_gelu import ShiftGelu
 from matweave.hw.formats import Format, Rounding
 from matweave.sim import ports
 from matweave.sim.golden.attention import elementwise, gelu, requantizers
@@ -42,6 +43,19 @@ def test_gelu_by_polynomial_for_every_input(width, scale, n):
     golden, of_golden = gelu.i_gelu(q, scale, n=n)
     assert through(dut, dut.latency, {"i": q}) == golden.tolist()
     assert dut.o_scale == pytest.approx(of_golden)
+
+
+@pytest.mark.parametrize(
+    ("width", "scale", "sigmoid"), [(8, 4 / 127, 8), (8, 0.3, 16), (10, 8e-3, 11)]
+)
+def test_gelu_by_shifts_for_every_input(width, scale, sigmoid):
+    q = np.arange(-(1 << (width - 1)), 1 << (width - 1))
+    dut = ShiftGelu(width=width, scale=scale, sigmoid=sigmoid)
+    golden, of_golden = gelu.shift_gelu(q, scale, width=sigmoid)
+    assert through(dut, dut.latency, {"i": q}) == golden.tolist()
+    assert dut.o_scale == pytest.approx(of_golden)
+    with pytest.raises(ValueError, match="sigmoid must be 2 to 24, not 1"):
+        ShiftGelu(width=width, scale=scale, sigmoid=1)
 
 
 def test_a_rotation_is_the_golden_model_s():

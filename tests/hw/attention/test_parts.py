@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from matweave.hw.arith.divider import PipelinedReciprocal, ReciprocalDivider
+from matweave.hw.arith.divider import ConstantDivider, PipelinedDivider, PipelinedReciprocal
 from matweave.hw.arith.levels import levels
 from matweave.hw.arith.sums import DotProduct, Sum
 from matweave.hw.attention.accumulate import ShiftAccumulator
@@ -59,20 +59,39 @@ def test_the_pipelined_divider_is_exact_for_every_mantissa():
     assert found[divider.latency :] == [(1 << (width - 1 + precision)) // n for n in values]
 
 
-def test_the_divider_is_exact_for_every_mantissa():
-    width, precision = 9, 11
-    divider = ReciprocalDivider(width=width, precision=precision)
+def test_the_pipelined_divider_is_exact_whatever_the_numerator():
+    pairs = [(n, i) for i in (1, 2, 7, 100, 128, 255) for n in range(2 * i)]
+    divider = PipelinedDivider(width=8, bits=6)
+    filler = [1] * divider.latency
+    n, i = zip(*pairs, strict=True)
+    found = ports.simulated(divider, {"n": [*n, *filler], "i": [*i, *filler]})["o"]
+    assert found[divider.latency :] == [32 * n // i for n, i in pairs]
+    with pytest.raises(ValueError, match="bits must be an even positive integer, not 5"):
+        PipelinedDivider(width=8, bits=5)
+
+
+@pytest.mark.parametrize(
+    ("numerator", "least", "width"),
+    [(1 << 19, 1 << 8, 9), ((1 << 17) - 1, 5, 8), (1 << 14, 3, 4), (255 * 16, 16, 8), (9, 9, 5)],
+)
+def test_the_divider_of_a_constant_is_exact(numerator, least, width):
+    divider = ConstantDivider(numerator=numerator, least=least, width=width)
     latency = divider.latency
     start, given, wanted, at = [], [], [], []
-    for value in range(1 << (width - 1), 1 << width):
+    for value in range(least, 1 << width):
         start += [1] + [0] * latency
         given += [value] * (latency + 1)
         at.append(len(start) - 1)
-        wanted.append((1 << (width - 1 + precision)) // value)
+        wanted.append(numerator // value)
     found = ports.simulated(divider, {"start": start, "i": given})["o"]
     assert [found[cycle] for cycle in at] == wanted
+
+
+def test_dividers_that_do_not_work_are_refused():
+    with pytest.raises(ValueError, match="least must be positive, of at most 4 bits"):
+        ConstantDivider(numerator=100, least=16, width=4)
     with pytest.raises(ValueError, match="must be an odd positive integer, not 8"):
-        ReciprocalDivider(width=4, precision=8)
+        PipelinedReciprocal(width=4, precision=8)
 
 
 @pytest.mark.parametrize(("place", "places"), [(0, 1), (0, 4), (3, 4)])
