@@ -147,6 +147,12 @@ def import_(
             "HGQ2's, else hls4ml's.",
         ),
     ] = "model",
+    tables: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="Of sigmoid, tanh and the like: hls4ml, or exact (rounded)."
+        ),
+    ] = "hls4ml",
     stages: Annotated[
         int | None,
         typer.Option(metavar="N", help="Pipeline stages; by default what its layers want."),
@@ -183,7 +189,7 @@ def import_(
 
     with Reporter() as progress:
         result = importing.import_model(
-            model, output, name, weights, precision, logits, softmax,
+            model, output, name, weights, precision, logits, softmax, tables,
             {"stages": stages, "clock": clock, "family": family, "fold": fold, "reuse": reuse,
              "pe": pe, "dsps": dsps, "luts": luts},
             progress,

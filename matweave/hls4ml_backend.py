@@ -33,6 +33,7 @@ from matweave.hw.network.fold.matrix import DEFAULT_PE, checked_pe
 from matweave.hw.network.fold.options import STREAM, cycles
 from matweave.hw.network.layers import Input, Reshape
 from matweave.hw.network.reading import read, reuse_factors
+from matweave.hw.network.reading.nearest import TABLES, wanted_tables
 from matweave.hw.network.reading.softmax import SOFTMAX, wanted_softmax
 from matweave.hw.network.store import digest
 from matweave.hw.network.timing import check
@@ -44,7 +45,18 @@ from matweave.sim.streams import EngineError
 NAME = "Matweave"
 
 IO_TYPES = ("io_parallel", "io_stream")
-OURS = ("clock_period", "dsps", "family", "fold", "io_type", "luts", "pe", "softmax", "stages")
+OURS = (
+    "clock_period",
+    "dsps",
+    "family",
+    "fold",
+    "io_type",
+    "luts",
+    "pe",
+    "softmax",
+    "stages",
+    "tables",
+)
 OTHERS = ("board", "part", "clock_uncertainty", "namespace", "write_weights_txt", "write_tar",
           "tb_output_stream", "write_emulation_constants")  # fmt: skip
 """What other backends take, and hls4ml's functions hand on: without effect here."""
@@ -105,11 +117,13 @@ class MatweaveBackend(FPGABackend):
 
     def create_initial_config(
         self, clock_period=None, stages=None, family=DEFAULT_FAMILY, io_type="io_parallel",
-        softmax=SOFTMAX[0], fold=None, pe=DEFAULT_PE, dsps=0, luts=None, **others,
+        softmax=SOFTMAX[0], tables=TABLES[0], fold=None, pe=DEFAULT_PE, dsps=0, luts=None, **others,
     ):  # fmt: skip
         """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
-        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``fold``: cycles per
+        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``tables``: of
+        other functions, ``hls4ml`` or ``exact``, right to half a last place for inputs of up to 12
+        bits. ``fold``: cycles per
         sample, by default the largest ReuseFactor; ``tokens``: one for each that the input's first
         axis counts. ``io_type``: ``io_parallel``, a sample per beat, or ``io_stream``: a pixel, or
         time step. ``pe``: what the arrays of layers with the strategy Resource are made of.
@@ -124,6 +138,7 @@ class MatweaveBackend(FPGABackend):
                 )
         checked(stages, clock_period, DEFAULT_FAMILY if family is None else family)
         wanted_softmax(softmax)
+        wanted_tables(tables)
         return {
             "ClockPeriod": clock_period,
             "Stages": stages,
@@ -134,6 +149,7 @@ class MatweaveBackend(FPGABackend):
             "LUTs": luts,
             "PE": checked_pe(DEFAULT_PE if pe is None else pe),
             "Softmax": SOFTMAX[0] if softmax is None else softmax,
+            "Tables": TABLES[0] if tables is None else tables,
             "HLSConfig": {},
         }
 

@@ -21,18 +21,21 @@ def import_model(
     precision: str | None,
     logits: bool,
     softmax: str | None,
+    functions: str | None,
     options: Mapping[str, Any],
     progress: Callable[..., None],
 ) -> dict[str, Any]:
     """Write the network in ``path`` to ``folder``, all or nothing; what was written. ``options``:
     those of :func:`~matweave.hw.network.design.design`, with a ``clock`` in MHz for the period."""
     from matweave.hw.network import timing
+    from matweave.hw.network.reading.nearest import wanted_tables
     from matweave.hw.network.reading.softmax import wanted_softmax
 
     options = dict(options)
     clock, family = options.pop("clock"), options["family"]
     timing.family(family)
     wanted_softmax(softmax)
+    wanted_tables(functions)
     if clock is not None and not 0 < clock < math.inf:
         raise ConfigError(f"clock: must be above 0 MHz and finite, not {clock:g}")
     name = re.sub(r"\W+", "_", path.stem, flags=re.ASCII) if name is None else name
@@ -41,8 +44,9 @@ def import_model(
     output.check_folder(folder)
     progress(f"reading {path.name}")
     tables, warnings = read_file(
-        path, name, weights=weights, precision=precision, logits=logits, softmax=softmax
-    )
+        path, name, weights=weights, precision=precision, logits=logits, softmax=softmax,
+        functions=functions,
+    )  # fmt: skip
     from matweave.hw.network import store
     from matweave.hw.network.design import design
 
@@ -86,12 +90,14 @@ def read_file(
     precision: str | None = None,
     logits: bool = False,
     softmax: str | None = None,
+    functions: str | None = None,
 ) -> tuple[dict, list[str]]:
     """The tables (:mod:`matweave.hw.network.store`) of the network in a file, which a process of
     its own reads (:mod:`.model_file`), and what to be aware of, a line each."""
     answer = _child(
         {"path": str(path), "name": name, "precision": precision, "logits": logits,
-         "softmax": softmax, "weights": None if weights is None else str(weights)}
+         "softmax": softmax, "tables": functions,
+         "weights": None if weights is None else str(weights)}
     )  # fmt: skip
     return answer["network"], [plain(line) for line in answer["warnings"]]
 

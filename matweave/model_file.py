@@ -71,12 +71,12 @@ def install(module: str | None) -> str:
 
 def load(
     path: str, weights: str | None, precision: str | None, name: str, logits: bool,
-    softmax: str | None,
+    softmax: str | None, tables: str | None,
 ):  # fmt: skip
     """The layers of a model file, and what to be aware of; ``logits``: without a last Softmax;
-    ``softmax``: the backend's option."""
+    ``softmax``, ``tables``: the backend's options."""
     graph = load_graph(Path(path), weights=weights, precision=precision, name=name, logits=logits)
-    graph.config.config["Softmax"] = softmax
+    graph.config.config |= {"Softmax": softmax, "Tables": tables}
     return read(graph), advice(graph)
 
 

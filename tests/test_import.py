@@ -72,6 +72,21 @@ def test_the_softmax_that_is_asked_for(matweave, tmp_path):
     assert "exact" in ended.err and not (tmp_path / "no").exists()
 
 
+def test_the_tables_that_are_asked_for(matweave, tmp_path):
+    path = keras_file(tmp_path / "s.h5", dense("a", 4, "sigmoid"))
+    found = {}
+    for name in ("hls4ml", "exact"):
+        folder = tmp_path / name
+        ended = matweave("import", str(path), "-o", str(folder), "--tables", name)
+        assert ended.status == 0, ended.err
+        layers = json.loads((folder / "s.network.json").read_text())["layers"]
+        found[name] = next(each for each in layers if each["kind"] == "Lookup")["contents"]
+    assert found["hls4ml"] != found["exact"]
+    ended = matweave("import", str(path), "-o", str(tmp_path / "no"), "--tables", "fine")
+    assert ended.status == 2
+    assert "tables: 'fine' is none; allowed are" in ended.err
+
+
 def image_file(path):
     """A Keras 2 file of a small convolutional network for 6 × 6 pixels."""
     import h5py

@@ -7,6 +7,7 @@ from ...fixed import Fixed
 from ..layers import Cast, HardSigmoid, Layer, LeakyRelu, Lookup, Relu, Threshold
 from .common import common, fixed, format_of, input_format, raw, refuse, size_of_table, weights
 from .functions import OF_ELU, TABLES, entries
+from .nearest import table, wanted_tables
 
 SELU_SCALE = Fixed(16, 1, False)
 
@@ -34,7 +35,10 @@ def _linear(node, values):
 
 def _table(node, values):
     """From -8 to 8, or -4 to 4; beyond, the first and the last."""
-    function, half = TABLES[str(node.get_attr("activation")).lower()]
+    name = str(node.get_attr("activation")).lower()
+    if wanted_tables(node.model.config.get_config_value("Tables")) == "exact":
+        return Lookup(**values, **table(name, input_format(node), values["result"]))
+    function, half = TABLES[name]
     size, to = size_of_table(node, "table_size"), fixed(node, node.get_attr("table_t").precision,
                                                         "table")  # fmt: skip
     return Lookup(
