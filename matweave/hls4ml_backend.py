@@ -121,14 +121,13 @@ class MatweaveBackend(FPGABackend):
     ):  # fmt: skip
         """``clock_period`` (ns): as few stages as reach it; ``stages``: so many; by default as many
         as the layers want. ``family``: whose delays are assumed. ``softmax``: ``hls4ml``, with its
-        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``tables``: of
-        other functions, ``hls4ml`` or ``exact``, right to half a last place for inputs of up to 12
-        bits. ``fold``: cycles per
-        sample, by default the largest ReuseFactor; ``tokens``: one for each that the input's first
-        axis counts. ``io_type``: ``io_parallel``, a sample per beat, or ``io_stream``: a pixel, or
-        time step. ``pe``: what the arrays of layers with the strategy Resource are made of.
-        ``dsps``: products of two values that may become DSP blocks; ``luts``: a budget that chooses
-        cycles and arrays, of about so many LUTs and ``dsps`` multipliers."""
+        tables, ``exact``, with finer ones, or ``model``: HGQ2's with its own. ``tables``: of other
+        functions, ``hls4ml`` or ``exact``, right to half a last place for inputs of up to 12 bits.
+        ``fold``: cycles per sample, by default the largest ReuseFactor; ``tokens``: one for each
+        that the input's first axis counts. ``io_type``: ``io_parallel``, a sample per beat, or
+        ``io_stream``: a pixel, or time step. ``pe``: what the arrays of layers with the strategy
+        Resource are made of. ``dsps``: products of two values that may become DSP blocks; ``luts``:
+        a budget that chooses cycles and arrays, of about so many LUTs and ``dsps`` multipliers."""
         for name in others:
             if name not in OTHERS:
                 known = (*OURS, *OTHERS)
