@@ -102,9 +102,11 @@ def _float(name: str, tensor: np.ndarray) -> np.ndarray:
         raise ConfigError(
             f"{name}: has elements of type {plain(tensor.dtype)}, which are no floats"
         )
+    with np.errstate(over="ignore"):
+        tensor = tensor.astype(np.float64)  # first: a long double may be finite only as such
     if not np.isfinite(tensor).all():
         raise ConfigError(f"{name}: has elements that are not finite")
-    return tensor.astype(np.float64)
+    return tensor
 
 
 if __name__ == "__main__":
