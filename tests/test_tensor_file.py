@@ -25,7 +25,7 @@ def test_a_shape_is_refused_before_the_tensor_is_unpacked(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"text", b"\x93NUMPY"])
 def test_what_is_no_npz_file(tmp_path, data):
     (tmp_path / "w.npz").write_bytes(data)
-    with pytest.raises(ConfigError, match="is not an .npz file"):
+    with pytest.raises(ConfigError, match="is not an"):
         tensor_file.load(str(tmp_path / "w.npz"), {"a": [2]})
 
 
