@@ -48,8 +48,11 @@ def calibrate(
     progress(f"reading {weights.name}")
     tensors = read(weights, settings)
     progress("running the float model")
-    found = calibrated(settings, tensors, data)
-    ranges.check(settings, found.parameters)
+    try:
+        found = calibrated(settings, tensors, data)
+        ranges.check(settings, found.parameters)
+    except ValueError as error:
+        raise UserError(f"{plain(weights)}: {plain(error)}") from None
     compared = data[:COMPARED]
     progress("running the golden model")
     numbers = golden.for_config(settings)

@@ -48,10 +48,11 @@ def _checked(path: Path, label: str, shape, kinds: str, allowed: str) -> np.ndar
 def load_reals(path: Path, what: str, shape: tuple[int | str, ...]) -> np.ndarray:
     """The finite floats in ``path`` as float64; as :func:`load` otherwise."""
     label = f"{what} {plain(path)}"
-    array = _checked(path, label, shape, "f", "floating-point numbers")
+    with np.errstate(over="ignore"):  # a long double may be finite only as such
+        array = _checked(path, label, shape, "f", "floating-point numbers").astype(np.float64)
     if not np.isfinite(array).all():
         raise MatrixError(f"{label}: has elements that are not finite")
-    return array.astype(np.float64)
+    return array
 
 
 def check_range(array: np.ndarray, label: str, low: int, high: int) -> np.ndarray:

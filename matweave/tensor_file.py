@@ -9,10 +9,12 @@ import io
 import json
 import os
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 
 from matweave.hw.errors import ConfigError, UserError, plain
 
@@ -76,12 +78,19 @@ def _safetensors(file: Path, shapes) -> dict[str, np.ndarray]:
 
 
 def _npz(file: Path, shapes) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(file):
+        raise ConfigError(f"{plain(file.name)}: is not an .npz file")
     with np.load(file, allow_pickle=False) as tensors:
         found = {}
         for name, shape in shapes.items():
             _present(name, tensors.files, file)
+            # A small file may hold any number of zeros: nothing is unpacked that is not wanted.
+            with tensors.zip.open(f"{name}.npy") as member:
+                version = npy.read_magic(member)
+                old = version == (1, 0)
+                read = npy.read_array_header_1_0 if old else npy.read_array_header_2_0
+                _shaped(name, read(member)[0], shape)
             found[name] = _float(name, tensors[name])
-            _shaped(name, found[name].shape, shape)
         return found
 
 
@@ -102,9 +111,11 @@ def _float(name: str, tensor: np.ndarray) -> np.ndarray:
         raise ConfigError(
             f"{name}: has elements of type {plain(tensor.dtype)}, which are no floats"
         )
+    with np.errstate(over="ignore"):
+        tensor = tensor.astype(np.float64)  # first: a long double may be finite only as such
     if not np.isfinite(tensor).all():
         raise ConfigError(f"{name}: has elements that are not finite")
-    return tensor.astype(np.float64)
+    return tensor
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
     (tmp_path / "w.pt").write_bytes(b"\x80\x04")
     assert "is not a file of tensors; allowed are .safetensors, .npz" in error(tmp_path / "w.pt")
     (tmp_path / "bad.npz").write_bytes(b"nothing")
-    assert "bad.npz: cannot be read" in error(tmp_path / "bad.npz")
+    assert "bad.npz: is not an .npz file" in error(tmp_path / "bad.npz")
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     assert "bad.safetensors: cannot be read" in error(tmp_path / "bad.safetensors")
     message = error(good, "--set=model.hidden=14")

@@ -22,6 +22,9 @@ from ..golden.requantize import SHIFT_MAX
 from . import floating
 from .floating import Tensors
 
+MOST = 2.0**100
+"""Of magnitudes, and one over the least: beyond, products of scales leave what a double holds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Calibrated:
@@ -47,7 +50,8 @@ def calibrate(config: EncoderConfig, tensors: Tensors, samples: np.ndarray) -> C
     if not np.isfinite(samples).all():
         raise ValueError("samples must be finite")
     scales = _Scales(config.activation, samples)
-    floating.encoder(samples, tensors, config, scales.watch)
+    with np.errstate(over="ignore", invalid="ignore"):  # `watch` says so, in words
+        floating.encoder(samples, tensors, config, scales.watch)
     scales.join(model.layers, "up", "hidden")
     build = _Builder(config, tensors, scales.found)
     return Calibrated(build.parameters(), scales.found["x"], scales.found[build.result])
@@ -62,8 +66,15 @@ class _Scales:
         self.watch("x", samples)
 
     def watch(self, name: str, value: np.ndarray) -> None:
+        largest = float(np.abs(value).max())
+        # Neither inf nor nan is below the bound.
+        if not (largest == 0 or 1 / MOST <= largest <= MOST):
+            raise ValueError(
+                f"{name} has a magnitude of {largest:.3g} in the float model; scale weights and "
+                f"samples to within {1 / MOST:.3g} and {MOST:.3g}"
+            )
         # What is always 0 has any scale.
-        self.found[name] = float(np.abs(value).max()) / self._most or 1.0
+        self.found[name] = largest / self._most or 1.0
 
     def join(self, layers: int, *names: str) -> None:
         """One scale for a quantity of all layers: they have one table."""
@@ -214,4 +225,5 @@ def _checked(config: EncoderConfig, tensors: Tensors) -> dict[str, np.ndarray]:
 
 
 def _rounded(values) -> np.ndarray:
-    return np.rint(values).astype(np.int64)
+    # Wider than any parameter, and not wrapped around by the cast.
+    return np.clip(np.rint(values), -(2.0**62), 2.0**62).astype(np.int64)
