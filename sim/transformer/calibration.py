@@ -143,9 +143,16 @@ class _Builder:
         scale = np.maximum(np.maximum(largest, largest.max() / 128), 2.0**-40) / format.max
         sums = scale * scales[source]
         multiplier, shift = dyadic(sums / scales[target])
+        biases = _rounded(bias / sums)
+        if not BIAS.min <= biases.min() <= biases.max() <= BIAS.max:
+            worst = int(np.abs(bias / sums).argmax())
+            raise ValueError(
+                f"the product of {source} to {target}: the bias {bias[worst]:g} of output {worst} "
+                f"is beyond {BIAS.width} bits of its weights' and inputs' scale"
+            )
         return golden.Dense(
             weights=np.clip(_rounded(weight / scale[:, None]), format.min, format.max).T,
-            bias=np.clip(_rounded(bias / sums), BIAS.min, BIAS.max),
+            bias=biases,
             multiplier=multiplier,
             shift=shift,
         )

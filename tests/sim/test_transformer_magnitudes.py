@@ -25,3 +25,11 @@ def test_large_projections_give_parameters_in_range():
     tensors["layers.0.self_attn.in_proj_weight"] *= 1e20
     found = calibrate(settings, tensors, rng.normal(size=(2, 3, 8)))
     ranges.check(settings, found.parameters)
+
+
+def test_a_bias_beyond_its_accumulator_is_refused():
+    settings, rng = config.load("tiny_encoder"), np.random.default_rng(3)
+    tensors = {name: rng.normal(size=s) for name, s in floating.shapes(settings).items()}
+    tensors["layers.0.linear1.bias"][1] = 1e12
+    with pytest.raises(ValueError, match=r"the bias 1e\+12 of output 1 is beyond \d+ bits of its"):
+        calibrate(settings, tensors, rng.normal(size=(2, 3, 8)))
