@@ -1,5 +1,6 @@
 """Foreign .npz files of tensors."""
 
+import contextlib
 import io
 import zipfile
 
@@ -30,8 +31,9 @@ def test_what_is_no_npz_file(tmp_path, data):
 
 
 def test_a_long_double_beyond_a_double(tmp_path):
-    np.savez(tmp_path / "w.npz", a=np.array([np.finfo(np.longdouble).max]))
-    if np.finfo(np.longdouble).max <= np.finfo(np.float64).max:
-        pytest.skip("a long double is a double here")
-    with pytest.raises(ConfigError, match="not finite"):
+    largest = np.finfo(np.longdouble).max
+    np.savez(tmp_path / "w.npz", a=np.array([largest]))
+    # On some machines a long double is a double.
+    refused = pytest.raises(ConfigError, match="not finite")
+    with refused if largest > np.finfo(np.float64).max else contextlib.nullcontext():
         tensor_file.load(str(tmp_path / "w.npz"), {"a": [1]})

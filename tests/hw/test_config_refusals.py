@@ -98,7 +98,8 @@ def test_the_good_one_is_good(file):
          "raw, requantized, both; did you mean 'requantized'?"),
         ("output.scale=[]", "output.scale: an array is not a scale; allowed are channel, tensor"),
         ("kind=gem",
-         "kind: 'gem' is not an engine; allowed are gemm, lut, attention; did you mean 'gemm'?"),
+         "kind: 'gem' is not an engine; allowed are gemm, lut, attention, encoder; did you mean "
+         "'gemm'?"),
         ("array.tile_columns=5",
          "array.tile_columns: 5 is more than columns, which is 4; allowed are 1 to 4"),
     ],
