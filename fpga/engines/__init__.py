@@ -47,7 +47,7 @@ def load(origin: str | Path, overrides: Iterable[str] = ()):
 def from_tables(tables: Mapping, label: str = "configuration"):
     """The configuration that ``build.json`` tells."""
     kind = tables.get("kind")
-    if kind not in kinds():
+    if not isinstance(kind, str) or kind not in kinds():
         raise ConfigError(
             f"{label}: kind: {shown(kind)} is not an engine; allowed are {', '.join(kinds())}"
             f"{nearest(kind, kinds())}"

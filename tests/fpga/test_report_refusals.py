@@ -41,6 +41,10 @@ CHANGES = {
         lambda d: d["config"].update(kind="lux"),
         "config: kind: 'lux' is not an engine",
     ),
+    "an array for an engine": (
+        lambda d: d["config"].update(kind=[]),
+        "config: kind: an array is not an engine",
+    ),
     "no array": (lambda d: d["config"].pop("array"), "config: array: is missing"),
 }
 
