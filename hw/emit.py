@@ -142,6 +142,7 @@ def _with_defaults(text: str) -> str:
 
 _BIT = r"(?:\\\S+ |[A-Za-z_]\w* ?)\[\d+\]"
 MAX_LINE = 20_000
+"""Characters of a line; :func:`_with_short_lines` breaks longer ones at half of that."""
 _LONG = re.compile(rf"(.{{{MAX_LINE // 2},}}?,) ")
 _REPEATED = re.compile(rf"(?<![\w\]\\$.])({_BIT})(?:, \1)+(?!\w)")
 

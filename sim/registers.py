@@ -62,6 +62,7 @@ class Error(enum.IntFlag):
     ILLEGAL_SIZE = 1
     START_WHILE_BUSY = 2
     MODE_NOT_BUILT_IN = 4
+    NO_MODEL = 4  # the same bit of an encoder
     ILLEGAL_SHIFT = 8
 
 

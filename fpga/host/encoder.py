@@ -51,7 +51,6 @@ class EncoderDevice(EngineDevice):
         # In the order in which the engine takes them.
         order = [name for name in INPUTS if name in beats]
         given = self.transfer({name: beats[name] for name in order}, job.beats(config)["y"], "Y")
-        words = self.device.read(int(EncoderRegister[name]) for name in COUNTERS)
-        counters = {name.lower(): word for name, word in zip(COUNTERS, words, strict=True)}
+        counters = self.counters(EncoderRegister, COUNTERS)
         cycles = max(1, counters["cycles"])
         return Result(job.unpack(config, given), cycles, job.utilisation(config, cycles), counters)

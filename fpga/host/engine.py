@@ -1,7 +1,7 @@
 """What all engines at the other end of a serial line have in common."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -55,6 +55,12 @@ class EngineDevice:
                 self.device.hello()
                 self._check()
         raise AssertionError("unreachable")
+
+    def counters(self, registers, names: Iterable[str]) -> dict[str, int]:
+        """Those of ``registers`` that are called so, by their names in lower case."""
+        names = list(names)
+        words = self.device.read(int(registers[name]) for name in names)
+        return {name.lower(): word for name, word in zip(names, words, strict=True)}
 
     def _check(self) -> None:
         facts = self.device.facts

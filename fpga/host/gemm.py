@@ -57,11 +57,6 @@ class GemmDevice(TakesJobs, EngineDevice):
         }
         given = self.transfer(beats, job.beats(config)["c"], "C")
         c = job.unpack(config, given)
-        counters = self.counters()
+        counters = self.counters(Register, COUNTERS)
         cycles = max(1, counters["cycles"])
         return Result(c, cycles, job.utilisation(config, cycles), counters)
-
-    def counters(self) -> dict[str, int]:
-        """The engine's counter registers."""
-        words = self.device.read(int(Register[name]) for name in COUNTERS)
-        return {name.lower(): word for name, word in zip(COUNTERS, words, strict=True)}

@@ -1,12 +1,11 @@
 """Gain and bias of a norm."""
 
-from amaranth.hdl import Const, Module, Signal, signed
+from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arith.requantize import Requantizer
-from ..cells import shared
-from ..formats import Format, Rounding, signed_width
+from ..formats import Format
+from .rounded import LATENCY, rounded
 
 __all__ = ["Affine"]
 
@@ -19,7 +18,7 @@ class Affine(wiring.Component):
     cycles; never stops. Golden model: ``golden.attention.norm.norm``.
     """
 
-    latency = 4
+    latency = LATENCY
 
     def __init__(self, *, i_format: Format, o_format: Format, gain: Format, bias: Format):
         self.i_format, self.o_format, self.gain_format, self.bias_format = (
@@ -38,21 +37,6 @@ class Affine(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         most = self.i_format.min * self.gain_format.min - self.bias_format.min
-        wide = Format(max(signed_width(-most, most), 17))
-        total = Signal(signed(wide.width), reset_less=True)
-        m.submodules.scale = scale = shared(
-            Requantizer,
-            in_format=wide,
-            out_format=self.o_format,
-            rounding=Rounding.HALF_UP,
-            multiplier_bits=1,
-        )
-        m.d.sync += total.eq(self.i * self.gain + self.bias)
-        m.d.comb += [
-            scale.en.eq(1),
-            scale.i.eq(total),
-            scale.multiplier.eq(Const(1, 1)),
-            scale.shift.eq(self.shift),
-            self.o.eq(scale.o),
-        ]
+        value = self.i * self.gain + self.bias
+        m.d.comb += self.o.eq(rounded(m, value, most, self.shift, to=self.o_format))
         return m

@@ -1,12 +1,11 @@
 """What else a layer needs: rotation of pairs by a position's angle, and addition of residuals."""
 
-from amaranth.hdl import Const, Module, Signal, signed
+from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arith.requantize import Requantizer
-from ..cells import shared
-from ..formats import Format, Rounding, signed_width
+from ..formats import Format, Rounding
+from .rounded import LATENCY, rounded
 
 __all__ = ["ResidualAdd", "Rotate"]
 
@@ -18,7 +17,7 @@ class Rotate(wiring.Component):
     saturate to ``format``. ``latency`` cycles; never stops.
     """
 
-    latency = 4
+    latency = LATENCY
 
     def __init__(self, *, format: Format, fraction: int = 14):
         if not format.signed:
@@ -36,28 +35,15 @@ class Rotate(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         most = 2 * (1 << self.fraction) * -self.format.min
-        wide = Format(max(signed_width(-most, most), 17))
         sums = {
             "even": self.even * self.cosine - self.odd * self.sine,
             "odd": self.even * self.sine + self.odd * self.cosine,
         }
         for name, value in sums.items():
-            total = Signal(signed(wide.width), name=f"sum_{name}", reset_less=True)
-            m.submodules[name] = scale = shared(
-                Requantizer,
-                in_format=wide,
-                out_format=self.format,
-                rounding=Rounding.HALF_UP,
-                multiplier_bits=1,
+            result = rounded(
+                m, value, most, self.fraction, to=self.format, total=f"sum_{name}", name=name
             )
-            m.d.sync += total.eq(value)
-            m.d.comb += [
-                scale.en.eq(1),
-                scale.i.eq(total),
-                scale.multiplier.eq(1),
-                scale.shift.eq(self.fraction),
-                getattr(self, f"o_{name}").eq(scale.o),
-            ]
+            m.d.comb += getattr(self, f"o_{name}").eq(result)
         return m
 
 
@@ -69,7 +55,7 @@ class ResidualAdd(wiring.Component):
     HAWQ-V3 rounds each branch. ``latency`` cycles; never stops.
     """
 
-    latency = 4
+    latency = LATENCY
 
     def __init__(
         self, *, format: Format, rounding: Rounding = Rounding.HALF_UP, multiplier_bits: int = 16
@@ -89,21 +75,8 @@ class ResidualAdd(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         most = 2 * ((1 << self.multiplier_bits) - 1) * max(-self.format.min, self.format.max)
-        wide = Format(max(signed_width(-most, most), 17))
-        total = Signal(signed(wide.width), reset_less=True)
-        m.submodules.scale = scale = shared(
-            Requantizer,
-            in_format=wide,
-            out_format=self.format,
-            rounding=self.rounding,
-            multiplier_bits=1,
+        value = self.a * self.of_a + self.b * self.of_b
+        m.d.comb += self.o.eq(
+            rounded(m, value, most, self.shift, to=self.format, rounding=self.rounding)
         )
-        m.d.sync += total.eq(self.a * self.of_a + self.b * self.of_b)
-        m.d.comb += [
-            scale.en.eq(1),
-            scale.i.eq(total),
-            scale.multiplier.eq(Const(1, 1)),
-            scale.shift.eq(self.shift),
-            self.o.eq(scale.o),
-        ]
         return m

@@ -3,7 +3,7 @@
 Pure Python; imports no Amaranth.
 """
 
-from ..engine.regmap import CONTROL, START_WHILE_BUSY, STATUS, Field, Register
+from ..engine.regmap import Field, Register, first
 from .shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT, Shape
 
 ID = 0x4D545741
@@ -13,28 +13,13 @@ VERSION = 1
 ADDRESS_WIDTH = 8
 
 REGISTERS = (
-    Register("ID", 0x00, "RO", "0x4D545741, `MTWA` in ASCII."),
-    Register("VERSION", 0x04, "RO", "Version of this register map, 1."),
-    CONTROL,
-    STATUS,
-    Register(
-        "ERROR",
-        0x10,
-        "W1C",
-        "What was refused; write ones to clear.",
-        (
-            Field(
-                "ILLEGAL_SIZE",
-                0,
-                1,
-                "Start with a size of zero or above its maximum, POSITION + QUERIES above KEYS "
-                "with CAUSAL, or WINDOWED without CAUSAL or with a WINDOW of zero or "
-                "above MAX_KEYS.",
-            ),
-            START_WHILE_BUSY,
-            Field("MODE_NOT_BUILT_IN", 2, 1, "Start with PARTIAL, which this engine lacks."),
-            Field("ILLEGAL_SCALE", 3, 1, "A multiplier, shift or zero point that was refused."),
-        ),
+    *first(
+        ID,
+        VERSION,
+        "Start with a size of zero or above its maximum, POSITION + QUERIES above KEYS with "
+        "CAUSAL, or WINDOWED without CAUSAL or with a WINDOW of zero or above MAX_KEYS.",
+        Field("MODE_NOT_BUILT_IN", 2, 1, "Start with PARTIAL, which this engine lacks."),
+        Field("ILLEGAL_SCALE", 3, 1, "A multiplier, shift or zero point that was refused."),
     ),
     Register("QUERIES", 0x14, "RW", "Positions with queries, 1 to MAX_QUERIES."),
     Register("KEYS", 0x18, "RW", "Keys of each KV head, 1 to MAX_KEYS."),

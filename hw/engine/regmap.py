@@ -68,22 +68,32 @@ STATUS = Register(
 START_WHILE_BUSY = Field("START_WHILE_BUSY", 1, 1, "Start while a job was running; ignored.")
 """In ERROR, of every engine."""
 
-REGISTERS = (
-    Register("ID", 0x00, "RO", "0x4D545756, `MTWV` in ASCII."),
-    Register("VERSION", 0x04, "RO", "Version of this register map, 1."),
-    CONTROL,
-    STATUS,
-    Register(
-        "ERROR",
-        0x10,
-        "W1C",
-        "What was refused; write ones to clear.",
-        (
-            Field("ILLEGAL_SIZE", 0, 1, "Start with M, N or K zero or above its maximum."),
-            START_WHILE_BUSY,
-            Field("MODE_NOT_BUILT_IN", 2, 1, "Start with a MODE this engine lacks."),
-            Field("ILLEGAL_SHIFT", 3, 1, "Refused: shift > 62, multiplier or zero point too wide."),
+
+def first(id: int, version: int, illegal_size: str, *errors: Field) -> tuple[Register, ...]:
+    """ID to ERROR, which every engine has at the same addresses. ``illegal_size``: the text of that
+    error; ``errors``: the engine's own, from bit 2 on."""
+    return (
+        Register("ID", 0x00, "RO", f"0x{id:08X}, `{id.to_bytes(4, 'big').decode()}` in ASCII."),
+        Register("VERSION", 0x04, "RO", f"Version of this register map, {version}."),
+        CONTROL,
+        STATUS,
+        Register(
+            "ERROR",
+            0x10,
+            "W1C",
+            "What was refused; write ones to clear.",
+            (Field("ILLEGAL_SIZE", 0, 1, illegal_size), START_WHILE_BUSY, *errors),
         ),
+    )
+
+
+REGISTERS = (
+    *first(
+        ID,
+        VERSION,
+        "Start with M, N or K zero or above its maximum.",
+        Field("MODE_NOT_BUILT_IN", 2, 1, "Start with a MODE this engine lacks."),
+        Field("ILLEGAL_SHIFT", 3, 1, "Refused: shift > 62, multiplier or zero point too wide."),
     ),
     Register("M", 0x14, "RW", "Rows of A and C, 1 to MAX_M."),
     Register("N", 0x18, "RW", "Columns of B and C, 1 to MAX_N."),

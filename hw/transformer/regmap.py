@@ -3,7 +3,7 @@
 Pure Python; imports no Amaranth.
 """
 
-from ..engine.regmap import CONTROL, START_WHILE_BUSY, STATUS, Field, Register
+from ..engine.regmap import Field, Register, first
 
 ID = 0x4D545745
 """Value of register ID: ``MTWE`` in ASCII."""
@@ -12,20 +12,11 @@ VERSION = 1
 ADDRESS_WIDTH = 8
 
 REGISTERS = (
-    Register("ID", 0x00, "RO", "0x4D545745, `MTWE` in ASCII."),
-    Register("VERSION", 0x04, "RO", "Version of this register map, 1."),
-    CONTROL,
-    STATUS,
-    Register(
-        "ERROR",
-        0x10,
-        "W1C",
-        "What was refused; write ones to clear.",
-        (
-            Field("ILLEGAL_SIZE", 0, 1, "Start with TOKENS of zero or above MAX_TOKENS."),
-            START_WHILE_BUSY,
-            Field("NO_MODEL", 2, 1, "Start without LOAD, and no model has been loaded whole."),
-        ),
+    *first(
+        ID,
+        VERSION,
+        "Start with TOKENS of zero or above MAX_TOKENS.",
+        Field("NO_MODEL", 2, 1, "Start without LOAD, and no model has been loaded whole."),
     ),
     Register("TOKENS", 0x14, "RW", "Tokens of a job, 1 to MAX_TOKENS."),
     Register(

@@ -88,7 +88,7 @@ async def models(dut):
     async def without():
         await bench.program(again)
         await bench.write(EncoderRegister.CONTROL, Control.START)
-        await refused(bench, Error.MODE_NOT_BUILT_IN)
+        await refused(bench, Error.NO_MODEL)
 
     await without()
     await bench.begin(job)

@@ -26,7 +26,7 @@ def test_jobs_are_the_golden_model_s_with_pauses_and_after_resets(seed):
         await driver.write(EncoderRegister.MODE, 0)
         await driver.write(EncoderRegister.TOKENS, 1)
         await driver.write(EncoderRegister.CONTROL, Control.START)
-        assert await driver.read(EncoderRegister.ERROR) == Error.MODE_NOT_BUILT_IN
+        assert await driver.read(EncoderRegister.ERROR) == Error.NO_MODEL
         assert not await driver.read(EncoderRegister.STATUS) & Status.BUSY
         result = await driver.job(first)
         assert np.array_equal(result.c, first.expected(settings))
