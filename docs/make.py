@@ -166,7 +166,7 @@ def registers() -> str:
                for each in network_regmap.REGISTERS]  # fmt: skip
     page += NETWORK_HEAD + "\n".join(network) + "\n"
     page += ATTENTION_HEAD + "\n".join(_rows(attention_regmap.REGISTERS)) + "\n"
-    return page + ENCODER_HEAD + "\n".join(_rows(encoder_regmap.REGISTERS)) + "\n"
+    return page + ENCODER_HEAD + "\n".join(_rows(encoder_regmap.registers(decoder=True))) + "\n"
 
 
 def engines() -> str:

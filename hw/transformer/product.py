@@ -11,7 +11,7 @@ from ..engine.gemm import CORES
 from ..formats import Format
 from .memory import chosen, read_ports, write_ports
 from .sizes import Sizes
-from .walk import OPERANDS, TILES, Walk
+from .walk import OPERANDS, TILES, Walk, job_ports
 
 __all__ = ["Product", "in_lanes"]
 
@@ -27,8 +27,8 @@ class Product(wiring.Component):
 
     ``tokens`` rows of ``words_in`` words at ``offset_in``, in a memory of ``stride_in``, times the
     weights that come on ``b``, to ``words_out`` words at ``offset_out``; with ``table`` through the
-    table of functions. Channel tables (``t_*``) are written before. ``done`` comes as the last
-    word is written.
+    table of functions. Rows that are none of the job's are taken as zeros and not written. Channel
+    (``t_*``) are written before. ``done`` comes as the last word is written.
     """
 
     def __init__(self, *, sizes: Sizes, shape: CoreShape, array: ArrayChoice):
@@ -39,7 +39,7 @@ class Product(wiring.Component):
             {
                 "start": In(1),
                 "done": Out(1),
-                "tokens": In(range(sizes.tokens + 1)),
+                **job_ports(sizes),
                 **{f"words_{way}": In(words) for way in ("in", "out")},
                 **{f"stride_{way}": In(strides) for way in ("in", "out")},
                 **{f"offset_{way}": In(depth) for way in ("in", "out")},
@@ -79,7 +79,7 @@ class Product(wiring.Component):
     def _walk(self, m, name: str, loops, way: str):
         walk = shared(Walk, sizes=self.sizes, loops=loops)
         m.submodules[name] = walk
-        connect(m, walk, self, ["start", "tokens"])
+        connect(m, walk, self, ["start", *job_ports(self.sizes)])
         for port in ("words", "stride", "offset"):
             m.d.comb += getattr(walk, port).eq(getattr(self, f"{port}_{way}"))
         return walk
@@ -124,8 +124,11 @@ class Product(wiring.Component):
         row = Signal.like(walk.row, name="c_row_given", reset_less=True)
         address = Signal.like(walk.address, name="c_address_given", reset_less=True)
         word = Signal(sizes.word_width, name="c_given", reset_less=True)
+        write = core.c_tvalid
+        if sizes.causal:
+            write = write & walk.keep.bit_select(walk.row, 1)
         m.d.sync += [
-            given.eq(core.c_tvalid),
+            given.eq(write),
             ended.eq(core.done),
             row.eq(walk.row),
             address.eq(walk.address),
