@@ -32,7 +32,9 @@ class Attend(wiring.Component):
     """``start`` -> attention of all tokens with all, head after head -> ``done``.
 
     Of a decoder: attention of ``queries`` tokens from ``position`` on with those up to each, of the
-    layer that is at ``place`` in the cache. Q and K are read from one memory (``k``), V from the other (``v``), results go there (``o``).
+    layer that is at ``place`` in the cache.
+
+    Q and K are read from one memory (``k``), V from the other (``v``), results go there (``o``).
     A query's words are read before its keys: they are ``parts`` words and three cycles in which no
     key comes.
     """

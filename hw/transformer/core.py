@@ -46,8 +46,9 @@ def core_ports(sizes: Sizes, shape: CoreShape) -> dict:
 class EncoderCore(wiring.Component):
     """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
 
-    ``tokens`` are those of the job, of a decoder from ``position`` on. With ``load`` the model comes first, and ``loaded`` says when it is there. ``sizes``: memories,
-    walks, steps; ``shape``, ``array``: of the products; ``attention``: of attention.
+    ``tokens`` are those of the job, of a decoder from ``position`` on. With ``load`` the model
+    comes first, and ``loaded`` says when it is there. ``sizes``: memories, walks, steps; ``shape``,
+    ``array``: of the products; ``attention``: of attention.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ PREFIXES = {"b": "s_axis_b", "p": "s_axis_p", "x": "s_axis_x", "y": "m_axis_y"}
 
 
 class EncoderEngine(wiring.Component):
-    """One job at a time: the tokens of one sequence, of a decoder the next ones, through all layers.
+    """One job at a time: the tokens of one sequence, of a decoder the next, through all layers.
 
     Ports: ``s_axil_*`` (registers, :mod:`.regmap`), ``s_axis_b_*`` (weights), ``s_axis_p_*``
     (parameters), ``s_axis_x_*``, ``m_axis_y_*``; beats as in decision 0015.

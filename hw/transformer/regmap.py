@@ -47,8 +47,10 @@ _DECODER = (
 _NO_CONTEXT = Field(
     "NO_CONTEXT", 3, 1, "Decoders: start at a POSITION above CACHED, or with LOAD above 0."
 )
-_OF_DECODER = {"ILLEGAL_SIZE": "Start with TOKENS of zero or above MAX_TOKENS; decoders: POSITION + "
-               "TOKENS above CONTEXT."}  # fmt: skip
+_OF_DECODER = {
+    "ILLEGAL_SIZE": "Start with TOKENS of zero or above MAX_TOKENS; decoders: or POSITION + TOKENS "
+    "above CONTEXT."
+}
 
 
 def registers(*, decoder: bool) -> tuple[Register, ...]:

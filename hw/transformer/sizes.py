@@ -216,6 +216,15 @@ class Sizes:
             self._norm("norm_hidden"),
         )
 
+    @property
+    def products(self) -> dict[str, tuple[int, int]]:
+        """Inputs and outputs of each product of a layer, by its name."""
+        return {
+            step.name: (step.inputs, step.outputs)
+            for step in self.body
+            if step.kind is Kind.PRODUCT
+        }
+
     def _norm(self, name: str, *, lone: bool = False) -> Step:
         return Step(kind=Kind.NORM, name=name, inputs=self.width, outputs=self.width, lone=lone)
 

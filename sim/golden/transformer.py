@@ -115,9 +115,7 @@ def _unwatched(name: str, value: np.ndarray) -> None:
     pass
 
 
-def encoder(
-    x, parameters: Parameters, numbers: Numbers, watch: Watch = _unwatched
-) -> np.ndarray:
+def encoder(x, parameters: Parameters, numbers: Numbers, watch: Watch = _unwatched) -> np.ndarray:
     """The result, (tokens, width), of a whole sequence. ``watch`` is told the value of each step,
     by name: ``0.q``, …, ``0.sum_hidden``, ``0.norm_hidden``, ``1.q``, …
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matweave.hw.attention.lookup import entries, gelu
+from matweave.hw.attention.lookup import FUNCTIONS, entries
 from matweave.hw.formats import Format
 from matweave.hw.transformer.config import EncoderConfig
 from matweave.hw.transformer.sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS
@@ -39,9 +39,12 @@ class Calibrated:
         return np.clip(np.rint(np.asarray(x) / self.x), format.min, format.max).astype(np.int64)
 
 
-def calibrate(config: EncoderConfig, tensors: Tensors, samples: np.ndarray) -> Calibrated:
-    """``samples``: (sequences, tokens, width), real. Raises :class:`ValueError` where tensors or
-    samples are not those of such a model."""
+def calibrate(
+    config: EncoderConfig, tensors: Tensors, samples: np.ndarray, function: str = "gelu"
+) -> Calibrated:
+    """``samples``: (sequences, tokens, width), real; ``function``: of the hidden layer, one of
+    :data:`.floating.FUNCTIONS`. Raises :class:`ValueError` where tensors or samples are not those
+    of such a model."""
     tensors = _checked(config, tensors)
     model = config.model
     samples = np.asarray(samples, np.float64)
@@ -51,9 +54,9 @@ def calibrate(config: EncoderConfig, tensors: Tensors, samples: np.ndarray) -> C
         raise ValueError("samples must be finite")
     scales = _Scales(config.activation, samples)
     with np.errstate(over="ignore", invalid="ignore"):  # `watch` says so, in words
-        floating.encoder(samples, tensors, config, scales.watch)
+        floating.encoder(samples, tensors, config, scales.watch, function)
     scales.join(model.layers, "up", "hidden")
-    build = _Builder(config, tensors, scales.found)
+    build = _Builder(config, tensors, scales.found, function)
     return Calibrated(build.parameters(), scales.found["x"], scales.found[build.result])
 
 
@@ -85,11 +88,16 @@ class _Scales:
 
 
 class _Builder:
-    def __init__(self, config: EncoderConfig, tensors: Tensors, scales: Mapping[str, float]):
+    def __init__(
+        self, config: EncoderConfig, tensors: Tensors, scales: Mapping[str, float], function: str
+    ):
         self._config, self._tensors, self._scales = config, tensors, scales
+        self._function = FUNCTIONS[function]
         self._norms = iter(floating.norms(config))
         self._pre = config.model.order == "pre"
-        self.result = f"{config.model.layers - 1}.norm_hidden"
+        # What the next product takes.
+        self._carried = "norm" if config.sizes.normed else "sum"
+        self.result = f"{config.model.layers - 1}.{self._carried}_hidden"
 
     def parameters(self) -> golden.Parameters:
         config, scales = self._config, self._scales
@@ -102,7 +110,7 @@ class _Builder:
             layer, x, carried = self._layer(n, x, carried or x)
             layers.append(layer)
         table = entries(
-            gelu,
+            self._function,
             scales["0.up"],
             scales["0.hidden"],
             width=config.activation.width,
@@ -112,8 +120,11 @@ class _Builder:
     def _layer(self, n: int, x: str, carried: str) -> tuple[golden.Layer, str, str]:
         of, prefix = f"{n}.", f"layers.{n}."
         parts = {}
+        model = self._config.model
+        queries, keys = model.heads * model.head, model.kv_heads * model.head
         joint = zip(
-            "qkv", *(np.split(self._tensors[f"{prefix}self_attn.in_proj_{kind}"], 3)
+            "qkv", *(np.split(self._tensors[f"{prefix}self_attn.in_proj_{kind}"],
+                              (queries, queries + keys))
                      for kind in ("weight", "bias")), strict=True,
         )  # fmt: skip
         for name, weight, bias in joint:
@@ -122,12 +133,12 @@ class _Builder:
             prefix + "self_attn.out_proj", of + "attention", of + "output"
         )
         parts["norm_attention"] = self._norm(x, of + "output", of, "attention")
-        between = of + "norm_attention"
+        between = f"{of}{self._carried}_attention"
         parts["up"] = self._named(prefix + "linear1", between, of + "up")
         parts["down"] = self._named(prefix + "linear2", of + "hidden", of + "down")
         x = of + "sum_attention" if self._pre else between
         parts["norm_hidden"] = self._norm(x, of + "down", of, "hidden")
-        last = of + "norm_hidden"
+        last = f"{of}{self._carried}_hidden"
         layer = golden.Layer(logit=self._logit(of), scale=self._result(of), **parts)
         return layer, (of + "sum_hidden" if self._pre else last), last
 
@@ -159,8 +170,7 @@ class _Builder:
 
     def _logit(self, of: str) -> Scale:
         config = self._config
-        d = config.model.width // config.model.heads
-        worth = self._scales[of + "q"] * self._scales[of + "k"] / math.sqrt(d)
+        worth = self._scales[of + "q"] * self._scales[of + "k"] / math.sqrt(config.model.head)
         multiplier, shift = dyadic(worth * math.log2(math.e) * 2**config.softmax.fraction, bits=16)
         return Scale(int(multiplier), int(shift))
 
@@ -183,7 +193,11 @@ class _Builder:
         # Both with the shift of the larger.
         shift = dyadic(max(worth), bits=SUM_BITS)[1]
         each = [min(int(_rounded(part * 2.0 ** int(shift))), (1 << SUM_BITS) - 1) for part in worth]
-        return self._gained((*each, int(shift)), f"{of}norm_{name}")
+        of_sum = (*each, int(shift))
+        if not self._config.sizes.normed:
+            none = np.zeros(0, np.int64)
+            return golden.SumNorm(*of_sum, gain_shift=0, gain=none, bias=none)
+        return self._gained(of_sum, f"{of}norm_{name}")
 
     def _gained(self, of_sum: tuple[int, int, int], target: str) -> golden.SumNorm:
         name, scale = next(self._norms), self._scales[target]

@@ -23,9 +23,9 @@ def parameters(config: EncoderConfig, rng, *, corners: bool = False) -> Paramete
     )
     layers = []
     for _ in range(model.layers):
-        sizes = [(model.width, model.width)] * 4
-        sizes += [(model.width, model.hidden), (model.hidden, model.width)]
-        q, k, v, output, up, down = (_dense(config, size, rng, corners) for size in sizes)
+        q, k, v, output, up, down = (
+            _dense(config, size, rng, corners) for size in config.sizes.products.values()
+        )
         layers.append(
             Layer(
                 q=q,
@@ -66,7 +66,8 @@ def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> 
 
 
 def _norm(config: EncoderConfig, rng, corners: bool) -> SumNorm:
-    width, activation = config.model.width, config.activation
+    activation = config.activation
+    channels = config.model.width if config.sizes.normed else 0
     most = (1 << SUM_BITS) - 1
     low, high = (GAIN.min, GAIN.max) if corners else (GAIN.max // 4, GAIN.max)
     # Numbers of up to four standard deviations, with seven fraction bits, times the gain.
@@ -77,6 +78,6 @@ def _norm(config: EncoderConfig, rng, corners: bool) -> SumNorm:
         of_y=int(rng.choice([0, most])) if corners else int(rng.integers(most // 4, most + 1)),
         shift=16,
         gain_shift=shift,
-        gain=rng.integers(low, high, width, endpoint=True),
-        bias=rng.integers(-bias - 1, bias, width, endpoint=True),
+        gain=rng.integers(low, high, channels, endpoint=True),
+        bias=rng.integers(-bias - 1, bias, channels, endpoint=True),
     )

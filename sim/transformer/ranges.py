@@ -39,11 +39,9 @@ def check(config: EncoderConfig, parameters: Parameters) -> Parameters:
 
 
 def _layer(name: str, config: EncoderConfig, layer: Layer) -> Layer:
-    model, attention = config.model, config.attend.shape
-    wide = {"up": (model.width, model.hidden), "down": (model.hidden, model.width)}
+    attention = config.attend.shape
     found = {}
-    for part in ("q", "k", "v", "output", "up", "down"):
-        size = wide.get(part, (model.width, model.width))
+    for part, size in config.sizes.products.items():
         found[part] = _dense(f"{name}.{part}", config, getattr(layer, part), size)
     for part in ("norm_attention", "norm_hidden"):
         found[part] = _norm(f"{name}.{part}", config, getattr(layer, part))
@@ -75,7 +73,7 @@ def _norm(name: str, config: EncoderConfig, step: SumNorm) -> SumNorm:
         _within(f"{name}.{part}", getattr(step, part), (1 << SUM_BITS) - 1)
     for part in ("shift", "gain_shift"):
         _within(f"{name}.{part}", getattr(step, part), MAX_SHIFT)
-    each = (config.model.width,)
+    each = (config.model.width if config.sizes.normed else 0,)
     return dataclasses.replace(
         step,
         gain=checked(f"{name}.gain", step.gain, GAIN.min, GAIN.max, each),
