@@ -72,7 +72,10 @@ class EncoderJob:
         most = config.model.tokens
         return [
             EncoderJob(
-                self.past[start : start + most], self.parameters, start == 0, self.past[:start]
+                self.past[start : start + most],
+                self.parameters,
+                load=start == 0,
+                past=self.past[:start] if start else None,
             )
             for start in range(0, self.position, most)
         ]
