@@ -32,24 +32,32 @@ def calibrate(
     samples: Path,
     path: Path,
     progress: Callable[..., None],
+    *,
+    function: str = "gelu",
 ) -> dict[str, Any]:
-    """Write the parameters of the engine ``origin`` to ``path``; what was found."""
+    """Write the parameters of the engine ``origin`` to ``path``; what was found. ``function``: of
+    the hidden layer."""
+    if function not in floating.FUNCTIONS:
+        raise UserError(
+            f"--function: {plain(function)} is no function of the hidden layer; allowed are "
+            f"{', '.join(floating.FUNCTIONS)}"
+        )
     settings = config.load(origin, overrides)
     if not isinstance(settings, EncoderConfig):
         raise UserError(f"{settings.name}: calibration is for encoders, not kind {settings.kind}")
     output.check_file(path)
     model = settings.model
     data = matrices.load_reals(samples, "samples", ("sequences", "tokens", model.width))
-    if data.shape[1] > model.tokens:
+    if data.shape[1] > model.context:
         raise UserError(
             f"samples {plain(samples)}: have {data.shape[1]} tokens; {settings.name} takes at most "
-            f"{model.tokens}"
+            f"{model.context}"
         )
     progress(f"reading {weights.name}")
     tensors = read(weights, settings)
     progress("running the float model")
     try:
-        found = calibrated(settings, tensors, data)
+        found = calibrated(settings, tensors, data, function)
         ranges.check(settings, found.parameters)
     except ValueError as error:
         raise UserError(f"{plain(weights)}: {plain(error)}") from None
@@ -58,7 +66,7 @@ def calibrate(
     numbers = golden.for_config(settings)
     integers = found.quantised(compared, settings.activation)
     results = [golden.encoder(each, found.parameters, numbers) for each in integers]
-    real = floating.encoder(compared, tensors, settings)
+    real = floating.encoder(compared, tensors, settings, function=function)
     arrays = store.to_arrays(found) | {"configuration_sha256": np.array(settings.hash)}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

@@ -17,19 +17,21 @@ from .engines import KINDS, engine
 pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "perl")
 
 CASES, LARGEST = 8, 16
-FEWER = {"tiny_encoder": (3, 5)}
+FEWER = {"tiny_encoder": (3, 5), "tiny_decoder": (3, 5)}
 """Of what takes thousands of cycles."""
 
 
-@pytest.mark.parametrize("name", [*KINDS, "tiny_lut_serial", "tiny_attention", "tiny_encoder"])
+@pytest.mark.parametrize(
+    "name", [*KINDS, "tiny_lut_serial", "tiny_attention", "tiny_encoder", "tiny_decoder"]
+)
 def test_both_simulators(name, seed, tmp_path):
     """Everything passes, and each job takes as many cycles as in the compiled engine."""
     config = engine(name)
     count, largest = FEWER.get(name, (CASES, LARGEST))
     expected = []
     with Engine(config) as compiled:
-        for index in range(count):
-            result = compiled.job(kinds.of(config).case(config, seed, index, largest).job)
+        for item in kinds.of(config).cases(config, seed, count, largest):
+            result = compiled.job(item.job)
             digest = hashlib.sha256(result.c.astype(np.int64).tobytes()).hexdigest()[:16]
             expected.append((result.cycles, digest))
     for simulator in ("verilator", "icarus"):
