@@ -83,8 +83,7 @@ class Requantizers(Table):
 
 
 class EncoderConfig(EngineTable):
-    """A transformer's layers, of an encoder or a decoder: activations, weights and a decoder's
-    keys and values on the chip."""
+    """A transformer's layers, as encoder or decoder; activations, weights, cache on the chip."""
 
     kind: Literal["encoder"] = Field(description="Which engine this is.")
     activation: SignedOperandFormat = Field(

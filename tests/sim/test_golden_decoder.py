@@ -99,7 +99,7 @@ def test_heads_that_share_keys_are_heads_with_the_same_keys(seed):
 def test_without_norms_the_sums_go_on(seed):
     settings = config.load("btag")
     numbers = golden.for_config(settings)
-    x = drawn(settings, seed, 15)[1]
+    parameters, x = drawn(settings, seed, 15)
     seen = {}
     result = golden.encoder(x, parameters, numbers, seen.__setitem__)
     assert not [name for name in seen if "norm" in name]
