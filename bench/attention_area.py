@@ -160,7 +160,8 @@ def measured(options, library):
 MARKS = ("<!-- attention cores: made by the command below -->", "<!-- end of attention cores -->")
 COLUMNS = {
     "macs": "multipliers", "um2": "µm²", "queues": "of these queues",
-    "um2_per_mac": "µm² per multiplier", "ns": "ns", "flow": "flow", "pj_per_pair": "pJ per pair", "pj_per_mac": "pJ per multiplication",
+    "um2_per_mac": "µm² per multiplier", "ns": "ns", "flow": "flow",
+    "pj_per_pair": "pJ per pair", "pj_per_mac": "pJ per multiplication",
     "mw": "mW", "ecp5_luts": "LUT4, no DSP", "ecp5_flops": "flip-flops",
     "routed_luts": "routed: LUT4", "dsps": "DSP", "routed_mhz": "MHz",
 }  # fmt: skip
