@@ -38,7 +38,7 @@ def expected(shape, stimulus, q, k, v) -> np.ndarray:
         scale=golden.Scale(held("multiplier"), held("shift")),
         numbers=golden.Softmax(
             fraction=shape.fraction, exponential=shape.exponential, reciprocal=shape.reciprocal,
-            total=shape.total_width, lanes=shape.places,
+            total=shape.total_width, lanes=shape.lanes, dither=shape.dither,
         ),
         block=shape.block, formats=(shape.q, shape.k, shape.v, shape.output),
         rounding=shape.rounding,
