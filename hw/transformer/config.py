@@ -55,6 +55,14 @@ class Model(Table):
         description="A decoder: a token attends to itself and those before it, and their keys and "
         "values stay for the next job.",
     )
+    rotary: literal("an order of pairs", "none", "interleaved", "halves") = Field(
+        "none",
+        description="Rotary positions (RoPE) of queries and keys, in pairs of neighbours or of a "
+        "head's halves, as Llama has them.",
+    )
+    rotary_base: integer(2, 1 << 30) = Field(
+        10_000, description="Of the angles of `rotary`: pair i turns by base^(-2i/head) per token."
+    )
     context: integer(1, 1 << 16) = Field(
         default_factory=lambda data: data.get("tokens", 1),
         description="Most tokens of a decoder's sequence, over all its jobs; as `tokens` unless "
@@ -159,6 +167,8 @@ class EncoderConfig(EngineTable):
         ):
             if whole % part:
                 return f"{part} does not divide {where}, {whole}", f"array.{what}"
+        if model.rotary != "none" and g.n % 2:
+            return f"{g.n} is odd; pairs that are turned must be in a word", "array.columns"
         if g.m % self.attention.lanes:
             return (
                 f"{self.attention.lanes} does not divide array.rows, which is {g.m}",
@@ -235,6 +245,7 @@ class EncoderConfig(EngineTable):
             tokens=model.tokens,
             context=model.context,
             causal=model.causal,
+            rotary=model.rotary != "none",
             pre=model.order == "pre",
             normed=model.norm != "none",
             centred=model.norm == "layer",

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..attention.shape import Shape as AttentionShape
 from ..cells import shared
 from ..engine.core import ArrayChoice, CoreShape, elements
+from ..engine.walk import Steps, expecting
 from ..stream import sink_ports, source_ports
 from .attend import Attend
 from .attend import scale_ports as attention_scales
@@ -132,6 +133,9 @@ class EncoderCore(wiring.Component):
         with m.Elif(take & in_table):
             m.d.sync += entry.eq(entry + 1)
         loading = sequencer.loading
+        before = in_table
+        if sizes.rotary:
+            before = in_table | self._angles(m, sequencer, product, take & ~in_table)
         m.d.comb += [
             *(part.clear.eq(sequencer.clear) for part in (weights, replay)),
             *(part.rewind.eq(sequencer.input) for part in (weights, replay)),
@@ -142,9 +146,9 @@ class EncoderCore(wiring.Component):
                 Cat(elements(self.b_tdata, sizes.weight, sizes.columns * sizes.depth))
             ),
             self.b_tready.eq(loading & weights.i_ready),
-            replay.i_valid.eq(loading & self.p_tvalid & ~in_table),
+            replay.i_valid.eq(loading & self.p_tvalid & ~before),
             replay.i_data.eq(self.p_tdata),
-            self.p_tready.eq(loading & (in_table | replay.i_ready)),
+            self.p_tready.eq(loading & (before | replay.i_ready)),
             product.f_en.eq(take & in_table),
             product.f_address.eq(entry),
             product.f_data.eq(self.p_tdata),
@@ -155,6 +159,27 @@ class EncoderCore(wiring.Component):
             self.stall_p.eq(self.p_tready & ~self.p_tvalid),
         ]
         return replay
+
+    def _angles(self, m, sequencer, product, take):
+        """Whether the words behind the table are angles; they go to the products."""
+        sizes = self.sizes
+        lanes, words = sizes.columns // 2, sizes.angle_words
+        lane = Steps(m, "angle_lane", lanes, 1, lanes, indexed=True)
+        word = Steps(m, "angle_word", words, 1, words, indexed=True)
+        come = Signal(name="angles_come")
+        taken = take & come
+        bits = (sizes.rows - 1).bit_length()
+        panel = self.position[bits:] << bits if sizes.causal else 0
+        m.d.comb += [
+            come.eq(expecting(m, "angles", sequencer.clear, taken, lane, word)),
+            product.angle_en.eq(taken),
+            product.angle_lane.eq(lane.index),
+            product.angle_panel.eq(word.index),
+            product.angle_data.eq(self.p_tdata),
+            product.rotate.eq(sequencer.rotate),
+            product.position.eq(panel),
+        ]
+        return come
 
     def _parameters(self, m, sequencer, replay, product, attend, norm):
         """Each step's own, from the memory to where they are used."""

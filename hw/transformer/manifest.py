@@ -31,6 +31,7 @@ def facts(config, engine) -> dict:
         "model": {
             "weight_beats": sizes.weight_beats,
             "table_entries": sizes.entries,
+            **({"angles": sizes.angles} if sizes.rotary else {}),
             "parameters": sizes.parameters,
         },
         "steps": {

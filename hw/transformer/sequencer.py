@@ -19,8 +19,8 @@ class Sequencer(wiring.Component):
     parameters are ``fetched`` a pulse ``run`` to its part, which is ``running`` until that has
     ``finished``. Of a step: ``kind`` (its place in :class:`.Kind`), ``words_in``, ``words_out``,
     and of a product ``source``, ``target`` (memories), ``offset_in``, ``offset_out``, ``table``; of
-    a norm ``lone``. Of a decoder: ``cached``: the product's target is in the cache; ``place``:
-    where the layer is in it.
+    a norm ``lone``. With rotary positions ``rotate``: they turn the product. Of a decoder:
+    ``cached``: the product's target is in the cache; ``place``: where the layer is in it.
     """
 
     def __init__(self, *, sizes: Sizes):
@@ -43,6 +43,7 @@ class Sequencer(wiring.Component):
                 "offset_out": Out(depth),
                 "table": Out(1),
                 "lone": Out(1),
+                **({"rotate": Out(1)} if sizes.rotary else {}),
                 **self._cache_ports,
             }
         )
@@ -131,5 +132,7 @@ class Sequencer(wiring.Component):
                         self.table.eq(each.table),
                         self.lone.eq(each.lone),
                     ]
+                    if sizes.rotary:
+                        m.d.comb += self.rotate.eq(each.rotary)
                     if sizes.causal:
                         m.d.comb += self.cached.eq(each.target in ("k", "v"))

@@ -14,6 +14,8 @@ PARAMETER_BITS = 32
 SUM_BITS = 16
 """Of a sum's two multipliers."""
 GAIN, NORM_BIAS = Format(16), Format(24)
+ANGLE = Format(16)
+"""Of a cosine or sine, 14 bits after the point."""
 FRACTION = 7
 """Fraction bits of a normalised number."""
 HEADER = 4
@@ -34,7 +36,7 @@ class Kind(enum.Enum):
 class Step:
     """``source``, ``target``: names of the regions of a product, ``inputs``, ``outputs``: elements
     of a token in them; ``table``: through the table of functions; ``lone``: a norm without anything
-    added before it."""
+    added before it; ``rotary``: positions turn its result."""
 
     kind: Kind
     name: str
@@ -44,6 +46,7 @@ class Step:
     outputs: int
     table: bool = False
     lone: bool = False
+    rotary: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class Sizes:
     tokens: int
     context: int
     causal: bool
+    rotary: bool
     pre: bool
     normed: bool
     centred: bool
@@ -171,6 +175,16 @@ class Sizes:
         """Of the table of functions."""
         return 1 << self.activation.width
 
+    @property
+    def angle_words(self) -> int:
+        """Words of angles: of each position as many as a head has."""
+        return self.context * self.parts if self.rotary else 0
+
+    @property
+    def angles(self) -> int:
+        """Pairs of all positions."""
+        return self.angle_words * self.columns // 2
+
     def region(self, name: str) -> tuple[int, int]:
         """Memory and place of a region; of a cached one the place of the first layer."""
         memory = "kv".index(name) if name in self.cached else int(name not in self.regions[0])
@@ -200,8 +214,8 @@ class Sizes:
 
         def product(name, source, target, inputs, outputs, table=False):
             return Step(
-                kind=Kind.PRODUCT, name=name, source=source, target=target,
-                inputs=inputs, outputs=outputs, table=table,
+                kind=Kind.PRODUCT, name=name, source=source, target=target, inputs=inputs,
+                outputs=outputs, table=table, rotary=self.rotary and name in ("q", "k"),
             )  # fmt: skip
 
         return (
@@ -271,4 +285,4 @@ class Sizes:
         """Of all memories but the parts' own."""
         words = self.rows * sum(self.memory_depths)
         weights = self.weight_beats * self.weight_width
-        return words * self.word_width + weights + self.parameters * PARAMETER_BITS
+        return words * self.word_width + weights + (self.angles + self.parameters) * PARAMETER_BITS

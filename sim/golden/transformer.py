@@ -12,7 +12,7 @@ from matweave.hw.formats import Format, Overflow, Rounding
 
 from .arithmetic import checked
 from .attention import streaming
-from .attention.elementwise import residual
+from .attention.elementwise import residual, rope
 from .attention.norm import norm
 from .attention.streaming import Scale, Softmax
 from .gemm import gemm
@@ -75,6 +75,8 @@ class Parameters:
     table: np.ndarray
     layers: tuple[Layer, ...]
     first: SumNorm | None = None
+    angles: np.ndarray | None = None
+    """Cosine and sine of each position and pair of neighbours of a head, (positions, pairs, 2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +151,10 @@ def extended(
         q, k, v = (
             tell(name, dense(carried, getattr(layer, name), numbers)) for name in ("q", "k", "v")
         )
+        if parameters.angles is not None:
+            start = 0 if cache is None else len(cache.layers[number][0])
+            q = tell("q_turned", turned(q, parameters.angles[start:], numbers))
+            k = tell("k_turned", turned(k, parameters.angles[start:], numbers))
         if cache is not None:
             k, v = (np.concatenate(both) for both in zip(cache.layers[number], (k, v), strict=True))
         layers.append((k, v))
@@ -187,6 +193,17 @@ def dense(x: np.ndarray, layer: Dense, numbers: Numbers) -> np.ndarray:
             multiplier=layer.multiplier, shift=layer.shift, format=numbers.activation
         ),
     )
+
+
+def turned(x: np.ndarray, angles: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """Every head of ``x`` (tokens, heads · elements) by its token's ``angles``."""
+    cosines, sines = (angles[: len(x), :, part] for part in (0, 1))
+    heads = x.reshape(len(x), -1, 2 * angles.shape[1])
+    each = [
+        rope(heads[:, n], cosines, sines, format=numbers.activation, interleaved=True)
+        for n in range(heads.shape[1])
+    ]
+    return np.stack(each, axis=1).reshape(x.shape).astype(np.int64)
 
 
 def by_heads(x: np.ndarray, heads: int) -> np.ndarray:

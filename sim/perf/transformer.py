@@ -12,6 +12,8 @@ BETWEEN = 6
 """Cycles between two steps: the end of one, the first parameter, the start of the next."""
 RECIPROCAL = 10
 """Cycles of the divider of a norm: 19 bits and one, two a cycle."""
+ROTATION = 4
+"""Cycles in which a pair is turned."""
 QUERIES = 4
 """Cycles that a query takes at least, as results are normalised."""
 
@@ -26,7 +28,7 @@ def predict(config: EncoderConfig, tokens: int, *, load: bool = False, position:
     steps = (*sizes.prologue, *sizes.body * sizes.layers)
     found = sum(step_cycles(config, step, tokens, position) for step in steps)
     if load:
-        found += max(sizes.weight_beats, sizes.entries + sizes.parameters)
+        found += max(sizes.weight_beats, sizes.entries + sizes.angles + sizes.parameters)
     return found + 2 * tokens * sizes.words + BETWEEN
 
 
@@ -39,6 +41,8 @@ def step_cycles(config: EncoderConfig, step: Step, tokens: int, position: int = 
         work = _attention(config, tokens, position)
     else:
         work = _norm(config, tokens)
+    if step.kind is Kind.PRODUCT and config.sizes.rotary:
+        work += ROTATION
     return config.sizes.step_parameters(step) + BETWEEN + work
 
 

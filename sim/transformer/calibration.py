@@ -16,6 +16,7 @@ from matweave.hw.transformer.config import EncoderConfig
 from matweave.hw.transformer.sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS
 
 from ..golden import transformer as golden
+from ..golden.attention.elementwise import rope_table
 from ..golden.attention.streaming import Scale
 from ..golden.gemm import BIAS
 from ..golden.requantize import SHIFT_MAX
@@ -55,7 +56,11 @@ def calibrate(
     scales = _Scales(config.activation, samples)
     with np.errstate(over="ignore", invalid="ignore"):  # `watch` says so, in words
         floating.encoder(samples, tensors, config, scales.watch, function)
-    scales.join(model.layers, "up", "hidden")
+    scales.join([f"{n}.up" for n in range(model.layers)])
+    scales.join([f"{n}.hidden" for n in range(model.layers)])
+    if model.rotary != "none":
+        for name in (f"{n}.{part}" for n in range(model.layers) for part in "qk"):
+            scales.join([name, f"{name}_turned"])
     build = _Builder(config, tensors, scales.found, function)
     return Calibrated(build.parameters(), scales.found["x"], scales.found[build.result])
 
@@ -79,12 +84,11 @@ class _Scales:
         # What is always 0 has any scale.
         self.found[name] = largest / self._most or 1.0
 
-    def join(self, layers: int, *names: str) -> None:
-        """One scale for a quantity of all layers: they have one table."""
-        for name in names:
-            each = [f"{n}.{name}" for n in range(layers)]
-            most = max(self.found[one] for one in each)
-            self.found |= dict.fromkeys(each, most)
+    def join(self, names: list[str]) -> None:
+        """One scale for what has one table in all layers, or has the same before and behind a
+        rotation."""
+        most = max(self.found[name] for name in names)
+        self.found |= dict.fromkeys(names, most)
 
 
 class _Builder:
@@ -115,7 +119,13 @@ class _Builder:
             scales["0.hidden"],
             width=config.activation.width,
         )
-        return golden.Parameters(np.array(table), tuple(layers), first)
+        return golden.Parameters(np.array(table), tuple(layers), first, self._angles())
+
+    def _angles(self) -> np.ndarray | None:
+        model = self._config.model
+        if model.rotary == "none":
+            return None
+        return np.stack(rope_table(model.context, model.head, base=model.rotary_base), axis=-1)
 
     def _layer(self, n: int, x: str, carried: str) -> tuple[golden.Layer, str, str]:
         of, prefix = f"{n}.", f"layers.{n}."
@@ -128,6 +138,8 @@ class _Builder:
                      for kind in ("weight", "bias")), strict=True,
         )  # fmt: skip
         for name, weight, bias in joint:
+            if model.rotary == "halves" and name in "qk":
+                weight, bias = (_paired(each, model.head) for each in (weight, bias))
             parts[name] = self._dense(weight, bias, carried, of + name)
         parts["output"] = self._named(
             prefix + "self_attn.out_proj", of + "attention", of + "output"
@@ -213,6 +225,12 @@ class _Builder:
             *(np.clip(_rounded(each * 2.0**shift), format.min, format.max)
               for each, format in ((gain, GAIN), (bias, NORM_BIAS))),
         )  # fmt: skip
+
+
+def _paired(outputs: np.ndarray, head: int) -> np.ndarray:
+    """``outputs`` of heads whose pairs are of their halves, with each pair side by side."""
+    halves = outputs.reshape(-1, 2, head // 2, *outputs.shape[1:])
+    return halves.swapaxes(1, 2).reshape(outputs.shape)
 
 
 def dyadic(factors, *, bits: int = 31, most: int = SHIFT_MAX) -> tuple[np.ndarray, np.ndarray]:

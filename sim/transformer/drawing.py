@@ -41,7 +41,16 @@ def parameters(config: EncoderConfig, rng, *, corners: bool = False) -> Paramete
             )
         )
     first = _norm(config, rng, corners) if model.order == "pre" else None
-    return Parameters(table, tuple(layers), first)
+    return Parameters(table, tuple(layers), first, _angles(config, rng))
+
+
+def _angles(config: EncoderConfig, rng) -> np.ndarray | None:
+    """Any, not those of positions; some turn by nothing, or by a quarter."""
+    if not config.sizes.rotary:
+        return None
+    quarters = rng.uniform(0, 4, (config.model.context, config.model.head // 2))
+    turns = np.where(rng.integers(4, size=quarters.shape), quarters, np.rint(quarters)) * np.pi / 2
+    return np.rint(np.stack([np.cos(turns), np.sin(turns)], axis=-1) * 2**14).astype(np.int64)
 
 
 def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> Dense:

@@ -106,6 +106,9 @@ def encoder(
         projected = affine(carried, tensors, f"{of}.self_attn.in_proj", joint="_")
         parts = np.split(projected, (queries, queries + keys), axis=-1)
         q, k, v = (tell(name, part) for name, part in zip("qkv", parts, strict=True))
+        if model.rotary != "none":
+            q, k = (tell(f"{name}_turned", turned(each, config))
+                    for name, each in (("q", q), ("k", k)))  # fmt: skip
         seen = tell("attention", attend(q, k, v, model.heads, causal=model.causal)[0])
         y = tell("output", affine(seen, tensors, f"{of}.self_attn.out_proj"))
         x, carried = step(x, y, "attention")
@@ -118,6 +121,23 @@ def encoder(
 
 def affine(x, tensors: Tensors, name: str, joint: str = ".") -> np.ndarray:
     return x @ tensors[f"{name}{joint}weight"].T + tensors[f"{name}{joint}bias"]
+
+
+def turned(x: np.ndarray, config: EncoderConfig) -> np.ndarray:
+    """Rotary positions of ``x`` (sequences, tokens, heads · elements): RoFormer's, whose pairs are
+    neighbours, or Llama's, of a head's halves."""
+    model, pairs = config.model, config.model.head // 2
+    rates = float(model.rotary_base) ** (-np.arange(pairs) / pairs)
+    angles = np.arange(x.shape[1])[:, None, None] * rates
+    heads = x.reshape(*x.shape[:2], -1, model.head)
+    if model.rotary == "halves":
+        parts = heads[..., :pairs], heads[..., pairs:]
+    else:
+        parts = heads[..., ::2], heads[..., 1::2]
+    number = (parts[0] + 1j * parts[1]) * np.exp(1j * angles)
+    if model.rotary == "halves":
+        return np.concatenate([number.real, number.imag], axis=-1).reshape(x.shape)
+    return np.stack([number.real, number.imag], axis=-1).reshape(x.shape)
 
 
 def attend(q, k, v, heads: int, *, causal: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -95,7 +95,7 @@ class EncoderJob:
         """How many there are, by stream."""
         sizes = config.sizes
         words = len(self.x) * sizes.words
-        model = {"b": sizes.weight_beats, "p": sizes.entries + sizes.parameters}
+        model = {"b": sizes.weight_beats, "p": sizes.entries + sizes.angles + sizes.parameters}
         return {**(model if self.load else {}), "x": words, "y": words}
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 
 from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 from matweave.hw.transformer.config import EncoderConfig
-from matweave.hw.transformer.sizes import GAIN, NORM_BIAS, SUM_BITS
+from matweave.hw.transformer.sizes import ANGLE, GAIN, NORM_BIAS, SUM_BITS
 
 from ..golden.arithmetic import checked
 from ..golden.gemm import BIAS
@@ -27,7 +27,13 @@ def check(config: EncoderConfig, parameters: Parameters) -> Parameters:
     table = checked(
         "table", parameters.table, activation.min, activation.max, (config.sizes.entries,)
     )
-    first = parameters.first
+    first, sizes = parameters.first, config.sizes
+    if (parameters.angles is not None) != sizes.rotary:
+        raise ValueError(f"angles belong to rotary positions; this engine's are '{model.rotary}'")
+    angles = parameters.angles
+    if angles is not None:
+        one = 1 << ANGLE.width - 2
+        angles = checked("angles", angles, -one, one, (sizes.context, sizes.head // 2, 2))
     return Parameters(
         table=table,
         layers=tuple(
@@ -35,6 +41,7 @@ def check(config: EncoderConfig, parameters: Parameters) -> Parameters:
             for number, layer in enumerate(parameters.layers)
         ),
         first=None if first is None else _norm("first", config, first),
+        angles=angles,
     )
 
 
