@@ -34,7 +34,7 @@ def tensors(settings, rng):
 
 SETTINGS = (
     (),
-    ("model.order='post'", "model.norm='layer'"),
+    ("model.order='post'", "model.norm='layer'", "model.rotary='none'"),
     ("model.order='post'", "model.norm='none'", "model.kv_heads=1"),
     ("model.kv_heads=4", "activation='int5'", "attention.block=16"),
 )
@@ -119,6 +119,7 @@ def test_without_norms_the_sums_go_on(seed):
     [
         ("decode_128", ("model.layers=2",), "silu", 21),
         ("decode_128", ("model.layers=2", "model.norm='layer'", "model.order='post'"), "gelu", 5),
+        ("decode_128", ("model.layers=2", "model.rotary='interleaved'"), "silu", 30),
         ("btag", (), "relu", 15),
     ],
 )
@@ -152,6 +153,59 @@ def test_the_float_model_attends_to_what_came_before(seed):
             share = np.exp(logits) / np.exp(logits).sum()
             assert np.allclose(weights[0, head, t], [*share, *[0] * (4 - t)])
             assert np.allclose(found[0, t, of_q], share @ v[0, : t + 1, of_kv])
+
+
+def test_positions_turn_pairs_of_queries_and_keys(seed):
+    """The golden model against angles in float, and what is between two tokens alone matters."""
+    settings = config.load("tiny_decoder")
+    numbers = golden.for_config(settings)
+    rng = np.random.default_rng(seed)
+    weights = tensors(settings, rng)
+    parameters = calibration.calibrate(settings, weights, rng.normal(size=(2, 9, 8))).parameters
+    x = rng.integers(-60, 60, (9, 16))
+    found = golden.turned(x, parameters.angles, numbers)
+    for t in range(9):
+        for pair in range(8):
+            angle = t * 10_000.0 ** (-2 * (pair % 2) / 4)
+            turned = complex(*x[t, 2 * pair : 2 * pair + 2]) * np.exp(1j * angle)
+            assert abs(found[t, 2 * pair] - turned.real) < 0.51
+            assert abs(found[t, 2 * pair + 1] - turned.imag) < 0.51
+    seen = {}
+    golden.encoder(x[:, :8], parameters, numbers, seen.__setitem__)
+    for name in ("0.q", "1.k"):
+        heads = golden.turned(seen[name], parameters.angles, numbers)
+        assert np.array_equal(seen[f"{name}_turned"], heads)
+
+
+def test_pairs_of_halves_are_pairs_of_neighbours_in_another_order(seed):
+    """A float model's results are the same with the outputs of its projections reordered."""
+    halves, neighbours = (
+        config.load("tiny_decoder", [f"model.rotary='{rotary}'", "model.rotary_base=50"])
+        for rotary in ("halves", "interleaved")
+    )
+    rng = np.random.default_rng(seed)
+    weights, x = tensors(halves, rng), rng.normal(size=(2, 11, 8))
+    real = floating.encoder(x, weights, halves)
+    other = dict(weights)
+    order = np.array([0, 2, 1, 3])  # element 1 is paired with element 3
+    rows = np.concatenate([*(4 * head + order for head in range(6)), np.arange(24, 32)])
+    for n in range(2):
+        for kind in ("weight", "bias"):
+            name = f"layers.{n}.self_attn.in_proj_{kind}"
+            other[name] = weights[name][rows]
+    assert np.allclose(floating.encoder(x, other, neighbours), real)
+    assert not np.allclose(floating.encoder(x, weights, neighbours), real)
+    # So the engine's integers are the same, too.
+    found = calibration.calibrate(halves, weights, x).parameters
+    same = calibration.calibrate(neighbours, other, x).parameters
+    for one, two in zip(found.layers, same.layers, strict=True):
+        assert np.array_equal(one.q.weights, two.q.weights)
+        assert np.array_equal(one.k.bias, two.k.bias)
+    assert np.array_equal(found.angles, same.angles)
+    with pytest.raises(ValueError, match="angles belong to rotary positions; this engine's are"):
+        ranges.check(halves, dataclasses.replace(found, angles=None))
+    with pytest.raises(ValueError, match="angles must be -16384 to 16384, not 16385"):
+        ranges.check(halves, dataclasses.replace(found, angles=found.angles * 0 + 16385))
 
 
 def test_functions_are_the_same_in_float_and_in_tables():

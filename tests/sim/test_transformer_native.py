@@ -55,7 +55,7 @@ def test_many_jobs_of_a_decoder(seed):
     "overrides",
     [
         ("array.kind='digit_serial'", "pe.kind='opt4c'", "model.order='post'",
-         "model.norm='layer'", "model.heads=2", "model.kv_heads=1"),
+         "model.norm='layer'", "model.heads=2", "model.kv_heads=1", "model.rotary='none'"),
         ("array.kind='cube'", "array.depth=2", "array.rows=8", "attention.lanes=4",
          "model.tokens=1", "model.context=9", "model.kv_heads=4", "activation='int5'",
          "weight='int4'"),
@@ -65,8 +65,10 @@ def test_many_jobs_of_a_decoder(seed):
         ("array.rows=16", "attention.lanes=8", "attention.block=8", "model.layers=1",
          "model.head=2", "model.heads=6", "model.kv_heads=2", "model.context=40",
          "model.tokens=9"),
+        ("model.causal=false", "model.context=6", "array.rows=6", "array.columns=4",
+         "model.hidden=8", "model.head=8", "model.norm='layer'"),
     ],
-    ids=["serial", "cube", "matrix", "rows"],
+    ids=["serial", "cube", "matrix", "rows", "encoder"],
 )  # fmt: skip
 def test_every_kind_of_decoder(overrides, seed):
     with Engine(configuration.load("tiny_decoder", overrides)) as engine:

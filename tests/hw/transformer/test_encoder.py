@@ -81,6 +81,10 @@ def test_steps_have_all_weights_and_parameters():
         ("model.width=9 model.head=4", "array.columns: 2 does not divide model.width, 9"),
         ("model.norm='none' model.order='pre'", "model.order: without norms there is no order "
          "'pre'; leave it away"),
+        ("model.rotary='pairs'", "model.rotary: 'pairs' is not an order of pairs; allowed are "
+         "none, interleaved, halves"),
+        ("model.rotary='halves' model.head=3 model.width=6 array.columns=3", "array.columns: 3 is "
+         "odd; pairs that are turned must be in a word"),
         ("model.causal=true model.context=5", "model.context: 5 is less than model.tokens, 6"),
         ("model.causal=true array.rows=6", "array.rows: 6 is not a power of two, which a "
          "decoder's must be"),
@@ -96,7 +100,8 @@ def test_steps_have_all_weights_and_parameters():
         ("pe.kind='opt4c'", "of the gemm part: pe.kind: opt4c works only in the array "
          "digit_serial; allowed in output_stationary are"),
         ("model.layer=3", "model.layer: unknown key; allowed are width, heads, hidden, layers, "
-         "tokens, norm, order, epsilon, head, kv_heads, causal, context; did you mean 'layers'?"),
+         "tokens, norm, order, epsilon, head, kv_heads, causal, rotary, rotary_base, context; "
+         "did you mean 'layers'?"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_one_line(override, message):
