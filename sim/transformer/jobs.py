@@ -164,12 +164,16 @@ def cases(
     config: EncoderConfig, seed: int, count: int, largest: int | None = None
 ) -> Iterator[Case]:
     """``count`` jobs for an engine that does them one after another. Of a decoder two of three go
-    on with the sequence of the one before: by a token; or by several, from anywhere in it."""
+    on with the sequence of the one before: by a token; or by several, from anywhere in it. Of the
+    others, which begin one, every second has the model that is there."""
     before = None
     for index in range(count):
         item = case(config, seed, index, largest)
         if config.model.causal and index % 3:
             item = _following(config, before, item, np.random.default_rng([seed, index, 1]))
+        elif config.model.causal and index % 2:
+            job = dataclasses.replace(item.job, parameters=before.parameters, load=False)
+            item = Case(f"{item.name}, model kept", job)
         before = item.job
         yield item
 

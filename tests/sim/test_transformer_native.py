@@ -20,7 +20,7 @@ def many(engine, seed, count):
     before = None
     for index, item in enumerate(kinds.of(settings).cases(settings, seed, count)):
         job = item.job
-        if before is not None and index % 4 == 3 and job.load:
+        if before is not None and index % 4 == 3 and not settings.model.causal:
             job = dataclasses.replace(job, parameters=before.parameters, load=False)
         pauses = {name: Pause(0.3, 3, seed=index + 1) for name in "bpxy"} if index % 2 else None
         result = engine.job(job, pauses=pauses, fill=rng if index % 3 else None)
