@@ -17,6 +17,8 @@ from pathlib import Path
 import common
 
 MEMORIES = ("held_memory", "buffer_memory")
+SCRIPTS = ("swept-if", "swept-amap")
+"""ABC's, as those of ``matweave area`` but for a pass that does not end on such cores."""
 
 
 def told(name: str, figures: dict) -> None:
@@ -51,7 +53,7 @@ def standard_cells(verilog: str, options, library, apart=()):
     small = blocks.without(verilog, hierarchy, tuple(k for k in MEMORIES if k not in apart))
     keep = tuple(name for name in hierarchy.children if hierarchy.kind(name) in apart)
     tried = []
-    for each in measure.flows("mac", measure.SCRIPTS):
+    for each in measure.flows("mac", SCRIPTS):
         if options.flows and each.label not in options.flows:
             continue
         try:
