@@ -10,7 +10,7 @@ import numpy as np
 from matweave.hw import config, output
 from matweave.hw.errors import UserError, plain, shown
 from matweave.hw.formats import Format
-from matweave.sim.golden import lut
+from matweave.sim.golden import lut, operands
 
 from . import matrices, packing
 from .failure import CheckFailed
@@ -201,7 +201,7 @@ def _scale(option: str, value: str, most: int, n: int, per_channel: bool) -> np.
 
 
 def _compare(expected: np.ndarray, found: np.ndarray) -> None:
-    if wrong := np.argwhere(found != expected).tolist():
+    if wrong := np.argwhere(operands.differences(found, expected)).tolist():
         i, j = wrong[0]
         raise CheckFailed(
             f"{len(wrong)} of {expected.size} elements differ from the golden model; C[{i}, {j}] "

@@ -7,6 +7,7 @@ from matweave.hw.emit import generate
 
 from ..cases import cases
 from ..golden.gemm import for_config
+from ..golden.operands import same
 from ..native import Engine
 from .common import engines, random_pauses
 from .registry import Context, Measured, gate
@@ -33,7 +34,7 @@ def netlist(context: Context) -> Measured:
                 pauses = random_pauses(rng) if index % 2 else None
                 result = engine.job(item.job, pauses=pauses, fill=rng)
                 count += 1
-                if not np.array_equal(result.c, golden(**item.job.arguments())):
+                if not same(result.c, golden(**item.job.arguments())):
                     failures.append(f"{config.name}: {item.name}")
     figure = f"{count} jobs, {len(failures)} mismatches"
     return Measured(figure, not failures and count > 0, f"{gates:,} cells", tuple(failures))
