@@ -21,7 +21,9 @@ FEWER = {"tiny_encoder": (3, 5)}
 """Of what takes thousands of cycles."""
 
 
-@pytest.mark.parametrize("name", [*KINDS, "tiny_lut_serial", "tiny_attention", "tiny_encoder"])
+@pytest.mark.parametrize(
+    "name", [*KINDS, "tiny_lut_serial", "tiny_lut_fp16", "tiny_attention", "tiny_encoder"]
+)
 def test_both_simulators(name, seed, tmp_path):
     """Everything passes, and each job takes as many cycles as in the compiled engine."""
     config = engine(name)
@@ -30,7 +32,8 @@ def test_both_simulators(name, seed, tmp_path):
     with Engine(config) as compiled:
         for index in range(count):
             result = compiled.job(kinds.of(config).case(config, seed, index, largest).job)
-            digest = hashlib.sha256(result.c.astype(np.int64).tobytes()).hexdigest()[:16]
+            c = result.c if result.c.dtype.kind == "f" else result.c.astype(np.int64)
+            digest = hashlib.sha256(c.tobytes()).hexdigest()[:16]
             expected.append((result.cycles, digest))
     for simulator in ("verilator", "icarus"):
         report = regression.run(
