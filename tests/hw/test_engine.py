@@ -305,7 +305,13 @@ def test_soft_reset_in_every_cycle(preset, seed):
     reset_everywhere(preset, seed, False, None)
 
 
-@pytest.mark.parametrize("preset", TINY)
+SLOW = ("tiny_lut_fp16",)
+"""Whose registers and streams are those of another."""
+
+
+@pytest.mark.parametrize(
+    "preset", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in TINY]
+)
 def test_reset_in_every_cycle(preset, seed):
     reset_everywhere(preset, seed, True, None)
 
