@@ -346,7 +346,7 @@ def test_soft_reset_in_every_cycle_native(preset, seed):
             expected = golden(**other.arguments())
             pauses = dict.fromkeys(STREAMS, Pause(0.1 * round, 4, seed + round))
             writes = [native_driver.write(*pair) for pair in job.registers(engine)]
-            n_beats = engine.geometry.beats(*job.shape)["c"]
+            n_beats = job.beats(engine)["c"]
             length = running.job(job, pauses=pauses).counters["cycles"] + 10
             for at in range(length):
                 running.access(writes[:-1])

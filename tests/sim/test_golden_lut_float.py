@@ -79,21 +79,17 @@ def test_special_values():
     assert one([largest, 0], [1, 0], WeightFormat.parse("uint1"), FP32) == largest
 
 
-def test_half_a_subnormal_is_rounded_to_even():
+def test_halves_of_subnormals():
+    """Exact of an even number of the least, else to even; of a zero the sign stays."""
     least = float(FP16.smallest)
-    # A sum of planes of 0 weights is 0 exactly; (1, n) pairs of a ternary 1: 2 a, halved.
+    tiny = np.float32([least, -least, 3 * least, -3 * least, 4 * least])
+    total = lut_float.times(tiny, np.float32(0.5), FP16)
+    assert (total / np.float32(least)).tolist() == [0, 0, 2, -2, 2]
+    assert np.signbit(total).tolist() == [False, True, False, True, False]
     assert one([least, 0], [1, 0], TERNARY, FP16) == least
-    # uint1 of 0: S = -a, R = a, z' = -1: D = 0; +0.
+    # S = -a, R = a, z' = -1: D = 0, and no sum of opposite numbers is -0.
     zero = one([least, 0], [0, 0], WeightFormat.parse("uint1"), FP16)
     assert zero == 0 and not np.signbit(zero)
-
-
-def test_a_half_that_is_less_than_anything_keeps_its_sign():
-    """D = -smallest in FP16 by C0's way is not reachable; D of an odd number of units is."""
-    tiny = np.float32(float(FP16.smallest))
-    total = lut_float.times(np.array([tiny, -tiny, 3 * tiny, -3 * tiny]), np.float32(0.5), FP16)
-    assert total.tolist() == [0, 0, 2 * tiny, -2 * tiny]
-    assert np.signbit(total).tolist() == [False, True, False, True]
 
 
 @pytest.mark.parametrize(
