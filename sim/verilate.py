@@ -33,7 +33,8 @@ FAST = (
 FAST_FUNCTIONS = ("--output-split-cfuncs", "50000")
 DRIVER_FLAGS, SLOW = ("-O2",), ("-O0",)
 # A network is one long sequence of additions without loops, a netlist with mutants one of single
-# bits: there is nothing to win, and g++ takes ten times as long over it. What g++ takes also grows faster than a function does.
+# bits: there is nothing to win, and g++ takes ten times as long over it. What g++ takes also grows
+# faster than a function does.
 LONG = ("-O1", "-march=native", "-fvisibility=hidden", "-fno-semantic-interposition")
 LONG_FUNCTIONS = ("--output-split-cfuncs", "2000")
 LONG_NETWORK = 1_500_000
