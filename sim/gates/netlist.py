@@ -8,7 +8,6 @@ from matweave.hw.emit import generate
 from ..cases import cases
 from ..golden.gemm import for_config
 from ..golden.operands import same
-from ..native import Engine
 from .common import engines, random_pauses
 from .registry import Context, Measured, gate
 
@@ -29,7 +28,7 @@ def netlist(context: Context) -> Measured:
         gates += sum(found.values())
         golden = for_config(config)
         rng = np.random.default_rng(context.seed)
-        with Engine.from_verilog(synthesis.gates(text, config.name), config) as engine:
+        with synthesis.GateEngine(config) as engine:
             for index, item in enumerate(cases(config, context.seed, context.of(200, 10))):
                 pauses = random_pauses(rng) if index % 2 else None
                 result = engine.job(item.job, pauses=pauses, fill=rng)

@@ -3,6 +3,8 @@
 Integers are ``int64``; floats float32, whose values the format has (:mod:`.floats`).
 """
 
+import hashlib
+
 import numpy as np
 
 from matweave.hw.floats import FloatFormat
@@ -76,3 +78,10 @@ def differences(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 def same(found: np.ndarray, wanted: np.ndarray) -> bool:
     """Whether two arrays are of one shape and nothing in them differs (:func:`differences`)."""
     return np.shape(found) == np.shape(wanted) and not differences(found, wanted).any()
+
+
+def digest(values: np.ndarray) -> str:
+    """The same for the same numbers, whatever the width of their type."""
+    whole = np.asarray(values)
+    whole = whole.astype(np.float32 if whole.dtype.kind == "f" else np.int64)
+    return hashlib.sha256(whole.tobytes()).hexdigest()[:16]
