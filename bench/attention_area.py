@@ -28,12 +28,16 @@ def told(name: str, figures: dict) -> None:
 
 
 def area(component, options, library) -> dict:
-    """In standard cells and in LUTs."""
-    from matweave.fpga.targets import resources
+    """In standard cells and in LUTs; ``options.route``: placed and routed too, in LUTs alone."""
+    from matweave.fpga.targets import out_of_context, resources
     from matweave.hw import emit
 
     found = {}
     verilog = emit.verilog(component, "block")
+    if options.route:
+        registered = emit.verilog(out_of_context.Registered(component), "block")
+        usage = out_of_context.implement(registered, "block", dsp=False, clock=options.clock)
+        found |= {"routed_mhz": round(usage.fmax, 1)}
     if not options.no_luts:
         fabric = resources.synthesise(verilog, "block", "ecp5")
         found |= {

@@ -10,7 +10,8 @@ at every 8-bit input from -4 to 4, errors in units of x.
 Area is of the block for rows of ``--keys`` logits, ``--lanes`` per cycle, in standard cells by the
 flow of ``matweave area`` (of several, the one with the least area times critical path), with one
 word of the row's memory and of the queue of results: ``row_bits`` is what the former holds. LUTs
-are ECP5's, carries included, as Yosys maps them, with memories as they are.
+are ECP5's, carries included, as Yosys maps them, with memories as they are; ``MHz`` what nextpnr
+reaches out of context, every input behind a register, without DSP blocks.
 """
 
 import dataclasses
@@ -198,7 +199,7 @@ MARKS = ("<!-- attention blocks: made by the command below -->", "<!-- end of at
 COLUMNS = {
     "most": "largest error", "mean": "mean", "unquantised": "of unrounded logits",
     "sum_off": "sum off by", "bits": "**bits**", "um2": "**µm²**", "ns": "ns", "flow": "flow",
-    "ecp5_luts": "LUTs", "ecp5_flops": "flip-flops", "row_bits": "row's bits",
+    "ecp5_luts": "LUTs", "ecp5_flops": "flip-flops", "routed_mhz": "MHz", "row_bits": "row's bits",
     "latency": "latency",
 }  # fmt: skip
 
@@ -235,6 +236,8 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=64, help="logits of the longest row")
     parser.add_argument("--flows", nargs="+", default=[], help="of those tried; default: all")
     parser.add_argument("--no-luts", action="store_true", help="nothing of the FPGA")
+    parser.add_argument("--route", action="store_true", help="ECP5, placed and routed")
+    parser.add_argument("--clock", type=float, default=100.0, help="MHz to place and route for")
     parser.add_argument("--markdown", type=Path, help="put the table into this page")
     parser.add_argument("--only", nargs="+", default=[], help="blocks by their names")
     options = parser.parse_args()

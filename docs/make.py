@@ -48,8 +48,9 @@ at least 256 bytes.
 |---|---|---|---|---|
 {rows}
 
-bias is signed 32 bits; multiplier is 0 to 2^31 - 1, shift 0 to 62. These two exist where
-`output.scale` is `channel` and `output.mode` is not `raw`. zero is 0 to 2^W of weights of W bits.
+bias is signed 32 bits, of floating-point results a code of theirs; multiplier is 0 to 2^31 - 1,
+shift 0 to 62. These two exist where `output.scale` is `channel` and `output.mode` is not `raw`.
+zero is 0 to 2^W of weights of W bits.
 
 WEIGHTS exists where `array.planes` is `serial`, GROUPS where `groups` is more than 1, the table
 zero and SUBTRACT_ZEROS where `zero_points` is `channel`, KEEP_B in engines of `kind = "lut"`;

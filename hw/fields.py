@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 from . import names
 from .errors import described, nearest, shown
 from .floats import NAMES as FLOATS
+from .floats import FloatFormat
 from .formats import MAX_WIDTH, MIN_WIDTH, Format
 from .weights import NAMES as WEIGHTS
 from .weights import WeightFormat
@@ -78,13 +79,16 @@ def _check_format(value: object) -> Format:
     allowed = f"allowed are int{MIN_WIDTH} to int{MAX_WIDTH} and uint{MIN_WIDTH} to uint{MAX_WIDTH}"
     if isinstance(value, str) and value in FLOATS:
         raise wrong(
-            f"{shown(value)} has floating-point numbers, which lookup arrays take "
-            f"(hw/lut/float_table.py) but no engine does; {allowed}"
+            f"{shown(value)} has floating-point numbers, which only A of a lookup engine (kind = "
+            f"'lut') may have; {allowed}"
         )
     raise wrong(f"{shown(value)} is not a number format; {allowed}" + nearest(value, _FORMATS))
 
 
 _FORMATS = [f"{u}int{width}" for u in ("", "u") for width in range(MIN_WIDTH, MAX_WIDTH + 1)]
+FLOAT_ACTIVATIONS = ("fp16", "bf16")
+_SIGNED = [name for name in _FORMATS if name[0] != "u"]
+_ACTIVATIONS = [*_SIGNED, *FLOAT_ACTIVATIONS]
 
 Name = Annotated[
     str,
@@ -109,6 +113,24 @@ def _check_signed(value: object) -> Format:
     return found
 
 
+def _check_activations(value: object) -> Format | FloatFormat:
+    text = str(value) if isinstance(value, Format | FloatFormat) else value
+    if text in FLOAT_ACTIVATIONS:
+        return FloatFormat.parse(text)
+    if text in _SIGNED:
+        return Format.parse(text)
+    raise wrong(
+        f"{shown(text)} is not a format of activations; allowed are int{MIN_WIDTH} to "
+        f"int{MAX_WIDTH}, {', '.join(FLOAT_ACTIVATIONS)}" + nearest(text, _ACTIVATIONS)
+    )
+
+
+def _check_sums(value: object) -> FloatFormat:
+    text = str(value) if isinstance(value, FloatFormat) else value
+    one_of("a format of sums of floats", lambda: FLOATS)(text)
+    return FloatFormat.parse(text)
+
+
 def _check_weights(value: object) -> WeightFormat:
     text = str(value) if isinstance(value, WeightFormat) else value
     one_of("a format of weights", lambda: WEIGHTS)(text)
@@ -116,7 +138,9 @@ def _check_weights(value: object) -> WeightFormat:
 
 
 OperandFormat = _format(_check_format, Format, _FORMATS)
-SignedOperandFormat = _format(_check_signed, Format, [name for name in _FORMATS if name[0] != "u"])
+SignedOperandFormat = _format(_check_signed, Format, _SIGNED)
+ActivationFormat = _format(_check_activations, Format | FloatFormat, _ACTIVATIONS)
+SumFormat = _format(_check_sums, FloatFormat, list(FLOATS))
 WeightOperandFormat = _format(_check_weights, WeightFormat, list(WEIGHTS))
 
 

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .formats import lane_width
+
 
 @dataclass(frozen=True)
 class FloatFormat:
@@ -41,6 +43,11 @@ class FloatFormat:
     @property
     def width(self) -> int:
         return 1 + self.exponent + self.fraction
+
+    @property
+    def lane_width(self) -> int:
+        """Bits that one element occupies in a stream, as of :class:`.formats.Format`."""
+        return lane_width(self.width)
 
     @property
     def bias(self) -> int:

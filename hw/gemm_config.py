@@ -16,6 +16,7 @@ from .array_tables import ARRAYS, Table
 from .engine_table import EngineTable
 from .errors import described
 from .fields import OperandFormat, choice, integer, integer_or, literal, one_of, wrong
+from .floats import FloatFormat
 from .formats import Format, Overflow, Rounding, accumulator_width, lane_width
 from .geometry import Geometry
 from .weights import WeightFormat, WeightRange
@@ -25,6 +26,9 @@ MAX_LIMIT = 65_536
 MIN_ACCUMULATOR, MAX_ACCUMULATOR = 2, 48
 """Bounds in bits of an accumulator whose width is given."""
 
+
+BIAS = Format(32)
+"""An element of bias beside integers."""
 
 Limit = integer(1, MAX_LIMIT)
 
@@ -231,6 +235,16 @@ class GemmConfig(EngineTable):
     def result_format(self) -> Format:
         """Of a raw element of C, and of C₀: signed, 32 or 64 bits."""
         return Format(lane_width(max(32, self.accumulator_format.width)))
+
+    @property
+    def bias_format(self) -> Format | FloatFormat:
+        """Of an element of bias, a word of its table."""
+        return self.result_format if self.floats else BIAS
+
+    @property
+    def floats(self) -> bool:
+        """Whether A, and with it sums, C, C₀ and bias, are floating-point numbers."""
+        return False
 
     @property
     def cost(self) -> cost.Cost:

@@ -6,7 +6,9 @@ from pydantic import Field
 
 from . import catalog
 from .array_tables import Lookup
-from .fields import SignedOperandFormat, WeightOperandFormat, integer, literal
+from .fields import ActivationFormat, SumFormat, WeightOperandFormat, integer, literal
+from .floats import FloatFormat
+from .formats import Overflow
 from .gemm_config import Accumulator, GemmConfig, Pe
 from .weights import Coding, WeightRange
 
@@ -20,11 +22,16 @@ class LookupPe(Pe):
     kind: literal("a PE of this engine", "table") = Field("table", description="There is no other.")
 
 
-class ExactAccumulator(Accumulator):
-    """The running sum of products, which is exact."""
+class LookupAccumulator(Accumulator):
+    """The running sum of products: exact of integers, of floats rounded at each addition."""
 
     width: literal("a width of this engine's sums", "exact") = Field(
-        "exact", description="As many bits as limits.k products can need."
+        "exact", description="Of integers: as many bits as limits.k products can need."
+    )
+    format: SumFormat = Field(
+        "fp32",
+        validate_default=True,
+        description="Of sums of floats, and of C: one that has all numbers of a.",
     )
 
 
@@ -33,7 +40,10 @@ class LutConfig(GemmConfig):
     of sums of A's elements."""
 
     kind: Literal["lut"] = Field(description="Which engine this is.")
-    a: SignedOperandFormat = Field(description="Format of A.")
+    a: ActivationFormat = Field(
+        description="Format of A. With floats, C, C₀ and bias are floats too (accumulator.format), "
+        "and results raw."
+    )
     b: WeightOperandFormat = Field(
         description="Format of B; `binary`: -1 and 1, `ternary`: -1, 0 and 1. With array.planes = "
         "'serial' the widest, and what WEIGHTS says after reset."
@@ -49,7 +59,7 @@ class LutConfig(GemmConfig):
         "zero points, of its own.",
     )
     array: Lookup = Field(description="The tables and the lanes that look up in them.")
-    accumulator: ExactAccumulator = ExactAccumulator()
+    accumulator: LookupAccumulator = LookupAccumulator()
     pe: LookupPe = Field(LookupPe(), description="What each of them is made of.")
 
     def _own_refusal(self):
@@ -67,7 +77,40 @@ class LutConfig(GemmConfig):
                 f"'uint{self.b.width}'",
                 "zero_points",
             )
+        return self._float_refusal() if self.floats else None
+
+    def _float_refusal(self):
+        """What an engine with floating-point activations has not."""
+        if self.output.mode != "raw":
+            return (
+                f"results of {self.a} activations are not requantised; set output.mode = 'raw'",
+                "output.mode",
+            )
+        if self.accumulator.overflow is not Overflow.WRAP:
+            return (
+                f"sums of {self.a} activations that are too large are infinite; leave "
+                "accumulator.overflow out",
+                "accumulator.overflow",
+            )
+        if not self.accumulator.format.contains(self.a):
+            return (
+                f"{self.accumulator.format} has not all numbers of {self.a}; allowed are fp32 and "
+                f"{self.a}",
+                "accumulator.format",
+            )
         return None
+
+    @property
+    def floats(self):
+        return isinstance(self.a, FloatFormat)
+
+    @property
+    def accumulator_format(self):
+        return self.accumulator.format if self.floats else super().accumulator_format
+
+    @property
+    def result_format(self):
+        return self.accumulator.format if self.floats else super().result_format
 
     @property
     def b_range(self):

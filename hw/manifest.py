@@ -164,6 +164,11 @@ def c_header(content: dict) -> str:
     return "\n".join(lines)
 
 
+def _bias(content: dict) -> str:
+    result = content["formats"].get("result", "")
+    return "signed 32 bits" if result.startswith("int") else f"a code of {result}"
+
+
 def register_markdown(content: dict) -> str:
     """The register map as a Markdown page."""
     lines = [
@@ -185,7 +190,7 @@ def register_markdown(content: dict) -> str:
             bits = f"{high}" if field.width == 1 else f"{high}:{field.low}"
             lines.append(f"| | · {field.name} | bit {bits} | {field.doc} |")
     docs = {
-        "bias": "signed 32 bits, added to channel n",
+        "bias": f"{_bias(content)}, added to channel n",
         "multiplier": "0 to 2^31 - 1, of channel n",
         "shift": "0 to 62, of channel n",
         "zero": "zero point of column n of B, 0 to 2^W of W-bit weights",

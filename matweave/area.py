@@ -34,7 +34,7 @@ def area(
     pairs = []
     for origin in origins:
         settings = config.load_gemm(origin, overrides)
-        pairs.append((settings, _plain(settings)))
+        pairs.append((settings, baseline(settings)))
     from matweave.fpga.targets.asic import generic, opensta, report
     from matweave.fpga.targets.asic import liberty as libraries
     from matweave.sim.toolchain import ToolFailed
@@ -64,11 +64,19 @@ def area(
     }
 
 
-def _plain(settings):
+def baseline(settings):
     """The same array with plain multipliers (which have no options); where an array takes none,
     the output-stationary one of the same rows and columns; of a lookup array, the cube."""
     tables = settings.model_dump() | {"pe": {"kind": "mac"}}
     if settings.array.kind == "lookup":
+        if settings.floats:
+            raise UserError(
+                f"{settings.name} has {settings.a} activations, and arrays of multipliers have "
+                "integers only; bench/lut.py compares PEs of floats"
+            )
+        tables = {key: tables[key] for key in config.GemmConfig.model_fields}
+        usual = type(config.GemmConfig.model_fields["accumulator"].default).model_fields
+        tables["accumulator"] = {key: tables["accumulator"][key] for key in usual}
         sides = {side: tables["array"][side] for side in ("rows", "columns")}
         tables |= {"kind": "gemm", "array": {"kind": "cube", **sides, "depth": settings.array.k}}
         return config.from_tables(tables)

@@ -228,7 +228,7 @@ def test(
 @app.command()
 def run(
     config: Config,
-    a: Annotated[Path, typer.Option("--a", metavar="A.npy", help="A, M × K integers.")],
+    a: Annotated[Path, typer.Option("--a", metavar="A.npy", help="A, M × K numbers.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="C.npy", help="C, M × N.")],
     b: Annotated[
         Path | None, typer.Option("--b", metavar="B.npy", help="B, K × N integers.")
@@ -239,7 +239,7 @@ def run(
     ] = None,
     c0: Annotated[Path | None, typer.Option("--c0", metavar="C0.npy", help="Added to A·B.")] = None,
     bias: Annotated[
-        Path | None, typer.Option("--bias", metavar="BIAS.npy", help="N integers, added to rows.")
+        Path | None, typer.Option("--bias", metavar="BIAS.npy", help="N numbers, added to rows.")
     ] = None,
     multiplier: Annotated[
         str | None,

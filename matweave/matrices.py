@@ -9,7 +9,9 @@ import numpy as np
 from numpy.lib import format as npy
 
 from matweave.hw.errors import UserError, plain, shown
+from matweave.hw.floats import FloatFormat
 from matweave.hw.formats import Format
+from matweave.sim.golden import operands
 
 
 class MatrixError(UserError):
@@ -43,6 +45,21 @@ def _checked(path: Path, label: str, shape, kinds: str, allowed: str) -> np.ndar
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise MatrixError(f"{label}: cannot be read: {plain(error)}") from error
+
+
+def load_numbers(
+    path: Path, what: str, format: Format | FloatFormat, shape: tuple[int | str, ...]
+) -> np.ndarray:
+    """The numbers of ``format`` in ``path``: integers as :func:`load` gives them, or floats,
+    infinities and NaN among them, as float32. Those between two of the format are refused."""
+    if not isinstance(format, FloatFormat):
+        return load(path, what, format, shape)
+    label = f"{what} {plain(path)}"
+    array = _checked(path, label, shape, "f", f"floating-point numbers, of {format}")
+    try:
+        return operands.checked(label, array, format, array.shape)
+    except ValueError as error:
+        raise MatrixError(str(error)) from None
 
 
 def load_reals(path: Path, what: str, shape: tuple[int | str, ...]) -> np.ndarray:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from matweave.hw import array_tables, catalog, config, cost, gemm_config, source
+from matweave.hw import array_tables, catalog, config, cost, gemm_config, lut_config, source
 from matweave.hw.attention import config as attention
 from matweave.hw.transformer import config as transformer
 
@@ -60,6 +60,7 @@ def markdown() -> str:
         _section("`[output]`", gemm_config.Output),
         _section('`kind = "lut"`', config.LutConfig),
         _section("Its `[array]`", array_tables.Lookup, 3),
+        _section("Its `[accumulator]`", lut_config.LookupAccumulator, 3),
         _section('`kind = "attention"`', config.AttentionConfig),
         *(_section(f"Its `[{name}]`", model, 3) for name, model in attention.TABLES.items()),
         _section('`kind = "encoder"`', config.EncoderConfig),

@@ -1,4 +1,7 @@
-"""Matrices through an engine's compiled Verilog: ``matweave run``."""
+"""Matrices through an engine's compiled Verilog: ``matweave run``.
+
+Integers, or where the engine takes them floats: A, C0 and bias are of its formats, C is float32.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,12 +13,12 @@ import numpy as np
 from matweave.hw import config, output
 from matweave.hw.errors import UserError, plain, shown
 from matweave.hw.formats import Format
-from matweave.sim.golden import lut
+from matweave.sim import packed
+from matweave.sim.golden import lut, operands
 
 from . import matrices, packing
 from .failure import CheckFailed
 
-BIAS = Format(32)
 MULTIPLIER = Format(31, signed=False)
 MAX_SHIFT = 62
 ZERO_POINT = Format(17)
@@ -103,7 +106,7 @@ def run_layer(
     output.check_file(target)
     layer = packing.load(folder, settings)
     n, k = layer.shape
-    rows = matrices.load(a, "A", settings.a, ("M", k))
+    rows = matrices.load_numbers(a, "A", settings.a, ("M", k))
     from matweave.sim import native
     from matweave.sim.golden import gemm
 
@@ -119,9 +122,12 @@ def run_layer(
     progress(f"building the simulator of {settings.name}")
     with native.Engine(settings) as engine:
         what = f"multiplying {len(rows)} × {k} by {k} × {n}"
-        found = layer.multiply(
-            settings, rows, multiply, lambda done, total: progress(what, done, total)
-        )
+        try:
+            found = layer.multiply(
+                settings, rows, multiply, lambda done, total: progress(what, done, total)
+            )
+        except packed.NotFinite as error:
+            raise UserError(f"A {plain(a)}: {plain(error)}") from None
     output.write_file(target, matrices.to_npy(found.rounded()))
     peak = settings.geometry.macs / settings.b_beats(layer.format)
     return {
@@ -138,7 +144,7 @@ def run_layer(
 
 
 def _operands(settings: config.GemmConfig, files: Files) -> dict[str, Any]:
-    a = matrices.load(files.a, "A", settings.a, ("M", "K"))
+    a = matrices.load_numbers(files.a, "A", settings.a, ("M", "K"))
     b = matrices.load(files.b, "B", settings.b, (a.shape[1], "N"))
     try:
         lut.weights(b, settings.b, b.shape)
@@ -151,9 +157,10 @@ def _operands(settings: config.GemmConfig, files: Files) -> dict[str, Any]:
             )
     job = {"a": a, "b": b}
     if files.c0:
-        job["c0"] = matrices.load(files.c0, "C0", settings.result_format, (len(a), b.shape[1]))
+        size = len(a), b.shape[1]
+        job["c0"] = matrices.load_numbers(files.c0, "C0", settings.result_format, size)
     if files.bias:
-        job["bias"] = matrices.load(files.bias, "bias", BIAS, (b.shape[1],))
+        job["bias"] = matrices.load_numbers(files.bias, "bias", settings.bias_format, (b.shape[1],))
     return job
 
 
@@ -201,7 +208,7 @@ def _scale(option: str, value: str, most: int, n: int, per_channel: bool) -> np.
 
 
 def _compare(expected: np.ndarray, found: np.ndarray) -> None:
-    if wrong := np.argwhere(found != expected).tolist():
+    if wrong := np.argwhere(operands.differences(found, expected)).tolist():
         i, j = wrong[0]
         raise CheckFailed(
             f"{len(wrong)} of {expected.size} elements differ from the golden model; C[{i}, {j}] "

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from matweave.hw.config import GemmConfig
-from matweave.hw.formats import Format
+from matweave.hw.floats import FloatFormat
 from matweave.hw.weights import WIDTHS, Coding, WeightFormat
 
-from .golden.gemm import BIAS
+from . import float_cases
+from .golden.operands import Operand
 from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
 from .jobs import Job
 
@@ -61,7 +62,7 @@ def case(config: GemmConfig, seed: int, index: int, largest: int | None = None) 
         a=a,
         b=b,
         c0=_addend(result, (m, *of_groups, n), rng),
-        bias=_addend(BIAS, (n,), rng),
+        bias=_addend(config.bias_format, (n,), rng),
         relu=bool(rng.integers(2)),
         requantize=requantize,
         groups=groups,
@@ -122,9 +123,11 @@ def formats_up_to(width: int) -> list[WeightFormat]:
 
 
 def values(
-    format: Format | WeightFormat, kind: str, size: tuple, rng: np.random.Generator
+    format: Operand | WeightFormat, kind: str, size: tuple, rng: np.random.Generator
 ) -> np.ndarray:
     """Elements of ``format`` of a corner class."""
+    if isinstance(format, FloatFormat):
+        return float_cases.values(format, kind, size, rng)
     found = _values(format, kind, size, rng)
     if not isinstance(format, WeightFormat):
         return found
@@ -157,8 +160,10 @@ def _values(format, kind: str, size: tuple, rng: np.random.Generator) -> np.ndar
     return random
 
 
-def _addend(format: Format, size: tuple, rng: np.random.Generator) -> np.ndarray | None:
+def _addend(format: Operand, size: tuple, rng: np.random.Generator) -> np.ndarray | None:
     """C0 or bias: none, small, anywhere, or at the ends of its range (where sums overflow)."""
+    if isinstance(format, FloatFormat):
+        return float_cases.addend(format, size, rng)
     kind = rng.integers(4)
     if kind == 0:
         return None

@@ -10,16 +10,19 @@ from matweave.hw.formats import Format
 from matweave.hw.weights import CODINGS, WeightFormat
 
 from . import layout
-from .golden import lut
+from .golden import lut, operands
 from .golden.arithmetic import checked
-from .golden.gemm import BIAS, for_config
+from .golden.gemm import for_config
+from .golden.operands import Operand
 from .golden.requantize import MULTIPLIER_MAX, SHIFT_MAX, ZERO_POINT
 from .registers import GROUPS, WEIGHTS, Control, Mode, Register, tables, zero_table
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """C = A · B and what is done to it; the arguments of the golden model."""
+    """C = A · B and what is done to it; the arguments of the golden model. Arrays of floats, where
+    the engine takes them, are of the numbers (float16, or float32 whose values its formats have).
+    """
 
     a: np.ndarray
     b: np.ndarray
@@ -49,12 +52,12 @@ class Job:
         return {name: getattr(self, name) for name in names if name != "keep_b"}
 
     def checked(self, config: GemmConfig) -> "Job":
-        """This job with integer arrays, if the engine of ``config`` can do it.
+        """This job with arrays of integers, or of float32, if the engine of ``config`` can do it.
 
         Raises :class:`ValueError` with one line where it cannot.
         """
         _check_weights(self, config)
-        a = checked("a", self.a, config.a.min, config.a.max, (None, None))
+        a = operands.checked("a", self.a, config.a, (None, None))
         b = lut.weights(self.b, self.weights(config), (a.shape[1], None))
         m, n, k = len(a), b.shape[1], a.shape[1] // self.groups
         of_groups = (self.groups,) if self.groups > 1 else ()
@@ -67,10 +70,10 @@ class Job:
         if self.zeros is not None:
             changes["zeros"] = lut.zero_points(self.zeros, self.weights(config), (*of_groups, n))
         if self.c0 is not None:
-            result = config.result_format
-            changes["c0"] = checked("c0", self.c0, result.min, result.max, (m, *of_groups, n))
+            size = (m, *of_groups, n)
+            changes["c0"] = operands.checked("c0", self.c0, config.result_format, size)
         if self.bias is not None:
-            changes["bias"] = checked("bias", self.bias, BIAS.min, BIAS.max, (n,))
+            changes["bias"] = operands.checked("bias", self.bias, config.bias_format, (n,))
         if self.requantize:
             changes |= self._checked_scale(config, n)
         return dataclasses.replace(self, **changes)
@@ -172,7 +175,7 @@ class Job:
                 for i, value in enumerate(zeros)
             ]
         if self.bias is not None:
-            columns["bias"] = self.bias
+            columns["bias"] = operands.lanes(self.bias, config.bias_format)
         if self.requantize:
             writes.append((Register.ZERO_POINT, self.zero_point))
             if config.output.scale == "tensor":
@@ -189,7 +192,7 @@ class Job:
         """C, as the golden model says."""
         return for_config(config)(**self.arguments())
 
-    def lane(self, config: GemmConfig) -> Format:
+    def lane(self, config: GemmConfig) -> Operand:
         """What a lane of C holds."""
         return config.output.format if config.output.mode == "requantized" else config.result_format
 

@@ -12,9 +12,12 @@ import functools
 
 import numpy as np
 
-from matweave.hw.formats import Format, lane_width
+from matweave.hw.formats import Format
 from matweave.hw.geometry import Geometry, Stationary
 from matweave.hw.weights import WeightFormat
+
+from .golden import operands
+from .golden.operands import Operand
 
 Fill = np.random.Generator | None
 
@@ -23,12 +26,7 @@ class LayoutError(ValueError):
     """Beats that cannot be what an engine gives: wrong number, or padding that is not zero."""
 
 
-def lane_dtype(format: Format) -> np.dtype:
-    """The little-endian integer that one lane of ``format`` holds."""
-    return np.dtype(f"<{'i' if format.signed else 'u'}{lane_width(format.width) // 8}")
-
-
-def pack_a(a: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
+def pack_a(a: np.ndarray, geometry: Geometry, format: Operand, fill: Fill = None) -> np.ndarray:
     """The beats of stream A for the matrix ``a`` (M × K)."""
     rows = 1 if geometry.stationary is Stationary.WEIGHT else geometry.m
     blocks = _blocks(_lanes(a, rows, geometry.k, format, fill), rows, geometry.k)
@@ -113,7 +111,7 @@ def gathered(c: np.ndarray, groups: int, n: int, geometry: Geometry) -> np.ndarr
     panels = -(-n // geometry.n)
     whole = c.reshape(len(c), panels, groups, geometry.n).swapaxes(1, 2)
     whole = whole.reshape(len(c), groups, -1)
-    if whole[:, :, n:].any():
+    if whole.view(f"<u{whole.dtype.itemsize}")[:, :, n:].any():
         raise LayoutError(f"padding of C is not zero behind column {n} of a group")
     return np.ascontiguousarray(whole[:, :, :n])
 
@@ -123,14 +121,14 @@ def pack_rows(x: np.ndarray, format: Format, fill: Fill = None) -> np.ndarray:
     return _lanes(x, 1, x.shape[1], format, fill).view(np.uint8)
 
 
-def pack_c0(c0: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
+def pack_c0(c0: np.ndarray, geometry: Geometry, format: Operand, fill: Fill = None) -> np.ndarray:
     """The beats of stream C0 for the matrix ``c0`` (M × N); ``format`` is the raw result's."""
     lanes = _lanes(c0, 1, geometry.n, format, fill).reshape(-1, geometry.n)
     return _beats(lanes[c_order(*c0.shape, geometry)], geometry.c_lanes)
 
 
-def unpack_c(beats: np.ndarray, m: int, n: int, geometry: Geometry, format: Format) -> np.ndarray:
-    """The matrix C (M × N) from its beats, as ``format``'s lane type.
+def unpack_c(beats: np.ndarray, m: int, n: int, geometry: Geometry, format: Operand) -> np.ndarray:
+    """The matrix C (M × N) from its beats, as ``format``'s lane type, or float32.
 
     Raises :class:`LayoutError` where the number of beats or the padding (zero) is wrong.
     """
@@ -138,14 +136,14 @@ def unpack_c(beats: np.ndarray, m: int, n: int, geometry: Geometry, format: Form
     width = geometry.c_lanes * format.lane_width // 8
     if beats.shape != (m * panels, width):
         raise LayoutError(f"C has {beats.shape} beats × bytes, not {(m * panels, width)}")
-    lanes = np.ascontiguousarray(beats).view(lane_dtype(format))
+    lanes = np.ascontiguousarray(beats).view(f"<u{format.lane_width // 8}")
     c = np.empty_like(lanes)
     c[c_order(m, n, geometry)] = lanes
     c = c.reshape(m, panels * geometry.n)
     if c[:, n:].any():
         row, column = np.argwhere(c[:, n:])[0]
         raise LayoutError(f"padding of C is not zero at row {row}, column {n + column} of {n}")
-    return np.ascontiguousarray(c[:, :n])
+    return operands.numbers(np.ascontiguousarray(c[:, :n]), format)
 
 
 @functools.lru_cache(maxsize=64)
@@ -163,15 +161,13 @@ def c_order(m: int, n: int, geometry: Geometry) -> np.ndarray:
     return order
 
 
-def _lanes(matrix: np.ndarray, rows: int, columns: int, format: Format, fill: Fill) -> np.ndarray:
+def _lanes(matrix: np.ndarray, rows: int, columns: int, format: Operand, fill: Fill) -> np.ndarray:
     """``matrix`` as unsigned lanes, padded to whole blocks of ``rows`` × ``columns``."""
     shape = [
         -(-size // part) * part for size, part in zip(matrix.shape, (rows, columns), strict=True)
     ]
-    bits = lane_width(format.width)
-    unsigned = np.dtype(f"<u{bits // 8}")
-    # Two's complement, whatever the source's type: C conversion keeps the low bits.
-    values = matrix.astype(lane_dtype(format)).view(unsigned)
+    bits, values = format.lane_width, operands.lanes(matrix, format)
+    unsigned = values.dtype
     m, n = matrix.shape
     if fill is None:
         lanes = np.zeros(shape, unsigned)

@@ -137,12 +137,15 @@ def _mutation(line: str) -> Mutation:
 class MutantEngine(native.Engine):
     """An engine with mutants, none of them selected; see :mod:`.harness`."""
 
+    gates = True
+
     def _open(self, verilog: str, config: GemmConfig, seed: int) -> None:
         self.config, self.seed = config, seed
         inputs, outputs = native.stream_bytes(config)
         self._inputs = {**inputs, f"s_axis_{SELECT}": 4}
         self._outputs = {**outputs, f"m_axis_{SEEN}": 8}
-        path = verilate.library(verilog, f"{config.name}_mutants", self._inputs, self._outputs)
+        top = f"{config.name}_mutants"
+        path = verilate.library(verilog, top, self._inputs, self._outputs, long=self.gates)
         self._job_type = driver.job_type(len(self._inputs), len(self._outputs))
         self._library = driver.load(path, self._job_type)
         self._handle = None

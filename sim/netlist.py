@@ -4,7 +4,7 @@
 compiles those like any other engine, so the same vectors show that synthesis read the Verilog as
 simulation did::
 
-    with Engine.from_verilog(netlist.gates(generated.verilog, config.name), config) as engine:
+    with netlist.GateEngine(config) as engine:
         engine.gemm(a, b)
 
 Everything is cached by content.
@@ -15,7 +15,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import cache, toolchain
+from matweave.hw.config import GemmConfig
+
+from . import cache, native, toolchain
 
 TIMEOUT = 1800
 """Seconds that Yosys may take for one engine, its own first compilation included."""
@@ -54,6 +56,17 @@ def yosys(kind: str, script: str, files: Mapping[str, str]) -> Path:
 def gates(verilog: str, top: str) -> str:
     """Gate-level Verilog of module ``top``, flat, memories as flip-flops; same ports."""
     return (_gates(verilog, top) / "gates.v").read_text()
+
+
+class GateEngine(native.Engine):
+    """The synthesised netlist of the engine of ``config``."""
+
+    gates = True
+
+    def __init__(self, config: GemmConfig, *, seed: int = 1):
+        from matweave.hw.emit import generate
+
+        self._open(gates(generate(config).verilog, config.name), config, seed)
 
 
 def cells(verilog: str, top: str) -> dict[str, int]:

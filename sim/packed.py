@@ -2,9 +2,9 @@
 
 ``y[m, n] = sum over g of scale[n, g] * sum over k in g of a[m, k] * (q[n, k] - zero[n, g])``, and
 ``offset[n, g] * sum over k in g of a[m, k]`` more where there are offsets. Groups are runs of
-``group`` elements along K. The inner sums are the engine's, exact integers; scales are the host's:
-floats, which are integers times powers of two, so that the outer sum is exact as well
-(:class:`Scaled`) and rounded once.
+``group`` elements along K. The inner sums are the engine's, exact integers, or of floating-point
+activations floats; scales are the host's: floats. These are integers times powers of two, so that
+the outer sum is exact (:class:`Scaled`) and rounded once.
 """
 
 import math
@@ -14,10 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from matweave.hw.config import GemmConfig
+from matweave.hw.floats import FloatFormat
 from matweave.hw.weights import Coding, WeightFormat
 
-from .golden import lut
+from .golden import lut, operands
 from .golden.arithmetic import checked
+from .golden.operands import Operand
 from .jobs import Job
 
 
@@ -32,6 +34,10 @@ class Part:
     k1: int
     g0: int
     g1: int
+
+
+class NotFinite(ValueError):
+    """A sum, or an activation, is infinite or NaN: floats' alone can be."""
 
 
 def refusal(config) -> str | None:
@@ -160,50 +166,70 @@ class PackedLayer:
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> "Scaled":
         """The product of ``a`` (M × K) and the layer, each weight loaded once. ``run``: C of a job
-        of the engine of ``config``; ``progress``: jobs done, of how many."""
+        of the engine of ``config``; ``progress``: jobs done, of how many.
+
+        Raises :class:`NotFinite` where sums are."""
         if refusal := self.refusal(config):
             raise ValueError(refusal)
         n, k = self.shape
-        a = checked("a", a, config.a.min, config.a.max, (None, k))
+        a = operands.checked("a", a, config.a, (None, k))
         ordered = a if self.order is None else a[:, self.order]
-        sums = np.zeros((len(a), n, self.groups), np.int64)
+        result = config.result_format
+        sums = _integers(np.zeros((len(a), n, self.groups), np.int64), result)
         starts = range(0, len(a), config.limits.m)
         parts = list(self.parts(config))
         for number, part in enumerate(parts):
             for block, m0 in enumerate(starts):
                 rows = slice(m0, m0 + config.limits.m)
                 c = run(self.job(config, ordered[rows], part, keep=block > 0))
-                c = c if part.g1 - part.g0 > 1 else c[:, None]
+                c = _integers(c if part.g1 - part.g0 > 1 else c[:, None], result)
                 sums[rows, part.n0 : part.n1, part.g0 : part.g1] += c.swapaxes(1, 2)
                 progress(number * len(starts) + block + 1, len(starts) * len(parts))
-        activations = ordered.reshape(len(a), self.groups, self.group).sum(axis=2)
-        return Scaled.of(self, sums, activations)
+        terms = [(sums, _unit(result))]
+        if self.offsets is not None:
+            activations = _integers(ordered, config.a).reshape(len(a), 1, self.groups, self.group)
+            terms.append((activations.sum(axis=3), _unit(config.a)))
+        return Scaled.of(self, terms)
+
+
+def _unit(format: Operand) -> int:
+    """All finite numbers of ``format`` are multiples of two to this power."""
+    return 1 - format.bias - format.fraction if isinstance(format, FloatFormat) else 0
+
+
+def _integers(values: np.ndarray, format: Operand) -> np.ndarray:
+    """``values`` of ``format`` in such units."""
+    if not isinstance(format, FloatFormat):
+        return values
+    if not np.isfinite(values).all():
+        raise NotFinite(f"a sum, or an activation, is infinite or NaN in {format}")
+    wide = np.ldexp(values.astype(np.float64), -_unit(format))
+    return np.vectorize(int, otypes=[object])(wide)
 
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """Results ``integers * 2**exponent`` (M × N, Python integers), exact; ``sums`` (M × N ×
-    groups): what the engine gave."""
+    """Results ``integers * 2**exponent`` (M × N, Python integers), exact."""
 
-    sums: np.ndarray
     integers: np.ndarray
     exponent: int
 
     @classmethod
-    def of(cls, layer: PackedLayer, sums: np.ndarray, activations: np.ndarray) -> "Scaled":
-        """``activations``: their sums, M × groups."""
-        factors, terms = [layer.scales], [sums]
-        if layer.offsets is not None:
-            factors.append(layer.offsets)
-            terms.append(np.broadcast_to(activations[:, None], sums.shape))
-        parts = [np.frexp(factor) for factor in factors]
-        least = min(int(exponent.min()) for _, exponent in parts) - 53
+    def of(cls, layer: PackedLayer, terms: list[tuple[np.ndarray, int]]) -> "Scaled":
+        """``terms``: what scales, and offsets where there are any, are multiplied with: integers
+        (M × N, or 1, × groups) and the power of two that they are in units of."""
+        factors = [layer.scales] + [layer.offsets] * (layer.offsets is not None)
+        parts = [
+            (term, *np.frexp(factor), unit)
+            for (term, unit), factor in zip(terms, factors, strict=True)
+        ]
+        least = min(int(exponent.min()) + unit for _, _, exponent, unit in parts) - 53
         integers = 0
-        for (fraction, exponent), term in zip(parts, terms, strict=True):
+        for term, fraction, exponent, unit in parts:
             mantissa = np.ldexp(fraction, 53).astype(np.int64).astype(object)
-            scale = mantissa << (exponent - 53 - least).astype(object)
+            scale = mantissa << (exponent + unit - 53 - least).astype(object)
             integers = integers + (term.astype(object) * scale).sum(axis=2)
-        return cls(sums, integers, least)
+        return cls(integers, least)
 
     def rounded(self) -> np.ndarray:
         """The nearest float64, infinite beyond the largest."""

@@ -84,7 +84,7 @@ def _lookup(index: int, one, between) -> dict:
     return {
         "kind": "lut",
         "name": f"sample_{index}",
-        "a": f"int{between(2, 16)}",
+        "a": one(*[f"int{between(2, 16)}"] * 3, "fp16", "bf16"),
         "b": one(*weights.NAMES),
         "zero_points": one("none", "channel"),
         "groups": one(1, between(2, 4)),

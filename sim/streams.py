@@ -43,6 +43,9 @@ class Outcome:
 class StreamDriver:
     """A module with AXI4-Stream ports as a library that takes and gives whole streams."""
 
+    gates = False
+    """Whether the Verilog is a netlist of single bits (:mod:`.verilate`)."""
+
     def load(
         self,
         verilog: str,
@@ -58,7 +61,9 @@ class StreamDriver:
         :class:`Pause` does not seed itself."""
         self.seed = seed
         self._inputs, self._outputs = dict(inputs), dict(outputs)
-        self.path = verilate.library(verilog, top, inputs, outputs, registers=registers)
+        self.path = verilate.library(
+            verilog, top, inputs, outputs, registers=registers, long=self.gates
+        )
         self._job_type = driver.job_type(len(self._inputs), len(self._outputs))
         self._library = driver.load(self.path, self._job_type)
         self._handle = self._library.matweave_new(seed)

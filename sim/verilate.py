@@ -32,8 +32,9 @@ FAST = (
 # Functions as long as a 16 x 16 engine's cycle: what two share is stored and read again.
 FAST_FUNCTIONS = ("--output-split-cfuncs", "50000")
 DRIVER_FLAGS, SLOW = ("-O2",), ("-O0",)
-# A network is one long sequence of additions without loops: there is nothing to win, and g++ takes
-# ten times as long over it. What g++ takes also grows faster than a function does.
+# A network is one long sequence of additions without loops, a netlist with mutants one of single
+# bits: there is nothing to win, and g++ takes ten times as long over it. What g++ takes also grows
+# faster than a function does.
 LONG = ("-O1", "-march=native", "-fvisibility=hidden", "-fno-semantic-interposition")
 LONG_FUNCTIONS = ("--output-split-cfuncs", "2000")
 LONG_NETWORK = 1_500_000
@@ -63,9 +64,11 @@ def library(
     outputs: Mapping[str, int],
     *,
     registers: bool = True,
+    long: bool = False,
 ) -> Path:
-    """The shared library of the engine ``top`` with ``native.cpp``."""
-    long = not registers and len(verilog) > LONG_NETWORK
+    """The shared library of the engine ``top`` with ``native.cpp``. ``long``: of Verilog without
+    loops, as gates are, and as a long network's is."""
+    long = long or (not registers and len(verilog) > LONG_NETWORK)
     ports = ports_header(inputs, outputs, registers=registers)
     return compiled(verilog, top, DRIVER, ports, long=long)
 

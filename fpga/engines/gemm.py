@@ -95,9 +95,15 @@ class Lut(Gemm):
     without = "weights are looked up in tables: there is no multiplication"
 
     def multipliers(self):
-        """And, of zero points, one per column: by the sum of a row's activations."""
+        """And, of zero points, one per column: by the sum of a row's activations. Of floats, by
+        significands, and where only weights' bits change, one for all columns."""
         config, found = self.config, super().multipliers()
-        if config.subtracts_zeros:
+        if config.floats:
+            if config.subtracts_zeros or config.serial:
+                count = config.geometry.n if config.subtracts_zeros else 1
+                bits = (config.b.width + 2, config.result_format.fraction + 1)
+                found.append(Multipliers("sums of activations", count, bits))
+        elif config.subtracts_zeros:
             most = -config.limits.k * config.a.min
             bits = (config.b.width + 1, signed_width(-most, most))
             found.append(Multipliers("zero points", config.geometry.n, bits))

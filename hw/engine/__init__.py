@@ -5,6 +5,7 @@ from ..array.serial import DigitSerialArray
 from ..array.tree import TreeArray
 from ..array.weight_stationary import WeightStationaryArray
 from ..formats import Overflow
+from ..lut.float_gemm_array import FloatLookupArray
 from ..lut.gemm_array import LookupArray
 from ..pe import REGISTRY
 from ..pe.base import Pe
@@ -20,8 +21,9 @@ def array_choice(config) -> ArrayChoice:
     """The array of a configuration (:class:`~matweave.hw.config.GemmConfig`)."""
     array = config.array
     if array.kind == "lookup":
+        floats = {"accumulator": config.accumulator_format} if config.floats else {}
         return ArrayChoice.of(
-            LookupArray,
+            FloatLookupArray if config.floats else LookupArray,
             pe=Pe(config.a, config.b),
             serial=config.serial,
             panels=config.groups * -(-config.limits.n // array.columns) * config.subtracts_zeros,
@@ -31,6 +33,7 @@ def array_choice(config) -> ArrayChoice:
             width=config.accumulator_format.width,
             terms=config.limits.k,
             sign=array.sign,
+            **floats,
         )
     pe = REGISTRY[config.pe.kind](config.a, config.b, **config.pe.options)
     if array.kind == "weight_stationary":

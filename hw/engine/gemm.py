@@ -13,6 +13,7 @@ from ..array.serial import DigitSerialArray
 from ..array.tree import TreeArray
 from ..array.weight_stationary import WeightStationaryArray
 from ..cells import shared
+from ..lut.float_gemm_array import FloatLookupArray
 from ..lut.gemm_array import LookupArray
 from ..stream import axi_lite_ports, sink_ports, source_ports
 from . import regmap
@@ -28,6 +29,7 @@ CORES = {
     TreeArray: WeightStationaryCore,
     DigitSerialArray: DigitSerialCore,
     LookupArray: OutputStationaryCore,
+    FloatLookupArray: OutputStationaryCore,
 }
 """The core around each array."""
 

@@ -14,10 +14,12 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from ..cells import shared
+from ..floats import FloatFormat
 from ..formats import Overflow
 from ..geometry import Stationary
 from ..stream import SkidBuffer, sink_ports, source_ports
 from .core import CoreShape, group_loops, job_ports, table_ports
+from .float_lane import FloatOutputLane
 from .output_lane import OutputLane, lane_latency
 from .walk import Rows, Steps, advance, expecting, finished
 
@@ -66,12 +68,13 @@ class OutputStage(wiring.Component):
 
     Ports: ``i_data`` (n accumulators), ``i_valid``, ``i_ready``; the job's parameters; the channel
     tables' write port; streams ``c0`` and ``c``; pulses ``done``, ``stall_c0``, ``stall_c``.
-    Latency from ``i`` to ``c``: 1 cycle, or 4 if requantisation is built in.
+    Latency from ``i`` to ``c``: 1 cycle, 4 if requantisation is built in, or 2 of floats.
     """
 
     def __init__(self, *, shape: CoreShape):
         self.shape = shape
-        self.latency = lane_latency(shape.output)
+        self.floats = isinstance(shape.result, FloatFormat)
+        self.latency = FloatOutputLane.latency if self.floats else lane_latency(shape.output)
         super().__init__(
             {
                 **job_ports(shape),
@@ -150,13 +153,7 @@ class OutputStage(wiring.Component):
             multipliers = self._table(m, 1, 31, panel.index, enable)
             shifts = self._table(m, 2, 6, panel.index, enable)
         for lane in range(shape.geometry.n):
-            m.submodules[f"lane_{lane}"] = unit = shared(
-                OutputLane,
-                accumulator=shape.accumulator,
-                result=shape.result,
-                output=output,
-                saturate=shape.overflow is Overflow.SATURATE,
-            )
+            m.submodules[f"lane_{lane}"] = unit = self._lane()
             m.d.comb += [
                 unit.en.eq(enable),
                 unit.accumulator.eq(self.i_data.word_select(lane, shape.accumulator.width)),
@@ -180,6 +177,18 @@ class OutputStage(wiring.Component):
                         shifts.word_select(lane, 6) if output.per_channel else self.shift
                     ),
                 ]
+
+    def _lane(self):
+        shape = self.shape
+        if self.floats:
+            return shared(FloatOutputLane, format=shape.result)
+        return shared(
+            OutputLane,
+            accumulator=shape.accumulator,
+            result=shape.result,
+            output=shape.output,
+            saturate=shape.overflow is Overflow.SATURATE,
+        )
 
     def _load_c0(self, m, push):
         """High while beats of C0 are expected: from the start of a job that adds it, as many as

@@ -55,9 +55,11 @@ class LookupArray(wiring.Component):
         self.pe, self.rows, self.columns, self.depth = pe, rows, columns, depth
         self.width, self.terms, self.serial, self.panels = width, terms, serial, panels
         b = WeightFormat(pe.b.width) if serial else pe.b
-        self.table = TablePe(pe.a, b, k=depth, serial=serial, table="half", sign=sign)
+        self.table = self._table(b, k=depth, serial=serial, table="half", sign=sign)
+        #: Cycles between the registers of the bus and of the products.
+        self.drain_stages = self._drain_stages()
         #: Cycles from ``last`` to row 0: those of the array, the bus's register, the products'.
-        self.latency = 2 + 1 + (rows > 1) + 2 + bool(panels)
+        self.latency = 2 + 1 + (rows > 1) + 2 + self.drain_stages
         self.zero_width = pe.b.width + 1
         members = ports(pe, rows, columns, depth, width)
         if serial:
@@ -76,6 +78,13 @@ class LookupArray(wiring.Component):
             }
         super().__init__(members)
 
+    def _table(self, weights: WeightFormat, **options) -> TablePe:
+        """The PE of the array inside."""
+        return TablePe(self.pe.a, weights, **options)
+
+    def _drain_stages(self) -> int:
+        return int(bool(self.panels))
+
     def elaborate(self, platform):
         m = Module()
         table, hold = self.table, self.rows > 1
@@ -87,7 +96,7 @@ class LookupArray(wiring.Component):
             partial=True, hold=hold, sum_width=sum_width,
         )  # fmt: skip
         finished = self.valid & self.last
-        read = self._tokens(m, finished, self.latency - 2 - bool(self.panels))
+        read = self._tokens(m, finished, self.latency - 2 - self.drain_stages)
         m.d.comb += [
             array.a.eq(self.a),
             array.load.eq(self.valid & (self.plane == 0) if self.serial else self.valid),
@@ -101,9 +110,7 @@ class LookupArray(wiring.Component):
         if table.shift_bits:
             m.d.comb += array.shift.eq(Mux(self._coded(Coding.TERNARY), 0, self.plane))
         total = delayed(m, "bus_sum", array.sum, 1) if summed else None
-        products = self._corrected(m, delayed(m, "bus", array.o, 1), total, width)
-        if self.panels:
-            products = self._without_zeros(m, products, total, finished)
+        products = self._drained(m, delayed(m, "bus", array.o, 1), total, finished)
         m.d.comb += [
             self.o.eq(delayed(m, "o_register", products, 1)),
             self.o_valid.eq(counted(m, finished, self.size, self.rows, self.latency)),
@@ -112,6 +119,11 @@ class LookupArray(wiring.Component):
 
     def _coded(self, coding: Coding):
         return self.coding == CODINGS.index(coding)
+
+    def _drained(self, m, sums, total, finished):
+        """Products, :attr:`drain_stages` cycles after the ``sums`` and the ``total`` of a row."""
+        products = self._corrected(m, sums, total, len(sums) // self.columns)
+        return self._without_zeros(m, products, total, finished) if self.panels else products
 
     def _corrected(self, m, sums, total, i_width: int):
         """Products with numbers whose zero points are 0, from the sums of odd integers."""
@@ -133,13 +145,7 @@ class LookupArray(wiring.Component):
 
     def _without_zeros(self, m, products, total, finished):
         """A cycle later: less the row's sum of activations times each column's zero point."""
-        panel = Signal(len(self.panel), name="zero_panel_register", reset_less=True)
-        ahead = self.latency - 4
-        start = delayed(m, "zero_start", finished, ahead, resettable=True)
-        of_start = delayed(m, "zero_panel_stage", self.panel, ahead)
-        with m.If(start):
-            m.d.sync += panel.eq(of_start)
-        m.d.comb += self.zero_panel.eq(panel)
+        self._ask_for_zeros(m, finished)
         m.submodules.zero_products = zeros = shared(
             ZeroProducts, columns=self.columns, zero_width=self.zero_width, sum_width=len(total),
             width=self.width,
@@ -151,6 +157,16 @@ class LookupArray(wiring.Component):
             (products.word_select(n, self.width) - terms.word_select(n, self.width))[: self.width]
             for n in range(self.columns)
         )
+
+    def _ask_for_zeros(self, m, finished):
+        """The column panel of a tile's rows, a cycle before they are behind the bus."""
+        panel = Signal(len(self.panel), name="zero_panel_register", reset_less=True)
+        ahead = self.latency - 4
+        start = delayed(m, "zero_start", finished, ahead, resettable=True)
+        of_start = delayed(m, "zero_panel_stage", self.panel, ahead)
+        with m.If(start):
+            m.d.sync += panel.eq(of_start)
+        m.d.comb += self.zero_panel.eq(panel)
 
     def _words(self):
         """Plane after plane of every column's weights, a sign of two's complement inverted."""

@@ -14,8 +14,9 @@ from ..cases import VALUES, Case, values
 from ..golden.arithmetic import checked
 from ..golden.attention import kivi
 from ..golden.attention import streaming as golden
+from ..golden.operands import lane_dtype
 from ..golden.requantize import ZERO_POINT
-from ..layout import lane_dtype, pack_rows
+from ..layout import pack_rows
 from ..registers import AttentionMode, AttentionRegister, Control
 from . import cache
 

@@ -5,6 +5,7 @@ from cocotb.triggers import ClockCycles
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
 from .. import kinds
+from ..golden import operands
 from ..registers import Control, Register, Response, Status
 from .plan import Plan
 from .protocol import REGISTER_CHANNELS
@@ -102,10 +103,10 @@ class Bench(StreamBench):
         packed = np.frombuffer(data, np.uint8).reshape(-1, size)
         found = job.unpack(self.config, packed)
         golden = job.expected(self.config)
-        if not np.array_equal(found, golden):
-            where = tuple(np.argwhere(found != golden)[0])
+        if (wrong := operands.differences(found, golden)).any():
+            where = tuple(np.argwhere(wrong)[0])
             raise AssertionError(
-                f"{(found != golden).sum()} of {found.size} elements differ, the first at "
+                f"{wrong.sum()} of {found.size} elements differ, the first at "
                 f"{list(map(int, where))}: {found[where]}, not {golden[where]}"
             )
 

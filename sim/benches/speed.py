@@ -29,7 +29,7 @@ async def measure(dut, checkers: bool):
     plan = bench.plan
     config, size = plan.config, plan.largest
     rng = np.random.default_rng(plan.seed)
-    a = rng.integers(config.a.min, config.a.max, (size, size), endpoint=True)
+    a = values(config.a, "random", (size, size), rng)
     b = values(config.b, "random", (size, size), rng)
     job = Job(a, b).checked(config)
     for _ in range(plan.cases):

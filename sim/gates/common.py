@@ -10,9 +10,9 @@ from .registry import Context
 
 
 def engines(context: Context) -> list[GemmConfig]:
-    """One small engine per array kind; of lookups, one that has all options."""
+    """One small engine per array kind; of lookups, one that has all options, and one of floats."""
     names = ["tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube"]
-    names += ["tiny_lut", "tiny_lut_serial"]
+    names += ["tiny_lut", "tiny_lut_serial", "tiny_lut_fp16"]
     if context.quick:
         return [smallest()]
     return [configuration.load(name) for name in names]

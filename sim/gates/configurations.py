@@ -7,13 +7,12 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from matweave.hw.emit import generate
 
 from .. import sampling
 from ..cases import cases
 from ..golden.gemm import for_config
+from ..golden.operands import same
 from ..native import Engine
 from .registry import Context, Measured, gate
 
@@ -34,7 +33,7 @@ def accepted(context: Context) -> Measured:
                 with Engine.from_verilog(generated.verilog, config) as engine:
                     for item in cases(config, context.seed, context.of(40, 5)):
                         result = engine.job(item.job)
-                        assert np.array_equal(result.c, golden(**item.job.arguments())), item.name
+                        assert same(result.c, golden(**item.job.arguments())), item.name
         except Exception as error:  # whatever it is, it is the figure
             failures.append(f"configuration {index}: {type(error).__name__}: {error}")
     ok = not failures and (count >= 200 or context.quick)

@@ -8,6 +8,7 @@ from matweave.hw.config import GemmConfig
 from .. import sampling
 from ..cases import case
 from ..golden.gemm import for_config
+from ..golden.operands import same
 from ..native import Engine
 from .common import random_pauses, smallest
 from .registry import Context, Measured, gate
@@ -39,7 +40,7 @@ def cycles(context: Context) -> Measured:
                 job = case(config, context.seed, index).job
                 pauses = random_pauses(rng) if index % 2 else None
                 result = engine.job(job, pauses=pauses, fill=rng if index % 4 else None)
-                if not np.array_equal(result.c, golden(**job.arguments())):
+                if not same(result.c, golden(**job.arguments())):
                     wrong.append(f"{config.name}: job {index} of seed {context.seed}")
                 index += 1
             total += engine.total_cycles

@@ -7,7 +7,7 @@ from matweave.hw.emit import generate
 
 from ..cases import cases
 from ..golden.gemm import for_config
-from ..native import Engine
+from ..golden.operands import same
 from .common import engines, random_pauses
 from .registry import Context, Measured, gate
 
@@ -28,12 +28,12 @@ def netlist(context: Context) -> Measured:
         gates += sum(found.values())
         golden = for_config(config)
         rng = np.random.default_rng(context.seed)
-        with Engine.from_verilog(synthesis.gates(text, config.name), config) as engine:
+        with synthesis.GateEngine(config) as engine:
             for index, item in enumerate(cases(config, context.seed, context.of(200, 10))):
                 pauses = random_pauses(rng) if index % 2 else None
                 result = engine.job(item.job, pauses=pauses, fill=rng)
                 count += 1
-                if not np.array_equal(result.c, golden(**item.job.arguments())):
+                if not same(result.c, golden(**item.job.arguments())):
                     failures.append(f"{config.name}: {item.name}")
     figure = f"{count} jobs, {len(failures)} mismatches"
     return Measured(figure, not failures and count > 0, f"{gates:,} cells", tuple(failures))

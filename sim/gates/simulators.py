@@ -1,11 +1,9 @@
 """Four simulators agree."""
 
-import hashlib
 import tempfile
 
-import numpy as np
-
 from ..cases import cases
+from ..golden.operands import digest
 from ..native import Engine
 from .common import engines
 from .registry import Context, Measured, gate
@@ -34,10 +32,10 @@ def simulators(context: Context) -> Measured:
                 failures.append(f"{config.name}: {simulator} failed")
         context.say(f"Amaranth: {config.name}")
         results = pysim.jobs(config, [item.job for item in drawn])
-        found["amaranth"] = [(_digest(result.c), result.cycles) for result in results]
+        found["amaranth"] = [(digest(result.c), result.cycles) for result in results]
         with Engine(config) as engine:
             results = [engine.job(item.job) for item in drawn]
-        found["native"] = [(_digest(result.c), result.cycles) for result in results]
+        found["native"] = [(digest(result.c), result.cycles) for result in results]
         for index, item in enumerate(drawn):
             rows = {name: rows[index : index + 1] for name, rows in found.items()}
             compared += 1
@@ -45,7 +43,3 @@ def simulators(context: Context) -> Measured:
                 failures.append(f"{config.name}: {item.name}: {rows}")
     figure = f"{compared} jobs × 4, {len(failures)} differences"
     return Measured(figure, not failures and compared > 0, "results and cycles", tuple(failures))
-
-
-def _digest(c: np.ndarray) -> str:
-    return hashlib.sha256(c.astype(np.int64).tobytes()).hexdigest()[:16]

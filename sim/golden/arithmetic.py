@@ -30,13 +30,7 @@ def checked(name: str, values, low: int, high: int, shape: tuple[int | None, ...
         raise ValueError(f"{name} must hold integers; element ({where}) is NaN")
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold integers, not {array.dtype}")
-    if len(array.shape) != len(shape) or any(
-        size == 0 if wanted is None else size != wanted
-        for size, wanted in zip(array.shape, shape, strict=True)
-    ):
-        wanted = " × ".join("any" if size is None else str(size) for size in shape) or "one number"
-        got = " × ".join(map(str, array.shape)) or "one number"
-        raise ValueError(f"{name} must be {wanted}, not {got}")
+    check_shape(name, array, shape)
     if not array.size:
         return array.astype(np.int64)
     least, most = int(array.min()), int(array.max())
@@ -46,6 +40,17 @@ def checked(name: str, values, low: int, high: int, shape: tuple[int | None, ...
         element = f" (element ({where}))" if shape else ""
         raise ValueError(f"{name} must be {low} to {high}, not {worst}{element}")
     return array.astype(np.int64)
+
+
+def check_shape(name: str, array: np.ndarray, shape: tuple[int | None, ...]) -> None:
+    """Raise one clear :class:`ValueError` for another shape, or a size of 0 where any is meant."""
+    if len(array.shape) != len(shape) or any(
+        size == 0 if wanted is None else size != wanted
+        for size, wanted in zip(array.shape, shape, strict=True)
+    ):
+        wanted = " × ".join("any" if size is None else str(size) for size in shape) or "one number"
+        got = " × ".join(map(str, array.shape)) or "one number"
+        raise ValueError(f"{name} must be {wanted}, not {got}")
 
 
 def wrap(values: np.ndarray, format: Format) -> np.ndarray:

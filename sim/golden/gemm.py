@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from matweave.hw.floats import FloatFormat
 from matweave.hw.formats import Format, Overflow
 from matweave.hw.weights import WeightFormat
 
-from . import arithmetic, lut
+from . import arithmetic, lut, lut_float
 from .arithmetic import checked, integers, magnitude
 from .requantize import Requantize
 
@@ -106,11 +107,13 @@ def for_config(config) -> Callable[..., np.ndarray]:
     relu=False, requantize=False, zeros=None, b_format=None, groups=1)``; ``b_format``: of a job
     that says it itself; with several ``groups`` along K, c0 and C are M × groups × N and zeros
     groups × N. Where the configuration asks for an exact accumulator none of the widths that the
-    hardware derived from that is used here.
+    hardware derived from that is used here. With floats in A, so are C, c0 and bias
+    (:mod:`.lut_float`), which nothing is requantised to.
     """
+    floats = isinstance(config.a, FloatFormat)
     exact = config.accumulator.width == "exact"
     accumulator = None if exact else config.accumulator_format
-    result = _exact_result(config) if exact else config.result_format
+    result = _exact_result(config) if exact and not floats else config.result_format
 
     def golden(
         a,
@@ -137,6 +140,23 @@ def for_config(config) -> Callable[..., np.ndarray]:
             ]  # fmt: skip
             return np.stack(each, axis=1)
         scale = None
+        if floats:
+            if requantize:
+                raise ValueError("results of floating-point activations are not requantised")
+            return lut_float.gemm(
+                a,
+                b,
+                a_format=config.a,
+                b_format=config.b if b_format is None else b_format,
+                accumulator=config.accumulator.format,
+                k=config.array.k,
+                sign=config.array.sign,
+                serial=config.serial,
+                zeros=zeros,
+                c0=c0,
+                bias=bias,
+                relu=relu,
+            )
         if requantize:
             if multiplier is None or shift is None:
                 raise ValueError("requantisation needs a multiplier and a shift")

@@ -1,17 +1,19 @@
 """Products of floating-point activations with low-bit weights, in one order of addition.
 
-docs/decisions/0012-lut-mpgemm.md, "Floating-point activations", is the definition; every addition
-is one of NumPy's in its format (:mod:`.floats`). Weights are signs of planes by what codes mean
-(2q - 2**W + 1, or the two signs of a ternary one); there are no tables here, indices or words.
+docs/decisions/0012-lut-mpgemm.md, "Floating-point activations" and those "in the engine", is the
+definition; every addition is one of NumPy's in its format (:mod:`.floats`). Weights are signs of
+planes by what codes mean (2q - 2**W + 1, or the two signs of a ternary one); there are no tables
+here, indices or words.
 """
 
 import numpy as np
 
 from matweave.hw.floats import FP32, FloatFormat
-from matweave.hw.weights import WeightFormat
+from matweave.hw.weights import Coding, WeightFormat
 
-from .floats import plus, times
-from .lut import signs
+from . import operands
+from .floats import codes, numbers, plus, times
+from .lut import signs, weights, zero_points
 
 
 def entry(terms: list[np.ndarray], format: FloatFormat) -> np.ndarray:
@@ -26,6 +28,61 @@ def slice_sum(terms: list[np.ndarray], sign: int, format: FloatFormat) -> np.nda
     """The same with the element at ``sign`` first."""
     ordered = [terms[sign], *terms[:sign], *terms[sign + 1 :]]
     return entry(ordered, format)
+
+
+def gemm(
+    a,
+    b,
+    *,
+    a_format: FloatFormat,
+    b_format: WeightFormat,
+    accumulator: FloatFormat,
+    k: int,
+    sign: int = 0,
+    serial: bool = False,
+    zeros=None,
+    c0=None,
+    bias=None,
+    relu: bool = False,
+) -> np.ndarray:
+    """C (M × N, float32) of A (M × K) and B (K × N), as an engine with tables of ``k`` elements,
+    that at ``sign`` first, gives it; ``zeros`` (N) are subtracted from the columns of B.
+
+    Raises :class:`ValueError` for operands of the wrong shape or type or outside their format.
+    """
+    a = operands.checked("a", a, a_format, (None, None))
+    b = weights(b, b_format, (a.shape[1], None))
+    (m, length), n = a.shape, b.shape[1]
+    size = m, length + -length % k
+    padded = np.zeros(size, np.float32)
+    padded[:, :length] = a
+    of_weights = np.zeros((n, size[1]), np.int64)
+    of_weights[:, :length] = b_format.code(b.T)
+    order = {"k": k, "sign": sign, "accumulator": accumulator}
+    total = sums(padded, of_weights, b_format, a_format, serial=serial, **order)
+    factors = np.full(n, _factor(b_format))
+    if zeros is not None:
+        factors = factors + 2 * zero_points(zeros, b_format, (n,))
+    if factors.any():
+        rows = row_sums(padded, a_format, **order)
+        terms = times(rows[:, None], factors.astype(np.float32), accumulator)
+        total = plus(total, -terms, accumulator)
+    if b_format.coding is not Coding.BINARY:
+        total = times(total, np.float32(0.5), accumulator)
+    if c0 is not None:
+        total = plus(total, operands.checked("c0", c0, accumulator, (m, n)), accumulator)
+    if bias is not None:
+        total = plus(total, operands.checked("bias", bias, accumulator, (n,)), accumulator)
+    if relu:
+        total = np.where(np.signbit(total) & ~np.isnan(total), np.float32(0), total)
+    return numbers(codes(total, accumulator), accumulator)  # NaN is but one
+
+
+def _factor(weights: WeightFormat) -> int:
+    """z' of zero points 0: an odd number, or 0 of weights that need no sum of activations."""
+    if weights.coding is Coding.ASYMMETRIC:
+        return 1 - (1 << weights.width)
+    return int(weights.coding is Coding.SYMMETRIC)
 
 
 def sums(

@@ -66,13 +66,15 @@ def _wires(config: GemmConfig) -> int:
             return 2 + (array.rows > 1) + array.pipeline
         case "lookup":
             # Columns' registers, products, accumulators, a hold register, the bus's, corrected,
-            # and behind a multiplication by zero points.
-            return 5 + (array.rows > 1) + config.subtracts_zeros
+            # and behind a multiplication by zero points, or of floats by z'.
+            return 5 + (array.rows > 1) + (config.subtracts_zeros or config.floats)
     raise ValueError(f"no cycle model for {array.kind}")
 
 
 def output_latency(config: GemmConfig) -> int:
-    """Cycles from a row of sums to its beat of C."""
+    """Cycles from a row of sums to its beat of C; C0 and bias are added to floats one by one."""
+    if config.floats:
+        return 2
     return 1 if config.output.mode == "raw" else 1 + REQUANTIZER + config.output.multiplier_stages
 
 

@@ -120,7 +120,10 @@ def _tables(config: GemmConfig, seed: int) -> tuple[Step, Step]:
     rng = np.random.default_rng([seed, 8])
     g, limits = config.geometry, config.limits
     size = min(2 * g.m, limits.m), limits.n
-    bias = rng.integers(-(1 << 20), 1 << 20, size[1])
+    if config.floats:
+        bias = values(config.bias_format, "random", (size[1],), rng)
+    else:
+        bias = rng.integers(-(1 << 20), 1 << 20, size[1])
     scale = {"multiplier": 1 << 30, "shift": 35, "requantize": True}
     scale = {} if config.output.mode == "raw" else scale
     fills = job_step(config, sums(config, *size, 1, rng, bias=bias, **scale), fill=rng)

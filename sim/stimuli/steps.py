@@ -10,6 +10,7 @@ from .. import harness
 from ..cases import values
 from ..driver import Access, Pause, read, write
 from ..golden.gemm import for_config
+from ..golden.operands import same
 from ..harness import Setting
 from ..jobs import Job
 from ..native import Engine
@@ -38,7 +39,7 @@ class Step:
         size = -1, self._beat_bytes()
         beats = np.frombuffer(seen[3], np.uint8).reshape(size)
         c = self.job.unpack(self.config, beats)
-        assert np.array_equal(c, for_config(self.config)(**self.job.arguments()))
+        assert same(c, for_config(self.config)(**self.job.arguments()))
         assert all(operation.response == Response.OKAY for operation in seen[-1])
 
     def _beat_bytes(self) -> int:

@@ -11,7 +11,8 @@ from matweave.hw.transformer.config import EncoderConfig
 from ..cases import VALUES, Case, values
 from ..golden import transformer as golden
 from ..golden.arithmetic import checked
-from ..layout import lane_dtype, pack_rows
+from ..golden.operands import lane_dtype
+from ..layout import pack_rows
 from ..registers import Control, EncoderMode, EncoderRegister
 from .drawing import parameters as drawn
 from .packing import parameter_words, weight_beats

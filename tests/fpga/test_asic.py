@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from matweave import area
 from matweave.fpga.targets.asic import boolean, fanout, generic, liberty, measure, report, timing
 from matweave.fpga.targets.asic.flow import Flow
 from matweave.fpga.targets.asic.liberty_text import pruned
@@ -269,6 +270,11 @@ def test_the_command(matweave):
         assert word in text
 
 
+def test_a_lookup_array_is_compared_with_the_cube():
+    plain = area.baseline(config.load("tiny_lut", ["b=uint4", "zero_points=channel", "groups=2"]))
+    assert (plain.kind, plain.array.kind, plain.geometry.macs) == ("gemm", "cube", 24)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -276,6 +282,7 @@ def test_the_command(matweave):
         (["tiny_os", "--liberty", "."], "directory"),
         (["tiny_os", "--target", "asic"], "'asic' is not a target"),
         (["tiny_os", "--target", "generic", "--liberty", "x.lib"], "exclude each other"),
+        (["tiny_lut_fp16"], "fp16 activations, and arrays of multipliers have integers only"),
         (["nothing"], "nothing"),
         ([], "CONFIG"),
     ],

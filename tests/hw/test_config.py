@@ -13,6 +13,7 @@ import pytest
 
 from matweave.hw import array_tables, catalog, config, cost, source
 from matweave.hw.errors import ConfigError
+from matweave.hw.floats import BF16, FP16, FP32
 from matweave.hw.formats import Format, Overflow, Rounding
 from matweave.hw.geometry import Geometry, Stationary
 
@@ -315,7 +316,7 @@ def test_an_accumulator_holds_at_least_one_product():
         ("b=int5", "b: 'int5' is not a format of weights; allowed are binary, ternary, int2, int3"),
         ("zero_points=channel", "zero_points: weights of int3 have no zero points; allowed is 'no"),
         ("array.planes=both", "array.planes: 'both' is not an order of planes; allowed are paral"),
-        ("a=uint8", "a: uint8 is not signed; allowed are int2 to int16"),
+        ("a=uint8", "a: 'uint8' is not a format of activations; allowed are int2 to int16, fp16, "),
         (
             "accumulator.width=30",
             "accumulator.width: 30 is not a width of this engine's sums; allowed are exact",
@@ -325,12 +326,50 @@ def test_an_accumulator_holds_at_least_one_product():
         ("array.columns=1", "array.columns: a beat of B, 4 weights of 3 bits, must be whole bytes"),
         ("array.kind=cube", "array.kind: 'cube' is not an array of this engine; allowed are look"),
         ("pe.kind=mac", "pe.kind: 'mac' is not a PE of this engine; allowed are table"),
-        ("a=bf16", "a: 'bf16' has floating-point numbers, which lookup arrays take (hw/lut/float_"),
+        (
+            "a=fp32",
+            "a: 'fp32' is not a format of activations; allowed are int2 to int16, fp16, bf16",
+        ),
+        (
+            "a=bf16",
+            "output.mode: results of bf16 activations are not requantised; set output.mode ",
+        ),
         ("array.depth=4", "array.depth: unknown key; allowed are kind, rows, columns, k, sign"),
     ],
 )
 def test_a_lookup_engine_refuses_what_does_not_fit(override, message):
     assert message in refused("tiny_lut", "b=int3", "array.columns=8", override)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "accumulator.format=bf16",
+            "accumulator.format: bf16 has not all numbers of fp16; allowed ",
+        ),
+        ("accumulator.format=fp64", "accumulator.format: 'fp64' is not a format of sums of floats"),
+        (
+            "accumulator.overflow=saturate",
+            "accumulator.overflow: sums of fp16 activations that are",
+        ),
+        ("output.mode=both", "output.mode: results of fp16 activations are not requantised"),
+        ("b=fp16", "b: 'fp16' is not a format of weights"),
+    ],
+)
+def test_floats_refuse_what_they_have_not(override, message):
+    assert message in refused("tiny_lut_fp16", override)
+
+
+def test_formats_of_floats():
+    loaded = config.load("tiny_lut_fp16")
+    assert loaded.floats and not config.load("tiny_lut").floats
+    assert (loaded.a, loaded.accumulator_format) == (FP16, FP32)
+    assert loaded.result_format == loaded.bias_format == FP32
+    narrow = config.load("tiny_lut_fp16", ["a=bf16", "accumulator.format=bf16"])
+    assert (narrow.a, narrow.result_format) == (BF16, BF16)
+    message = refused("gemm_os_8x8", "a=fp16")
+    assert "a: 'fp16' has floating-point numbers, which only A of a lookup engine" in message
 
 
 # The JSON Schema

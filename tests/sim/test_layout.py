@@ -9,6 +9,7 @@ from matweave.hw.formats import Format
 from matweave.hw.geometry import Geometry, Stationary
 from matweave.hw.weights import WeightFormat
 from matweave.sim import layout
+from matweave.sim.golden import operands
 
 GEOMETRIES = [
     Geometry(Stationary.OUTPUT, 4, 4, 1),
@@ -108,7 +109,7 @@ def test_layout_is_the_documented_one(geometry, format):
         packed = layout.pack_c0(c, geometry, result)
         assert as_bytes(packed) == slow_c(c, geometry, result)
         unpacked = layout.unpack_c(packed, m, n, geometry, result)
-        assert np.array_equal(unpacked, c) and unpacked.dtype == layout.lane_dtype(result)
+        assert np.array_equal(unpacked, c) and unpacked.dtype == operands.lane_dtype(result)
         counts = geometry.beats(m, n, k)
         assert counts == {
             "a": len(layout.pack_a(a, geometry, format)),

@@ -9,20 +9,26 @@ from matweave.sim import netlist
 from matweave.sim.cases import cases
 from matweave.sim.driver import Pause
 from matweave.sim.golden.gemm import for_config
+from matweave.sim.golden.operands import same
 from matweave.sim.native import Engine
 
 pytestmark = pytest.mark.requires_tool("verilator", "g++")
 
-PRESETS = ["tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube"]
-SMALL = ["a=int4", "b=int4", "limits={m=4,n=4,k=4}", "output.mode=raw"]
+SMALL = ["limits={m=4,n=4,k=4}", "output.mode=raw"]
+PRESETS = {
+    name: [*SMALL, "a=int4", "b=int4"]
+    for name in ("tiny_os", "tiny_ws", "tiny_matrix", "tiny_tree", "tiny_cube")
+}
+PRESETS["tiny_lut"] = [*SMALL, "a=int4"]
+PRESETS["tiny_lut_fp16"] = [*SMALL, "array={rows=1,columns=2,k=2}", "b=uint2"]
 
 
 @pytest.mark.parametrize(
     "preset",
-    [PRESETS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in PRESETS[1:])],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name != "tiny_os")) for name in PRESETS],
 )
 def test_the_netlist_gives_what_the_golden_model_gives(preset, seed):
-    config = configuration.load(preset, SMALL)
+    config = configuration.load(preset, PRESETS[preset])
     golden = for_config(config)
     text = generate(config).verilog
     found = netlist.cells(text, config.name)
@@ -30,15 +36,13 @@ def test_the_netlist_gives_what_the_golden_model_gives(preset, seed):
     fill = np.random.default_rng(seed)
     pauses = {name: Pause(0.3, 3) for name in ("a", "b", "c0", "c")}
     with (
-        Engine.from_verilog(netlist.gates(text, config.name), config) as gates,
+        netlist.GateEngine(config) as gates,
         Engine.from_verilog(text, config) as engine,
     ):
         for index, case in enumerate(cases(config, seed, 60)):
             options = {"pauses": pauses if index % 2 else None}
             result = gates.job(case.job, fill=fill, **options)
-            np.testing.assert_array_equal(
-                result.c, golden(**case.job.arguments()), err_msg=case.name
-            )
+            assert same(result.c, golden(**case.job.arguments())), case.name
             reference = engine.job(case.job, **options)
             assert result.cycles == reference.cycles, case.name
             assert result.counters == reference.counters, case.name

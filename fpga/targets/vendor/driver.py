@@ -66,8 +66,8 @@ static inline void {name}_reset(uintptr_t base)
     {name}_write(base, {P}_ERROR, 0xFFFFFFFFu);
 }}
 
-/* Bias of column n of C, 0 to N - 1; used by jobs with {P}_MODE_ADD_BIAS. */
-static inline void {name}_set_bias(uintptr_t base, uint32_t n, int32_t bias)
+/* Bias of column n of C, 0 to N - 1{bias_is}; used by jobs with {P}_MODE_ADD_BIAS. */
+static inline void {name}_set_bias(uintptr_t base, uint32_t n, {bias_type} bias)
 {{
     {name}_write(base, {P}_TABLE_BIAS(n), (uint32_t)bias);
 }}
@@ -216,6 +216,12 @@ def c_driver(manifest: dict) -> str:
             f"{name}_bytes": stream["lanes"] * stream["lane_width"] // 8
             for name, stream in streams.items()
         },
+    }
+    result = manifest["formats"]["result"]
+    floats = not result.startswith("int")
+    values |= {
+        "bias_type": "uint32_t" if floats else "int32_t",
+        "bias_is": f", as a code of {result}" if floats else "",
     }
     parts, tables = [HEAD], manifest["registers"]["tables"]
     serial = "WEIGHTS" in manifest["registers"]["addresses"]
