@@ -16,7 +16,7 @@ def calibrate(
         Path,
         typer.Argument(
             metavar="WEIGHTS",
-            help=".safetensors or .npz, with the names of PyTorch's nn.TransformerEncoder.",
+            help=".safetensors or .npz, with the names of PyTorch's TransformerEncoder, or .onnx.",
         ),
     ],
     samples: Annotated[

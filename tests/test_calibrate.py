@@ -86,7 +86,9 @@ def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
     assert "calibration is for encoders, not kind gemm" in error(good, engine="tiny_os")
     assert "there is no such file" in error(tmp_path / "none.npz")
     (tmp_path / "w.pt").write_bytes(b"\x80\x04")
-    assert "is not a file of tensors; allowed are .safetensors, .npz" in error(tmp_path / "w.pt")
+    assert "is not a file of tensors; allowed are .safetensors, .npz, .onnx" in error(
+        tmp_path / "w.pt"
+    )
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     assert "bad.npz: is not an .npz file" in error(tmp_path / "bad.npz")
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matweave.hw.attention.lookup import entries, gelu
+from matweave.hw.attention.lookup import entries
 from matweave.hw.formats import Format
 from matweave.hw.transformer.config import EncoderConfig
 from matweave.hw.transformer.sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS
@@ -20,7 +20,7 @@ from ..golden.attention.streaming import Scale
 from ..golden.gemm import BIAS
 from ..golden.requantize import SHIFT_MAX
 from . import floating
-from .floating import Tensors
+from .floating import PYTORCH, Details, Tensors
 
 MOST = 2.0**100
 """Of magnitudes, and one over the least: beyond, products of scales leave what a double holds."""
@@ -39,7 +39,9 @@ class Calibrated:
         return np.clip(np.rint(np.asarray(x) / self.x), format.min, format.max).astype(np.int64)
 
 
-def calibrate(config: EncoderConfig, tensors: Tensors, samples: np.ndarray) -> Calibrated:
+def calibrate(
+    config: EncoderConfig, tensors: Tensors, samples: np.ndarray, details: Details = PYTORCH
+) -> Calibrated:
     """``samples``: (sequences, tokens, width), real. Raises :class:`ValueError` where tensors or
     samples are not those of such a model."""
     tensors = _checked(config, tensors)
@@ -51,9 +53,9 @@ def calibrate(config: EncoderConfig, tensors: Tensors, samples: np.ndarray) -> C
         raise ValueError("samples must be finite")
     scales = _Scales(config.activation, samples)
     with np.errstate(over="ignore", invalid="ignore"):  # `watch` says so, in words
-        floating.encoder(samples, tensors, config, scales.watch)
+        floating.encoder(samples, tensors, config, scales.watch, details)
     scales.join(model.layers, "up", "hidden")
-    build = _Builder(config, tensors, scales.found)
+    build = _Builder(config, tensors, scales.found, details)
     return Calibrated(build.parameters(), scales.found["x"], scales.found[build.result])
 
 
@@ -85,7 +87,14 @@ class _Scales:
 
 
 class _Builder:
-    def __init__(self, config: EncoderConfig, tensors: Tensors, scales: Mapping[str, float]):
+    def __init__(
+        self,
+        config: EncoderConfig,
+        tensors: Tensors,
+        scales: Mapping[str, float],
+        details: Details,
+    ):
+        self._function = floating.ACTIVATIONS[details.activation]
         self._config, self._tensors, self._scales = config, tensors, scales
         self._norms = iter(floating.norms(config))
         self._pre = config.model.order == "pre"
@@ -102,7 +111,7 @@ class _Builder:
             layer, x, carried = self._layer(n, x, carried or x)
             layers.append(layer)
         table = entries(
-            gelu,
+            self._function,
             scales["0.up"],
             scales["0.hidden"],
             width=config.activation.width,

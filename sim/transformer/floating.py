@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +18,37 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
-    return x * 0.5 * (1 + _erf(x / math.sqrt(2)).astype(np.float64))
+    return x * 0.5 * (1 + np.asarray(_erf(x / math.sqrt(2)), np.float64))
+
+
+def gelu_tanh(x: np.ndarray) -> np.ndarray:
+    return x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0.0)
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    # Both halves in powers of what is below 1.
+    small = np.exp(-np.abs(x))
+    return x * np.where(x < 0, small, 1.0) / (1 + small)
+
+
+ACTIVATIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": relu, "silu": silu}
+
+
+@dataclass(frozen=True)
+class Details:
+    """What tensors do not say: the function of the hidden layer, one of :data:`ACTIVATIONS`, and
+    what is added to a variance."""
+
+    activation: str = "gelu"
+    epsilon: float = EPSILON
+
+
+PYTORCH = Details()
+"""As ``nn.TransformerEncoderLayer(…, activation="gelu")`` has them."""
 
 
 def shapes(config: EncoderConfig) -> dict[str, tuple[int, ...]]:
@@ -54,7 +85,11 @@ def norms(config: EncoderConfig) -> list[str]:
 
 
 def encoder(
-    x: np.ndarray, tensors: Tensors, config: EncoderConfig, watch: Watch = lambda name, value: None
+    x: np.ndarray,
+    tensors: Tensors,
+    config: EncoderConfig,
+    watch: Watch = lambda name, value: None,
+    details: Details = PYTORCH,
 ) -> np.ndarray:
     """The result, (sequences, tokens, width), of as many. ``watch`` is told each step's value by
     the names of the golden model (:func:`..golden.transformer.encoder`)."""
@@ -63,7 +98,13 @@ def encoder(
     pre = model.order == "pre"
 
     def normalised(value):
-        return norm(value, tensors, next(waiting), centred=model.norm == "layer")
+        return norm(
+            value,
+            tensors,
+            next(waiting),
+            centred=model.norm == "layer",
+            epsilon=details.epsilon,
+        )
 
     carried = x
     if pre:
@@ -88,7 +129,7 @@ def encoder(
         y = tell("output", affine(seen, tensors, f"{of}.self_attn.out_proj"))
         x, carried = step(x, y, "attention")
         hidden = tell("up", affine(carried, tensors, f"{of}.linear1"))
-        hidden = tell("hidden", gelu(hidden))
+        hidden = tell("hidden", ACTIVATIONS[details.activation](hidden))
         y = tell("down", affine(hidden, tensors, f"{of}.linear2"))
         x, carried = step(x, y, "hidden")
     return carried
@@ -108,8 +149,8 @@ def attend(q, k, v, heads: int) -> tuple[np.ndarray, np.ndarray]:
     return found.reshape(*found.shape[:2], -1), weights
 
 
-def norm(x, tensors: Tensors, name: str, *, centred: bool) -> np.ndarray:
+def norm(x, tensors: Tensors, name: str, *, centred: bool, epsilon: float = EPSILON) -> np.ndarray:
     if centred:
         x = x - x.mean(axis=-1, keepdims=True)
-    x = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + EPSILON)
+    x = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + epsilon)
     return x * tensors[f"{name}.weight"] + tensors.get(f"{name}.bias", 0)
