@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .attention import jobs as attention
 from .perf import transformer as perf
-from .registers import COUNTERS, AttentionRegister, EncoderRegister, Register
+from .registers import COUNTERS, READ_WRITE, AttentionRegister, EncoderRegister, Register
 from .transformer import jobs as transformer
 
 
@@ -20,8 +20,9 @@ class Kind:
     """``inputs``, ``outputs``: port prefix by stream. ``stream_bytes(config)``: bytes per beat by
     prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job;
     ``None`` for networks, which take samples.
-    ``benches``: modules of :mod:`.benches` that make up a regression. ``silence(config)``: cycles
-    for which an engine may work without any handshake."""
+    ``registers``: the enumeration of all addresses, of which those in ``writable`` are written
+    before a start. ``benches``: modules of :mod:`.benches` that make up a regression.
+    ``silence(config)``: cycles for which an engine may work without any handshake."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -29,6 +30,8 @@ class Kind:
     counters: Mapping[str, int]
     case: Callable | None
     benches: tuple[str, ...]
+    registers: type | None = None
+    writable: tuple[str, ...] = ()
     silence: Callable = lambda config: 0
 
 
@@ -47,6 +50,8 @@ def of(config) -> Kind:
             counters={name: AttentionRegister[name] for name in attention.COUNTERS},
             case=attention.case,
             benches=("jobs", "attention_registers", "faults"),
+            registers=AttentionRegister,
+            writable=attention.WRITTEN,
         )
     if config.kind == "encoder":
         return Kind(
@@ -56,6 +61,8 @@ def of(config) -> Kind:
             counters={name: EncoderRegister[name] for name in transformer.COUNTERS},
             case=transformer.case,
             benches=("jobs", "encoder_registers", "faults"),
+            registers=EncoderRegister,
+            writable=transformer.WRITTEN,
             silence=lambda config: perf.predict(config, config.model.tokens),
         )
     from . import cases, native
@@ -67,6 +74,8 @@ def of(config) -> Kind:
         counters={name: Register[name] for name in COUNTERS},
         case=cases.case,
         benches=("jobs", "registers", "faults"),
+        registers=Register,
+        writable=READ_WRITE,
     )
 
 

@@ -4,7 +4,7 @@ import os
 import traceback
 from dataclasses import dataclass, field
 
-from .common import engines
+from .common import engines, others
 from .registry import Context, Measured, gate
 
 
@@ -61,7 +61,7 @@ def look(context: Context, config) -> Kind:
 @gate("mutants", "mutants, gate level", "at least 500 an engine, every survivor shown equivalent")
 def mutants(context: Context) -> Measured:
     kinds = []
-    for kind in context.each(look, engines(context)):
+    for kind in context.each(look, [*engines(context), *others(context)]):
         kinds.append(kind)
         context.say(str(kinds[-1]))
         for line in kinds[-1].findings():

@@ -12,16 +12,23 @@ from matweave.sim import kinds, regression
 from matweave.sim.native import Engine
 from matweave.sim.stimuli import networks, token_networks
 
-from .engines import KINDS, engine
+from .engines import KINDS, PACKED, engine
 
 pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "perl")
 
 CASES, LARGEST = 8, 16
-FEWER = {"tiny_encoder": (3, 5)}
-"""Of what takes thousands of cycles."""
+FEWER = {"tiny_encoder": (3, 5), "packed_attention": (4, 12)}
+"""Of what takes thousands of cycles, or a second one of its kind."""
 
 
-@pytest.mark.parametrize("name", [*KINDS, "tiny_lut_serial", "tiny_attention", "tiny_encoder"])
+ENGINES = [*KINDS, "tiny_lut_serial", "tiny_attention", "tiny_encoder", *PACKED]
+SLOW = ["packed_attention_wide"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ENGINES],
+)
 def test_both_simulators(name, seed, tmp_path):
     """Everything passes, and each job takes as many cycles as in the compiled engine."""
     config = engine(name)
