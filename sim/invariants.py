@@ -188,24 +188,20 @@ def _sizes(config, draw) -> dict[int, Callable[[], int]]:
     if config.kind in ("gemm", "lut"):
         scaled = Mode.REQUANTIZE if config.output.mode == "requantized" else 0
         found = {}
-        for name, limit in zip(
-            "MNK", (getattr(config.limits, name) for name in "mnk"), strict=True
-        ):
+        for name in "MNK":
+            limit = getattr(config.limits, name.lower())
             sizes = [limit, 1, 2, 3, limit - 1]
             found[Register[name]] = functools.partial(_size, draw, sizes, limit)
         found[Register.MODE] = lambda: draw.getrandbits(4) & 11 | (scaled or draw.choice([0, 4]))
         return found
     # One job's, or now and then another's.
-    jobs = [
-        dict(kind.case(config, draw.getrandbits(30), n).job.registers(config)) for n in range(4)
-    ]
-    addresses = [kind.registers[name] for name in kind.writable]
-    return {
-        address: functools.partial(
-            lambda values: draw.choice([values[0]] * 20 + values), [job[address] for job in jobs]
-        )
-        for address in addresses
-    }
+    seed = draw.getrandbits(30)
+    jobs = [dict(kind.case(config, seed, n).job.registers(config)) for n in range(4)]
+    found = {}
+    for name in kind.writable:
+        values = [job[kind.registers[name]] for job in jobs]
+        found[kind.registers[name]] = functools.partial(draw.choice, values[:1] * 20 + values)
+    return found
 
 
 def _size(draw, sizes, limit) -> int:

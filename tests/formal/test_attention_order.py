@@ -230,6 +230,7 @@ def test_no_beat_is_dropped_or_taken_for_another_s():
     check(*path(), mode="bmc", depth=15)
 
 
+@pytest.mark.slow
 def test_the_job_of_that_proof_comes_to_its_end():
     refute(*path(never_done=True), mode="bmc", depth=30)
 
