@@ -18,6 +18,8 @@ import numpy as np
 from attention_blocks import KEYS, ROWS, SIGMAS, exact
 
 PRESETS = ("attention_16x4", "attention_64x16")
+LANES = 16
+"""Keys of a beat and of a block, for accuracy."""
 
 
 def logits(sigma: int, keys: int, fraction: int = 6):
@@ -28,15 +30,15 @@ def logits(sigma: int, keys: int, fraction: int = 6):
     return u, exact(u * math.log(2) / 2**fraction)
 
 
-def streaming(sigma: int, keys: int, *, exponential: int, lanes: int) -> dict:
-    """Errors of streaming attention's outputs, in blocks of 16 keys."""
+def streaming(sigma: int, keys: int, *, exponential: int, dither: bool) -> dict:
+    """Errors of streaming attention's outputs, in blocks of 16 keys, a beat each."""
     from matweave.hw.formats import Format, Rounding
     from matweave.sim.golden.attention import streaming as model
 
     u, p = logits(sigma, keys)
     v = np.random.default_rng(keys).integers(-128, 128, (keys, 16))
-    numbers = model.Softmax(exponential=exponential, lanes=lanes)
-    state = model.accumulate(u, v, np.ones(u.shape, bool), numbers=numbers, block=16)
+    numbers = model.Softmax(exponential=exponential, lanes=LANES, dither=dither)
+    state = model.accumulate(u, v, np.ones(u.shape, bool), numbers=numbers, block=LANES)
     scale = model.Scale(1 << 14, 14 - 8)  # eight bits below V's last place
     y = model.normalised(state, scale, Format(16), Rounding.HALF_UP, numbers=numbers) / 256
     error = y - p @ v
@@ -49,9 +51,9 @@ def streaming(sigma: int, keys: int, *, exponential: int, lanes: int) -> dict:
 def accuracy():
     """Rows of the table of errors."""
     for sigma, keys in itertools.product(SIGMAS, KEYS):
-        for bits, lanes in ((12, 1), (12, 16), (15, 1), (15, 16)):
-            name = f"streaming, P = {bits}{', dithered' if lanes > 1 else ''}"
-            figures = streaming(sigma, keys, exponential=bits, lanes=lanes)
+        for bits, dither in itertools.product((8, 12, 15), (False, True)):
+            name = f"streaming, P = {bits}{', dithered' if dither else ''}"
+            figures = streaming(sigma, keys, exponential=bits, dither=dither)
             yield common.row({"form": name, "sigma": sigma, "keys": keys}, **figures)
 
 

@@ -100,8 +100,9 @@ class Shape:
 
     @property
     def rescale_bits(self) -> int:
-        """Of a renormalisation's shift, saturated: its largest leaves nothing but the sign."""
-        return (self.sum.width - 1).bit_length()
+        """Of a renormalisation's shift, saturated: its largest leaves nothing of a sum but the
+        sign, and nothing at all of what is rounded."""
+        return self.sum.width.bit_length()
 
     @property
     def multiplier_bits(self) -> int:

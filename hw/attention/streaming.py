@@ -145,7 +145,7 @@ class StreamingAttention(wiring.Component):
         m.submodules.weights = weights = shared(Weights, shape=shape, flags=FLAGS - 1)
         m.submodules.queue = queue = shared(
             RowQueue,
-            width=len(weights.p) + shape.rescale_bits + FLAGS + shape.maximum.width,
+            width=len(weights.p) + 2 * shape.rescale_bits + FLAGS + shape.maximum.width,
             depth=self.weight_depth,
         )
         on_way = Signal(range(self.weight_depth + 1), name="weights_on_way")
@@ -163,7 +163,14 @@ class StreamingAttention(wiring.Component):
             weights.flags.eq(Cat(flags)),
             queue.i_valid.eq(weights.o_valid),
             queue.i_data.eq(
-                Cat(weights.p, weights.rescale, weights.o_first, weights.o_flags, weights.maximum)
+                Cat(
+                    weights.p,
+                    weights.rescale,
+                    weights.align,
+                    weights.o_first,
+                    weights.o_flags,
+                    weights.maximum,
+                )
             ),
         ]
         m.d.sync += on_way.eq(on_way + weights.valid - given)
@@ -175,7 +182,9 @@ class StreamingAttention(wiring.Component):
         m.submodules.values = values = shared(Values, shape=shape, flags=1 + shape.maximum.width)
         m.submodules.normaliser = normaliser = shared(Normaliser, shape=shape)
         p_bits = shape.lanes * shape.exponential
-        first, last, final, *maximum = data[p_bits + shape.rescale_bits :]
+        p_data, rescale, align, (first, last, final, *maximum) = _split(
+            data, p_bits, shape.rescale_bits, shape.rescale_bits
+        )
         # Room for a query's state is promised from the issue of its last beat on.
         promised = Signal(range(shape.states + 1))
         ends = Signal()
@@ -188,9 +197,10 @@ class StreamingAttention(wiring.Component):
             ready.eq(take),
             self.stall_v.eq(here & ~self.v_tvalid),
             values.valid.eq(take),
-            values.p.eq(data[:p_bits]),
+            values.p.eq(p_data),
             values.v.eq(_elements(self.v_tdata, shape.v, shape.v_bits, len(values.v))),
-            values.rescale.eq(data[p_bits:][: shape.rescale_bits]),
+            values.rescale.eq(rescale),
+            values.align.eq(align),
             values.first.eq(first),
             values.last.eq(last),
             values.flags.eq(Cat(final, maximum)),
@@ -214,6 +224,15 @@ class StreamingAttention(wiring.Component):
             self.stall_o.eq(self.o_tvalid & ~self.o_tready),
             self.done.eq(self.o_tvalid & self.o_tready & self.o_tlast),
         ]
+
+
+def _split(data, *widths: int):
+    """Parts of ``data`` from its lowest bits up, and what is left above them."""
+    parts = []
+    for width in widths:
+        parts.append(data[:width])
+        data = data[width:]
+    return [*parts, data]
 
 
 def _elements(data, format, code_bits: int, width: int):

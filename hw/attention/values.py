@@ -1,4 +1,4 @@
-"""Exponentials times values, added to a state that shrinks when the running maximum rises."""
+"""Exponentials times values, aligned to a state that shrinks when the running maximum rises."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
@@ -18,9 +18,10 @@ __all__ = ["Values"]
 class Values(wiring.Component):
     """l and O of a query; never stops.
 
-    ``valid`` with ``p`` and ``v`` of T keys, ``rescale``, ``first`` and ``last`` of the query, and
-    any ``flags``. Packed V comes as codes, with ``groups`` of each value. ``latency`` cycles after
-    a query's last beat ``o_valid``, ``total``, ``sums`` (d of them) and ``o_flags``, for one cycle.
+    ``valid`` with ``p`` and ``v`` of T keys, ``rescale`` and ``align`` (how much the state and
+    what is added to it shrink), ``first`` and ``last`` of the query, and any ``flags``. Packed V
+    comes as codes, with ``groups`` of each value. ``latency`` cycles after a query's last beat
+    ``o_valid``, ``total``, ``sums`` (d of them) and ``o_flags``, for one cycle.
     """
 
     def __init__(self, *, shape: Shape, flags: int):
@@ -36,6 +37,7 @@ class Values(wiring.Component):
                     else {}
                 ),
                 "rescale": In(shape.rescale_bits),
+                "align": In(shape.rescale_bits),
                 "first": In(1),
                 "last": In(1),
                 "flags": In(flags),
@@ -52,10 +54,10 @@ class Values(wiring.Component):
         p, v = self._operands(m)
         # Beside the sums as they come to the state.
         arrive = self.latency - 1
-        control = Cat(self.rescale, self.first, self.last, self.flags)
-        control = delayed(m, control, arrive, "control")
-        rescale = control[: shape.rescale_bits]
-        first, last, *flags = control[shape.rescale_bits :]
+        shifts = delayed(m, Cat(self.rescale, self.align), arrive, "shifts")
+        rescale, align = (shifts.word_select(n, shape.rescale_bits) for n in range(2))
+        control = delayed(m, Cat(self.first, self.last, self.flags), arrive, "control")
+        first, last, *flags = control
         valid = delayed(m, self.valid, arrive, "valid", reset=True)
 
         m.submodules.weight = weight = shared(Sum, terms=shape.lanes, width=shape.exponential)
@@ -92,6 +94,7 @@ class Values(wiring.Component):
                 accumulator.en.eq(valid),
                 accumulator.first.eq(first),
                 accumulator.shift.eq(rescale),
+                accumulator.align.eq(align),
             ]
         ended = Signal()
         m.d.sync += ended.eq(valid & last)

@@ -1,6 +1,6 @@
 """From blocks of logits to exponentials: the running maximum, and a lane for each key."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,8 +17,9 @@ class Weights(wiring.Component):
     """Beats of logits -> beats of p, ``latency`` cycles later; never stops.
 
     ``valid`` with ``u``, ``keep``, ``start`` (first of a block), ``highest`` (the block's maximum),
-    ``first`` (of its query) and any ``flags``. ``rescale``: by how much the state shrinks before p
-    is added, 0 but in a block's first beat; ``maximum``: relative to which p is.
+    ``first`` (of its query) and any ``flags``. p is relative to its block's maximum. ``rescale``:
+    by how much the state shrinks before p is added, 0 but in a block's first beat; ``align``: by
+    how much what p adds does; ``maximum``: the running one, relative to which the state then is.
     """
 
     latency = 1 + Exponential.latency
@@ -37,6 +38,7 @@ class Weights(wiring.Component):
                 "o_valid": Out(1),
                 "p": Out(shape.lanes * shape.exponential),
                 "rescale": Out(shape.rescale_bits),
+                "align": Out(shape.rescale_bits),
                 "o_first": Out(1),
                 "maximum": Out(signed(shape.maximum.width)),
                 "o_flags": Out(flags),
@@ -55,10 +57,12 @@ class Weights(wiring.Component):
             running.m.eq(maximum),
             running.c.eq(self.highest),
         ]
-        rescale = Mux(self.start, running.shift, 0)
         with m.If(self.valid & self.start):
             m.d.sync += maximum.eq(running.o)
+        # Within a block the running maximum is no longer below the block's: shift is 0.
         u = delayed(m, self.u, 1, "u")
+        highest = Signal(signed(shape.maximum.width), reset_less=True)
+        m.d.sync += highest.eq(self.highest)
         keep = delayed(m, self.keep, 1, "keep")
         weights = []
         for lane in range(shape.lanes):
@@ -71,16 +75,17 @@ class Weights(wiring.Component):
             )
             m.d.comb += [
                 exponential.t.eq(
-                    (maximum << shape.fraction) - u.word_select(lane, LOGIT.width).as_signed()
+                    (highest << shape.fraction) - u.word_select(lane, LOGIT.width).as_signed()
                 ),
                 exponential.counts.eq(keep[lane]),
             ]
             weights.append(exponential.o)
-        beside = delayed(m, Cat(rescale, self.first, self.flags), self.latency, "beside")
+        beside = Cat(running.shift, running.align, self.first, self.flags)
+        beside = delayed(m, beside, self.latency, "beside")
         m.d.comb += [
             self.o_valid.eq(delayed(m, self.valid, self.latency, "valid", reset=True)),
             self.p.eq(Cat(weights)),
             self.maximum.eq(delayed(m, maximum, Exponential.latency, "maximum")),
-            Cat(self.rescale, self.o_first, self.o_flags).eq(beside),
+            Cat(self.rescale, self.align, self.o_first, self.o_flags).eq(beside),
         ]
         return m

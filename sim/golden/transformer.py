@@ -207,7 +207,8 @@ def for_config(config) -> Numbers:
             reciprocal=softmax.reciprocal,
             # No sum of so many exponentials is wider, however the hardware counts.
             total=config.attend.shape.total_width,
-            lanes=config.attention.lanes if softmax.dither else 1,
+            lanes=config.attention.lanes,
+            dither=softmax.dither,
         ),
         block=config.attention.block,
         centred=config.model.norm == "layer",

@@ -12,7 +12,8 @@ from .harness import check, refute
 
 
 def update(*, fault=False):
-    """Two blocks after any state: M' = max(M, c), dM = M' − M, O' = floor(O / 2**dM) + sum."""
+    """Two blocks after any state: M' = max(M, c), O' = floor(O / 2**(M' − M)) + what is added,
+    rounded half up at 2**(M' − c)."""
     maximum, shift_bits, sums, products = Format(11), 5, Format(20), Format(14)
 
     def body(m, ports):
@@ -28,6 +29,7 @@ def update(*, fault=False):
             state.en.eq(ports.en),
             state.first.eq(ports.first),
             state.shift.eq(running.shift),
+            state.align.eq(running.align),
             state.i.eq(ports.i),
         ]
         rises = ports.c - top
@@ -36,6 +38,11 @@ def update(*, fault=False):
         checked = Signal(name="checked")
         highest = Signal(signed(11), name="highest")
         distance = Mux(rises > 0, rises, 0)
+        falls = Mux((rises < 0) & ~ports.first, -rises, 0)
+        # Half up: beyond the width of what is added there is nothing of it.
+        halved = ((ports.i << 1) >> falls[:5]) + 1
+        added = Signal(signed(16), name="added")
+        m.d.comb += added.eq(Mux(falls > 15, 0, halved >> 1))
         # Beyond the width of a sum there is nothing but its sign.
         shifted = Mux(distance > 30, Mux(state.o < 0, -1, 0), state.o >> distance[:5])
         m.d.comb += before.eq(shifted if not fault else state.o >> distance[:5])
@@ -44,7 +51,7 @@ def update(*, fault=False):
             m.d.sync += [
                 top.eq(running.o),
                 highest.eq(Mux(ports.first | (ports.c > top), ports.c, top)),
-                wanted.eq(Mux(ports.first, 0, before) + ports.i),
+                wanted.eq(Mux(ports.first, 0, before) + added),
             ]
         with m.If(checked):
             m.d.comb += [Assert(top == highest), Assert(state.o == wanted)]

@@ -26,10 +26,11 @@ from matweave.hw.floats import FP16
 from matweave.hw.formats import Format
 from matweave.hw.lut.array import LowBitArray
 from matweave.hw.lut.popcount import PopcountPe
+from matweave.hw.lut.quantised_table import QuantisedTablePe
 from matweave.hw.lut.table import TablePe
 from matweave.hw.pe import REGISTRY
 from matweave.hw.weights import WeightFormat
-from matweave.sim.golden import floats
+from matweave.sim.golden import floats, lut
 
 INT8 = Format(8)
 
@@ -296,6 +297,37 @@ def test_low_bit_arrays(library, serial_planes, seed):
     assert set(estimated.energy) > {"pes", "edge", "precompute", "inputs"}
     assert all(each > 0 for each in estimated.energy.values())
     assert estimated.macs == 4 / pe.cycles
+
+
+def test_quantised_tables_have_their_exponents(library, seed):
+    pe = QuantisedTablePe(INT8, WeightFormat(1), k=2, table="half", entry=6)
+    array = LowBitArray(pe=pe, rows=2, columns=1, width=16)
+    found = measure.Design(array, pe, pe.dot_class, macs=4).measure(library, Flow(script="amap"))
+    stimulus = low_bit_stimuli.low_bit(array, seed)
+    cycles = len(stimulus.operands["a"])
+    steps = cycles // stimuli.SUMS
+    a = stimulus.operands["a"].reshape(cycles, stimuli.STREAMS, 2, 2)
+    codes = stimulus.drive["w"].reshape(cycles, stimuli.STREAMS, 2).astype(int)
+    exponents = lut.exponents(np.moveaxis(a, 2, 0).reshape(2, -1), 2, 6)
+    simulator = activity.Simulator(found.mapped.flat, library, stimuli.STREAMS)
+    given = []
+    for cycle in simulator.run(stimulus.drive):
+        row = np.flatnonzero(stimulus.drive["read"][cycle, 0])
+        if len(row) and cycle > stimulus.warm:
+            state = simulator.value("o") @ (1 << np.arange(16))
+            start = len(given) // 2 * steps
+            # The second row is read a cycle later, when the next sum has begun.
+            first, last = (
+                (start, start + steps) if row[0] == 0 else (start + steps, start + steps + 1)
+            )
+            slices = np.s_[first:last]
+            for stream in (0, 63):
+                of_rows = np.moveaxis(a[slices, stream], 1, 0).reshape(2, -1)
+                signs = codes[slices, stream].reshape(1, -1)
+                sums, _ = lut.quantised(of_rows, exponents, signs, pe.b, k=2, entry=6)
+                assert (state[stream] - sums[row[0], 0]) % (1 << 16) == 0
+            given.append(row[0])
+    assert given == [0, 1] * (stimuli.SUMS - 1)
 
 
 def test_activations_of_floats_are_codes(seed):

@@ -49,18 +49,18 @@ class Flow:
 # ABC's part (`buffer -c` ends the WebAssembly build without a word). {D} is the target
 # period, or nothing.
 _LOGIC = "strash;&get -n;&fraig -x;&put;scorr;dc2;strash;"
+# Of a core of attention ABC's `&fraig -x` does not end; `scorr` alone finds equal nodes too.
+_SWEPT = "strash;scorr;dc2;strash;"
+_IF = "&get -n;&st;&dch;&put;if -g -K 6;strash;dch -f;map {D};topo;"
+_SIZES = "buffer -p;topo;upsize {D};dnsize {D};"
 SCRIPTS = {
     # Yosys's own, but that the inputs' nets are buffered too: codes and controls have many readers.
-    "standard": (_LOGIC + "&get -n;&dch -f;&nf {D};&put;", "buffer -p;topo;upsize {D};dnsize {D};"),
-    "if": (
-        _LOGIC + "&get -n;&st;&dch;&put;if -g -K 6;strash;dch -f;map {D};topo;",
-        "buffer -p;topo;upsize {D};dnsize {D};",
-    ),
-    "amap-if": (
-        _LOGIC + "if -g -K 6;strash;dch -f;amap -m;topo;",
-        "buffer -p;topo;upsize {D};dnsize {D};",
-    ),
-    "amap": (_LOGIC + "dch -f;amap -m;topo;", "buffer -p;topo;upsize {D};dnsize {D};"),
+    "standard": (_LOGIC + "&get -n;&dch -f;&nf {D};&put;", _SIZES),
+    "if": (_LOGIC + _IF, _SIZES),
+    "amap-if": (_LOGIC + "if -g -K 6;strash;dch -f;amap -m;topo;", _SIZES),
+    "amap": (_LOGIC + "dch -f;amap -m;topo;", _SIZES),
+    "swept-if": (_SWEPT + _IF, _SIZES),
+    "swept-amap": (_SWEPT + "dch -f;amap -m;topo;", _SIZES),
 }
 
 

@@ -11,7 +11,8 @@ from ....hw.errors import UserError
 from ....hw.floats import FloatFormat
 from ....hw.lut.array import LowBitArray
 from ....hw.lut.popcount import PopcountPe
-from ....sim.golden import floats
+from ....hw.lut.quantised_table import QuantisedTablePe
+from ....sim.golden import floats, lut
 from .stimuli import STREAMS, SUMS, K, Stimulus, bits, flags
 from .throughput import SIGMA
 
@@ -26,6 +27,16 @@ def activations(rng, format, shape) -> np.ndarray:
         return floats.codes(floats.stored(drawn.astype(np.float32), format), format)
     scaled = np.rint(drawn * SIGMA * 2.0 ** (format.width - SIGMA_WIDTH))
     return np.clip(scaled, format.min, format.max).astype(np.int64)
+
+
+def with_exponents(a: np.ndarray, pe: QuantisedTablePe) -> np.ndarray:
+    """Bits of ``a`` (cycle, stream, row and element), above each row's slice the exponent with
+    which none of its tables in the drive is limited."""
+    slices = a.reshape(*a.shape[:-1], -1, pe.k)
+    rows = np.moveaxis(slices, -2, 0).reshape(slices.shape[-2], -1)
+    exponents = bits(lut.exponents(rows, pe.k, pe.entry)[:, None], pe.most_exponent.bit_length())
+    above = np.broadcast_to(exponents, (*slices.shape[:-1], exponents.shape[-1]))
+    return np.concatenate([bits(slices, pe.a.width), above], axis=-1).reshape(*a.shape[:-1], -1)
 
 
 def low_bit(array: LowBitArray, seed: int) -> Stimulus:
@@ -44,7 +55,7 @@ def low_bit(array: LowBitArray, seed: int) -> Stimulus:
     for row in range(array.rows):
         read[(at - array.latency - row) % steps == steps - 1, 0, row] = True
     drive = {
-        "a": bits(a, pe.a.width),
+        "a": bits(a, pe.a.width) if pe.slice_bits == pe.k * pe.a.width else with_exponents(a, pe),
         "load": flags(cycles, at % pe.cycles == 0),
         "w": rng.integers(0, 2, (cycles, STREAMS, array.columns * pe.word_bits)).astype(bool),
         "valid": flags(cycles, slice(None)),

@@ -20,6 +20,11 @@ def scaled(values, multiplier, shift, rounding: Rounding) -> np.ndarray:
     return shift_right(product, shift, rounding)
 
 
+def halved(values: np.ndarray, times) -> np.ndarray:
+    """``values / 2**times``, rounded half up, of ``int64``; ``times`` broadcasts, 0 to 62."""
+    return (((values << 1) >> times) + 1) >> 1
+
+
 def clamped(values, format: Format) -> np.ndarray:
     """``values`` limited to ``format``, as ``int64``."""
     return np.clip(values, format.min, format.max).astype(np.int64)

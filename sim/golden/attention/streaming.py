@@ -20,7 +20,8 @@ LOGIT = Format(16)
 class Softmax:
     """Numbers of the softmax: ``fraction`` bits of a logit, bits of an ``exponential``, of the
     ``reciprocal``, and of the ``total`` (the sum of exponentials, which no job may exceed);
-    ``lanes``: successive keys whose exponentials are rounded at different places, 1: at one half.
+    ``lanes``: keys of a beat, which are added up before they are aligned; ``dither``: their
+    exponentials are rounded at places that differ by lane, else at one half.
     """
 
     fraction: int = 6
@@ -28,6 +29,12 @@ class Softmax:
     reciprocal: int = 15
     total: int = 28
     lanes: int = 1
+    dither: bool = True
+
+    @property
+    def places(self) -> int:
+        """Places at which exponentials are rounded."""
+        return self.lanes if self.dither else 1
 
     @property
     def lowest(self) -> int:
@@ -84,7 +91,9 @@ def accumulate(
 ) -> State:
     """The state after all keys. ``u``, ``counts`` (queries, keys); ``v`` (keys, elements).
 
-    Blocks are of ``block`` keys from key 0 on, the last as long as it is.
+    Blocks are of ``block`` keys from key 0 on, the last as long as it is; ``numbers.lanes``
+    divides them. Exponentials are relative to their own block's maximum, and each beat's sums are
+    rounded half up as they are aligned to the running one.
     """
     queries, elements = len(u), v.shape[1]
     table = integers.powers(numbers.fraction, numbers.exponential)
@@ -98,20 +107,24 @@ def accumulate(
         ceiling = -((-of) >> numbers.fraction)
         highest = np.where(seen, ceiling, numbers.lowest).max(axis=1)
         state = state.shifted(np.maximum(state.maximum, highest))
-        t = (state.maximum[:, None] << numbers.fraction) - of
+        t = (highest[:, None] << numbers.fraction) - of
         p = integers.exponential(
             np.maximum(t, 0),
             table,
             numbers.fraction,
-            lane=np.arange(start, start + of.shape[1]) % numbers.lanes,
-            lanes=numbers.lanes,
+            lane=np.arange(start, start + of.shape[1]) % numbers.places,
+            lanes=numbers.places,
         )
         p = np.where(seen, p, 0)
-        state = State(
-            state.maximum,
-            state.total + p.sum(axis=1),
-            state.output + p @ v[start : start + block].astype(np.int64),
-        )
+        align = np.minimum(state.maximum - highest, 62)
+        for beat in range(0, of.shape[1], numbers.lanes):
+            of_beat = p[:, beat : beat + numbers.lanes]
+            values = v[start + beat : start + beat + of_beat.shape[1]].astype(np.int64)
+            state = State(
+                state.maximum,
+                state.total + integers.halved(of_beat.sum(axis=1), align),
+                state.output + integers.halved(of_beat @ values, align[:, None]),
+            )
     assert not len(u) or int(state.total.max()) >> numbers.total == 0, "total leaves its width"
     return state
 

@@ -1,6 +1,8 @@
 """The parts of the streaming engine, each against its definition, exhaustively where small."""
 
 import itertools
+import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -119,14 +121,16 @@ def test_the_running_maximum_for_every_pair():
     pairs = list(itertools.product(range(-16, 16), range(-16, 16), (0, 1)))
     inputs = dict(zip(("m", "c", "first"), map(list, zip(*pairs, strict=True)), strict=True))
     found = ports.simulated(RunningMaximum(maximum=Format(width), shift_bits=bits), inputs)
-    for (m, c, first), o, shift in zip(pairs, found["o"], found["shift"], strict=True):
+    results = zip(found["o"], found["shift"], found["align"], strict=True)
+    for (m, c, first), (o, shift, align) in zip(pairs, results, strict=True):
         new = c if first else max(m, c)
         assert signed(o & 31, width) == new
         assert shift == (0 if first else min(new - m, 15))
+        assert align == min(new - c, 15)
 
 
 @pytest.mark.parametrize("is_signed", [True, False])
-def test_a_state_shrinks_by_floor_and_then_grows(is_signed):
+def test_a_state_shrinks_by_floor_and_grows_by_what_is_rounded(is_signed):
     rng = np.random.default_rng(1)
     dut = ShiftAccumulator(
         i_format=Format(6, is_signed), o_format=Format(10, is_signed), shift_bits=4
@@ -134,15 +138,17 @@ def test_a_state_shrinks_by_floor_and_then_grows(is_signed):
     low, high = (-32, 32) if is_signed else (0, 64)
     i = rng.integers(low, high, 400)
     shift = rng.choice([0, 0, 1, 2, 9, 15], 400)
+    align = rng.choice([0, 0, 1, 2, 5, 6, 7, 15], 400)
     first = rng.integers(0, 10, 400) == 0
     first[0] = True
     en = rng.integers(0, 4, 400) > 0
-    inputs = {"i": i, "shift": shift, "first": first, "en": en | first}
+    inputs = {"i": i, "shift": shift, "align": align, "first": first, "en": en | first}
     found = ports.simulated(dut, {name: values.tolist() for name, values in inputs.items()})["o"]
     state = 0
     for cycle in range(399):
         if en[cycle] or first[cycle]:
-            state = (0 if first[cycle] else state >> int(shift[cycle])) + int(i[cycle])
+            rounded = math.floor(Fraction(int(i[cycle]), 1 << int(align[cycle])) + Fraction(1, 2))
+            state = (0 if first[cycle] else state >> int(shift[cycle])) + rounded
         assert found[cycle + 1] & 1023 == state & 1023
 
 
