@@ -94,7 +94,10 @@ class _Walk:
             [each.name for each in ends if each.name not in self.graph.named()]
             for ends in (self.graph.model.graph.input, self.graph.model.graph.output)
         )
-        self.first, self.last = inputs[0] if inputs else "", outputs[0]
+        if not inputs or not outputs:
+            self.result.not_run = "it has no input or no output"
+            return self.result
+        self.first, self.last = inputs[0], outputs[0]
         self._run()
         sizes = {value.shape[-1:] for value in self.result.check.values()}
         if sizes != {tensors["layers.0.linear2.bias"].shape}:

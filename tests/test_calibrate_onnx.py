@@ -112,6 +112,25 @@ def test_a_graph_that_cannot_be_run_is_told(tmp_path, matweave, samples, write):
     assert "the file's graph was not compared with the float model: " in ended.out
 
 
+def test_initializers_may_come_without_a_graph(tmp_path, matweave, samples):
+    import onnx
+    from onnx import helper, numpy_helper
+
+    tensors = drawn(config.load("tiny_encoder"))
+    values = [numpy_helper.from_array(value, name) for name, value in tensors.items()]
+    graph = helper.make_graph([], "weights", [], [], values)
+    onnx.save(helper.make_model(graph, ir_version=9), tmp_path / "w.onnx")
+    ended = matweave("calibrate", "tiny_encoder", tmp_path / "w.onnx", samples, "-o",
+                     tmp_path / "o.npz")  # fmt: skip
+    assert ended.status == 0
+    assert "not compared with the float model: it has no input or no output" in ended.out
+    graph.initializer.pop()
+    onnx.save(helper.make_model(graph, ir_version=9), tmp_path / "w.onnx")
+    ended = matweave("calibrate", "tiny_encoder", tmp_path / "w.onnx", samples, "-o",
+                     tmp_path / "less.npz")  # fmt: skip
+    assert f"w.onnx: {list(tensors)[-1]}: no initializer has that name" in ended.error
+
+
 @pytest.mark.slow
 @pytest.mark.requires_tool("torch", "onnxscript")
 @pytest.mark.parametrize("dynamo", [False, True], ids=["traced", "dynamo"])
