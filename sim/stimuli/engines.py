@@ -6,13 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
+
 from .. import kinds
 from ..driver import Access, Pause, flush, read, write
+from ..golden.attention.streaming import Scale
 from ..harness import Setting
 from ..registers import Control, Register
 from .steps import PLAIN, WATCHDOG, Step, access, hard_reset
 
-N_JOBS, N_RESETS, N_STORMS = 60, 40, 12
+N_JOBS, N_RESETS, N_STORMS, N_SCALES = 60, 40, 12, 600
 PATTERNS = ((0.0, 1), (0.1, 1), (0.5, 1), (0.9, 1), (0.05, 20), (0.3, 5))
 LONG = 1 << 12
 """Longest pause, for the counters' bits."""
@@ -31,9 +34,12 @@ class Stimuli:
     def steps(self) -> Iterator[Step]:
         yield hard_reset()
         yield self.look()
-        for part in (self.corners, self.starts, self.writes, self.errors, self.bounds, self.resets,
-                     self.busy, self.offered, self.storms, self.changed, self.surplus, self.held,
-                     self.long):  # fmt: skip
+        parts = (
+            self.corners, self.scales, self.starts, self.writes, self.errors, self.bounds,
+            self.resets, self.busy, self.offered, self.storms, self.changed, self.surplus,
+            self.held, self.long,
+        )  # fmt: skip
+        for part in parts:
             yield from part()
         yield self.look()
 
@@ -86,6 +92,29 @@ class Stimuli:
             if hasattr(job, "load"):
                 again = dataclasses.replace(job, x=self.job(1, index).x, load=False)
                 yield self.whole(again, rng, pauses=pauses)
+
+    def scales(self) -> Iterator[Step]:
+        """Of attention: logits and results of every size, by multipliers of every length with
+        shifts that leave of them what the format has, or a bit more or less."""
+        if self.config.kind != "attention":
+            return
+        rng = np.random.default_rng([self.seed, 6])
+        shape = self.config.shape
+        output, v = self.config.output.format, self.config.v
+        for index in range(N_SCALES):
+            job = self.job(8, index)
+            length = int(rng.integers(1, shape.multiplier_bits + 1))
+            multiplier = int(rng.integers(1 << (length - 1), 1 << length))
+            # Sums over their total are as wide as V.
+            shift = length + v.width - output.width - int(rng.integers(-1, 3))
+            zero = int(rng.choice([0, rng.integers(output.min, output.max + 1)]))
+            scale = Scale(multiplier, min(max(shift, 0), shape.max_output_shift), zero)
+            logit = int(rng.integers(1, LOGIT_MULTIPLIER_BITS + 1))
+            wide = shape.dot.width + logit - int(rng.integers(6, 18))
+            factor = int(rng.integers(1 << (logit - 1), 1 << logit))
+            logit = Scale(factor, min(max(wide, 0), MAX_SHIFT))
+            job = dataclasses.replace(job, scale=scale, logit=logit, partial=False)
+            yield self.whole(job, rng, pauses=self.pauses(rng) if index % 2 else {})
 
     def starts(self) -> Iterator[Step]:
         """Every register that a start looks at: all powers of two, their neighbours, and what is
