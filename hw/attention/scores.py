@@ -100,8 +100,7 @@ class Scores(wiring.Component):
         shape = self.shape
         next_query, load, k = self.q, self.load, self.k
         if shape.k_bits:
-            # Codes in a register, and the query in one until they are keys: the next one cannot
-            # come sooner than two cycles later.
+            # Codes in a register, and the query in one until they are keys, a cycle later.
             codes = Signal(len(self.k), reset_less=True)
             waiting = Signal(len(self.q), name="waiting_query", reset_less=True)
             m.d.sync += codes.eq(self.k)

@@ -18,8 +18,8 @@ STEP_BITS = 8
 GROUP_BITS = 8 + STEP_BITS
 """Of a group's minimum, in a byte, and its step above it."""
 
-STATES = 4
-"""Queries between their last beat of V and their first element."""
+LEAST_STATES = 4
+"""Queries between their last beat of V and their first element, at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,8 +176,10 @@ class Shape:
 
     @property
     def states(self) -> int:
-        """Queries whose sums may wait for their reciprocal, or be on their way to where they do."""
-        return STATES
+        """Queries whose sums may wait for their reciprocal, or be on their way to where they do: so
+        many that no query waits for another's if their results take ``output_beats`` each."""
+        way = self.value_latency + self.divide_cycles + 3
+        return max(LEAST_STATES, power_of_two(-(-way // self.output_beats)))
 
     @property
     def output_depth(self) -> int:

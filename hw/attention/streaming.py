@@ -1,6 +1,6 @@
 """Streaming attention: softmax(Q K') V in one pass over the keys, as decision 0013 draws it."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -86,14 +86,18 @@ class StreamingAttention(wiring.Component):
         on_way = Signal(range(shape.score_depth + 1), name="beats_on_way")
         ready, take = Signal(name="k_here"), Signal(name="k_taken")
         given = blocks.o_valid & blocks.o_ready
-        loads = Signal(name="q_taken")
+        loads, leaves = Signal(name="q_taken"), Signal(name="q_leaves")
         offered, accepts = self.k_tvalid, ready
         if shape.k_bits:
             here = self._groups(m, walk, scores, ready)
             offered, accepts = offered & here, accepts & here
         m.d.comb += [
-            # One query ahead, and none beyond the job's last.
-            self.q_tready.eq(walk.running & ~have & (walk.first | ~walk.final)),
+            # One query ahead, in the place of the one that is taken, and none beyond the job's
+            # last.
+            leaves.eq(take & walk.first),
+            self.q_tready.eq(
+                walk.running & Mux(have, leaves & ~walk.final, walk.first | ~walk.final)
+            ),
             loads.eq(self.q_tvalid & self.q_tready),
             ready.eq(walk.running & (have | ~walk.first) & (on_way != shape.score_depth)),
             self.k_tready.eq(accepts),
@@ -105,7 +109,7 @@ class StreamingAttention(wiring.Component):
         m.d.sync += on_way.eq(on_way + take - given)
         with m.If(loads):
             m.d.sync += [query.eq(_packed(self.q_tdata, shape.q, shape.dimension)), have.eq(1)]
-        with m.Elif(take & walk.first):
+        with m.Elif(leaves):
             m.d.sync += have.eq(0)
         keep = walk.keep
         if shape.key_masks:

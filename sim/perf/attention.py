@@ -13,8 +13,6 @@ WEIGHT_QUEUE = 8
 """Beats of exponentials that may be on their way or wait for V."""
 REQUANTISER = 3
 """Cycles of a requantiser."""
-STATES = 4
-"""Queries that may wait for their reciprocal, or be on their way there."""
 
 
 def predict(
@@ -26,6 +24,7 @@ def predict(
     ``partial``: states are given.
     """
     shape = config.shape
+    states = _states(shape)
     beats = [
         (number, place == 0, place == count - 1, first + place)
         for number, (first, count) in enumerate(queries)
@@ -38,17 +37,27 @@ def predict(
     for index, (_, _, last, _) in enumerate(beats):
         # Beats of the block are taken before its first can leave.
         while len(take) <= ends[index]:
-            take.append(_taken(shape, beats, take, leave))
+            take.append(_taken(shape, take, leave))
         ready = take[ends[index]] + shape.score_latency
         leave.append(max(ready, _after(leave), _freed(issue, index - WEIGHT_QUEUE)))
         at = max(leave[-1] + WEIGHTS, _after(issue))
         if last:
-            at = max(at, _freed(loaded, len(loaded) - STATES))
+            at = max(at, _freed(loaded, len(loaded) - states))
             # Registers, sums, state; leading zeros, reciprocal, product.
             divided = at + shape.value_latency + 1 + shape.divide_cycles + 1
             loaded.append(max(divided, loaded[-1] + beats_of_result if loaded else 0))
         issue.append(at)
     return loaded[-1] + beats_of_result + REQUANTISER + 1
+
+
+def _states(shape) -> int:
+    """Queries that may wait for their reciprocal, or be on their way there: from 4 up the power of
+    two with which those cycles (registers, sums, state; leading zeros, reciprocal, product; the
+    first element) are no longer than as many results."""
+    way, states = shape.value_latency + 1 + shape.divide_cycles + 2, 4
+    while states * shape.output_beats < way:
+        states *= 2
+    return states
 
 
 def _block_ends(beats, block_beats: int) -> list[int]:
@@ -62,14 +71,12 @@ def _block_ends(beats, block_beats: int) -> list[int]:
     return ends[::-1]
 
 
-def _taken(shape, beats, take, leave) -> int:
+def _taken(shape, take, leave) -> int:
     """When the next beat of K is taken; the first query is, in cycle 0."""
     index = len(take)
     if not index:
         return 1
-    # The next query is fetched in the cycle after this one's first beat.
-    alone = beats[index][1] and beats[index - 1][1]
-    return max(take[-1] + (2 if alone else 1), _freed(leave, index - shape.score_depth))
+    return max(take[-1] + 1, _freed(leave, index - shape.score_depth))
 
 
 def _after(times) -> int:

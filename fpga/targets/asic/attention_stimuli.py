@@ -11,7 +11,7 @@ import math
 import numpy as np
 from amaranth.hdl import Shape as Bits
 
-from ....hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT, STATES, Shape
+from ....hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT, Shape
 from ....hw.attention.streaming import core_ports
 from ....hw.errors import UserError
 from ....hw.formats import Format
@@ -53,7 +53,7 @@ def attention(shape: Shape, seed: int) -> Stimulus:
     warm = warm_up(shape, keys)
     cycles = warm + QUERIES * beats
     queries = cycles // max(beats, 1) + 1
-    least = max(shape.output_beats, STATES)
+    least = shape.output_beats
     if beats < least or shape.max_queries < queries:
         raise UserError(
             f"power is estimated of engines for at least {queries} queries and "
