@@ -78,11 +78,12 @@ mean is in [decision 0013](../decisions/0013-attention.md).
 
 ENCODER_HEAD = """\
 
-## Encoders
+## Encoders and decoders
 
 Their port is the same, and so are the first words (`hw/transformer/regmap.py`). A job: write TOKENS
-and MODE, then 1 to CONTROL; offer weights and parameters if MODE says LOAD, and the tokens; take as
-many. [Decision 0015](../decisions/0015-transformer-layers.md) says what is on the streams.
+and MODE, and POSITION of a decoder, then 1 to CONTROL; offer weights and parameters if MODE says
+LOAD, and the tokens; take as many. An encoder has nothing from 0x44 on.
+[Decision 0015](../decisions/0015-transformer-layers.md) says what is on the streams.
 
 | address | name | access | meaning |
 |---|---|---|---|
@@ -166,7 +167,7 @@ def registers() -> str:
                for each in network_regmap.REGISTERS]  # fmt: skip
     page += NETWORK_HEAD + "\n".join(network) + "\n"
     page += ATTENTION_HEAD + "\n".join(_rows(attention_regmap.REGISTERS)) + "\n"
-    return page + ENCODER_HEAD + "\n".join(_rows(encoder_regmap.REGISTERS)) + "\n"
+    return page + ENCODER_HEAD + "\n".join(_rows(encoder_regmap.registers(decoder=True))) + "\n"
 
 
 def engines() -> str:

@@ -135,7 +135,7 @@ def manifest_text(content: dict) -> str:
 
 def _registers(content: dict):
     kind = content["kind"]
-    return OTHERS[kind].REGISTERS if kind in OTHERS else regmap.of_manifest(content)
+    return OTHERS.get(kind, regmap).of_manifest(content)
 
 
 def c_header(content: dict) -> str:

@@ -33,21 +33,29 @@ def calibrate(
     samples: Path,
     path: Path,
     progress: Callable[..., None],
+    *,
+    function: str | None = None,
 ) -> dict[str, Any]:
-    """Write the parameters of the engine ``origin`` to ``path``; what was found."""
+    """Write the parameters of the engine ``origin`` to ``path``; what was found. ``function``: of
+    the hidden layer, where the file does not say."""
+    if function is not None and function not in floating.FUNCTIONS:
+        raise UserError(
+            f"--function: {plain(function)} is no function of the hidden layer; allowed are "
+            f"{', '.join(floating.FUNCTIONS)}"
+        )
     settings = config.load(origin, overrides)
     if not isinstance(settings, EncoderConfig):
         raise UserError(f"{settings.name}: calibration is for encoders, not kind {settings.kind}")
     output.check_file(path)
     model = settings.model
     data = matrices.load_reals(samples, "samples", ("sequences", "tokens", model.width))
-    if data.shape[1] > model.tokens:
+    if data.shape[1] > model.context:
         raise UserError(
             f"samples {plain(samples)}: have {data.shape[1]} tokens; {settings.name} takes at most "
-            f"{model.tokens}"
+            f"{model.context}"
         )
     progress(f"reading {weights.name}")
-    tensors, details, not_run = read(weights, settings)
+    tensors, details, not_run = read(weights, settings, function)
     progress("running the float model")
     try:
         found = calibrated(settings, tensors, data, details)
@@ -67,7 +75,7 @@ def calibrate(
         "engine": settings.name,
         "sequences": len(data),
         "tokens": data.shape[1],
-        "activation": details.activation,
+        "function": details.function,
         "epsilon": details.epsilon,
         **({"not_run": not_run} if not_run else {}),
         "scale_x": found.x,
@@ -88,7 +96,7 @@ def text(result: dict[str, Any]) -> str:
     return (
         "{engine}: scales from {sequences:,} sequences of {tokens} tokens; x is in steps of "
         "{scale_x:.4g}, y of {scale_y:.4g}\n"
-        "the hidden layer's function is {activation}, {epsilon:.3g} is added to variances\n"
+        "the hidden layer's function is {function}, {epsilon:.3g} is added to variances\n"
         + not_run
         + "golden model against float, {compared} sequences: rms error {rms_error:.4g}, "
         "{share:.2%} of the result's\n"
@@ -97,7 +105,7 @@ def text(result: dict[str, Any]) -> str:
 
 
 def read(
-    path: Path, settings: EncoderConfig
+    path: Path, settings: EncoderConfig, function: str | None = None
 ) -> tuple[dict[str, np.ndarray], floating.Details, str | None]:
     """The tensors of a float model, from a file that a child reads; what that says beside; and why
     a graph was not compared with the float model."""
@@ -113,6 +121,8 @@ def read(
     if "error" in header:
         raise UserError(header["error"])
     not_run = header.pop("not_run", None)
+    if function is not None and header.setdefault("function", function) != function:
+        raise UserError(f"--function: {plain(path.name)} has {plain(header['function'])} itself")
     details = floating.Details(**header)
     of_graph = [tensors.pop(f"check.{name}", None) for name in "xy"]
     if of_graph[0] is not None:

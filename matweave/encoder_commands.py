@@ -1,4 +1,4 @@
-"""The command of :mod:`.cli` that is about encoders."""
+"""The command of :mod:`.cli` that is about encoders and decoders."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,15 +23,21 @@ def calibrate(
         Path, typer.Argument(metavar="X.npy", help="Sequences × tokens × width floats.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where to.")],
+    function: Annotated[
+        str | None,
+        typer.Option(help="Of the hidden layer: gelu, gelu_tanh, relu or silu; ONNX files say it."),
+    ] = None,
     overrides: Set = None,
     as_json: Json = False,
     debug: Debug = False,
 ):
-    """Choose an encoder's scales from sample data, and quantise its weights."""
+    """Choose an encoder's or decoder's scales from sample data, and quantise its weights."""
     from . import calibrating
 
     with Reporter() as progress:
-        result = calibrating.calibrate(config, overrides or [], weights, samples, output, progress)
+        result = calibrating.calibrate(
+            config, overrides or [], weights, samples, output, progress, function=function
+        )
     show(result, calibrating.text, as_json)
 
 

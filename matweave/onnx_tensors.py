@@ -36,7 +36,7 @@ class Found:
     why it could ``not_run``."""
 
     tensors: dict[str, np.ndarray]
-    activation: str | None = None
+    function: str | None = None
     epsilon: float | None = None
     check: dict[str, np.ndarray] = field(default_factory=dict)
     not_run: str | None = None
@@ -69,7 +69,7 @@ class _Walk:
         self.graph, self.pre = graph, "norm.weight" in shapes
         self.layers = sum(name.endswith("linear1.weight") for name in shapes)
         self.result = Found({})
-        self.activations, self.epsilons = set(), set()
+        self.functions, self.epsilons = set(), set()
         self.rest = frozenset()
         self.first = self.last = ""
 
@@ -81,7 +81,7 @@ class _Walk:
             self._layer(f"layers.{number}", block)
         if self.pre:
             self.last = self._norm("norm", self.rest)
-        self.result.activation = _one("functions of the hidden layer", self.activations)
+        self.result.function = _one("functions of the hidden layer", self.functions)
         self.result.epsilon = _one("epsilons", self.epsilons)
         self._run()
         return self.result
@@ -132,7 +132,7 @@ class _Walk:
         self.rest = self.rest if self.pre else frozenset([between])
         up = self._next(f"{of}.linear1", frozenset([between]))
         down = self._next(f"{of}.linear2", frozenset([up]))
-        self.activations.add(self._activation(of, self.graph.parts[down].source))
+        self.functions.add(self._function(of, self.graph.parts[down].source))
         self.rest |= {down}
         if not self.pre:
             self.last = self._norm(f"{of}.norm2", self.rest)
@@ -184,7 +184,7 @@ class _Walk:
             raise Unknown(f"{len(found)} {what}s are where {name} should be")
         return found[0]
 
-    def _activation(self, of: str, tensor: str) -> str:
+    def _function(self, of: str, tensor: str) -> str:
         between = []
         self.graph.sources(tensor, between)
         found = {

@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def load(path: str, shapes: Mapping[str, list[int]]) -> tuple[dict[str, np.ndarray], dict]:
-    """The tensors by their names; and what the file says beside: ``activation``, ``epsilon``.
+    """The tensors by their names; and what the file says beside: ``function``, ``epsilon``.
 
     A file with a graph also gives ``check.x`` and ``check.y``, what that made of what in a run, or
     says why it could ``not_run``.
@@ -110,7 +110,7 @@ def _onnx(file: Path, shapes) -> tuple[dict[str, np.ndarray], dict]:
         _shaped(name, read.tensors[name].shape, shape)
         found[name] = _float(name, read.tensors[name])
     found |= {f"check.{name}": _float(name, value) for name, value in read.check.items()}
-    told = {"activation": read.activation, "epsilon": read.epsilon, "not_run": read.not_run}
+    told = {"function": read.function, "epsilon": read.epsilon, "not_run": read.not_run}
     return found, {name: value for name, value in told.items() if value is not None}
 
 

@@ -6,7 +6,7 @@ A job of any kind has ``checked(config)``, ``pack(config, fill)`` (beats by inpu
 ``utilisation(config, cycles)`` (of its multiply-accumulates).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .attention import jobs as attention
@@ -18,11 +18,12 @@ from .transformer import jobs as transformer
 @dataclass(frozen=True)
 class Kind:
     """``inputs``, ``outputs``: port prefix by stream. ``stream_bytes(config)``: bytes per beat by
-    prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job;
-    ``None`` for networks, which take samples.
-    ``registers``: the enumeration of all addresses, of which those in ``writable`` are written
-    before a start. ``benches``: modules of :mod:`.benches` that make up a regression.
-    ``silence(config)``: cycles for which an engine may work without any handshake."""
+    prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job
+    for an engine that has done none; ``None`` for networks, which take samples. ``sequence(config,
+    seed, count, largest)``: jobs one after another, where these are others. ``registers``: the
+    enumeration of all addresses, of which those in ``writable`` are written before a start.
+    ``benches``: modules of :mod:`.benches` that make up a regression. ``silence(config)``: cycles
+    for which an engine may work without any handshake."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -33,6 +34,13 @@ class Kind:
     registers: type | None = None
     writable: tuple[str, ...] = ()
     silence: Callable = lambda config: 0
+    sequence: Callable | None = None
+
+    def cases(self, config, seed: int, count: int, largest: int | None = None) -> Iterator:
+        """``count`` jobs for an engine that does them one after another."""
+        if self.sequence is not None:
+            return self.sequence(config, seed, count, largest)
+        return (self.case(config, seed, index, largest) for index in range(count))
 
 
 def of(config) -> Kind:
@@ -60,10 +68,16 @@ def of(config) -> Kind:
             stream_bytes=transformer.stream_bytes,
             counters={name: EncoderRegister[name] for name in transformer.COUNTERS},
             case=transformer.case,
-            benches=("jobs", "encoder_registers", "faults"),
+            benches=(
+                "jobs",
+                "encoder_registers",
+                *["decoder_registers"] * config.model.causal,
+                "faults",
+            ),
             registers=EncoderRegister,
             writable=transformer.WRITTEN,
-            silence=lambda config: perf.predict(config, config.model.tokens),
+            silence=_longest,
+            sequence=transformer.cases,
         )
     from . import cases, native
 
@@ -77,6 +91,12 @@ def of(config) -> Kind:
         registers=Register,
         writable=READ_WRITE,
     )
+
+
+def _longest(config) -> int:
+    """Cycles of a transformer's longest job, but for its model's."""
+    model = config.model
+    return perf.predict(config, model.tokens, position=model.context - model.tokens)
 
 
 def generated(config):

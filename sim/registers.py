@@ -64,6 +64,7 @@ class Error(enum.IntFlag):
     MODE_NOT_BUILT_IN = 4
     NO_MODEL = 4  # the same bit of an encoder
     ILLEGAL_SHIFT = 8
+    NO_CONTEXT = 8  # the same bit of a decoder
 
 
 class Mode(enum.IntFlag):
@@ -130,7 +131,8 @@ class AttentionMode(enum.IntFlag):
 
 
 class EncoderRegister(enum.IntEnum):
-    """Byte addresses of an encoder (``docs/decisions/0015-transformer-layers.md``)."""
+    """Byte addresses of an encoder, and from POSITION on of a decoder
+    (``docs/decisions/0015-transformer-layers.md``)."""
 
     ID = 0x00
     VERSION = 0x04
@@ -149,6 +151,9 @@ class EncoderRegister(enum.IntEnum):
     HEADS = 0x38
     HIDDEN = 0x3C
     LAYERS = 0x40
+    POSITION = 0x44
+    CACHED = 0x48
+    CONTEXT = 0x4C
 
 
 ENCODER_ID_VALUE = 0x4D545745

@@ -71,6 +71,37 @@ def test_both_kinds_of_files_give_the_same_integers(tmp_path, matweave, settings
     assert "golden model against float, 16 sequences: rms error" in ended.out
 
 
+def test_a_decoder_of_another_function(tmp_path, matweave):
+    settings = config.load("tiny_decoder")
+    rng = np.random.default_rng(5)
+    tensors = {
+        name: rng.normal(size=shape) / math.sqrt(shape[-1]) + ("norm" in name)
+        for name, shape in floating.shapes(settings).items()
+    }
+    np.savez(tmp_path / "w.npz", **tensors)
+    x = rng.normal(size=(20, 14, 8))
+    np.save(tmp_path / "x.npy", x)  # more tokens than a job's
+    found = {}
+    for function in ("silu", "gelu"):
+        out = tmp_path / f"{function}.npz"
+        ended = matweave("calibrate", "tiny_decoder", tmp_path / "w.npz", tmp_path / "x.npy", "-o",
+                         out, "--function", function, "--json")  # fmt: skip
+        assert ended.status == 0, ended.err
+        report = json.loads(ended.out)
+        assert report["rms_error"] < 0.15 * report["rms"]
+        real = floating.encoder(x[:16], tensors, settings, details=floating.Details(function))
+        assert report["rms"] == pytest.approx(math.sqrt((real**2).mean()))
+        with np.load(out) as arrays:
+            found[function] = store.from_arrays(arrays).parameters.table
+    assert not np.array_equal(*found.values())
+    ended = matweave("calibrate", "tiny_decoder", tmp_path / "w.npz", tmp_path / "x.npy", "-o",
+                     tmp_path / "none.npz", "--function", "tanh")  # fmt: skip
+    assert ended.status == 2
+    assert "--function: tanh is no function of the hidden layer; allowed are gelu, gelu_tanh, " in (
+        ended.error
+    )
+
+
 def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
     def error(weights, *more, engine="tiny_encoder", x=samples):
         ended = matweave("calibrate", engine, weights, x, "-o", tmp_path / "out.npz", *more)

@@ -59,7 +59,7 @@ def test_the_integers_are_those_of_the_tensors(kind, tmp_path, matweave, samples
                      "-o", out, *(f"--set={each}" for each in overrides), "--json")  # fmt: skip
     assert ended.status == 0, ended.err
     report = json.loads(ended.out)
-    assert report["activation"] == activation and "not_run" not in report
+    assert report["function"] == activation and "not_run" not in report
     details = floating.Details(activation, report["epsilon"])
     assert details.epsilon == pytest.approx(1e-3)
     expected = store.to_arrays(calibrate(settings, tensors, np.load(samples), details))
@@ -158,7 +158,7 @@ def test_files_of_pytorch(order, dynamo, tmp_path):
         torch.onnx.export(model, (x,), tmp_path / "w.onnx", dynamo=dynamo, verbose=False)
     tensors, details, not_run = calibrating.read(tmp_path / "w.onnx", settings)
     assert not_run is None
-    assert details.activation == "gelu" and details.epsilon == pytest.approx(1e-4)
+    assert details.function == "gelu" and details.epsilon == pytest.approx(1e-4)
     assert set(tensors) == set(model.state_dict())
     for name, value in model.state_dict().items():
         assert np.array_equal(tensors[name], value.numpy()), name

@@ -1,4 +1,4 @@
-"""Encoders: what the flow knows of :class:`~matweave.hw.config.EncoderConfig`."""
+"""Encoders and decoders: what the flow knows of :class:`~matweave.hw.config.EncoderConfig`."""
 
 from ...hw.config import EncoderConfig
 from ...hw.transformer.sizes import GAIN
@@ -31,7 +31,8 @@ class Encoder(Configured):
 
     def smaller(self, resource, *, dsp):
         if resource == "BRAM":
-            return "lower model.layers, model.hidden or model.tokens"
+            context = ", model.context" * self.config.model.causal
+            return f"lower model.layers, model.hidden{context} or model.tokens"
         return "lower array.rows, array.columns or attention.lanes" + (
             ", or build with --no-dsp" if dsp else ""
         )
@@ -40,30 +41,36 @@ class Encoder(Configured):
         config, model = self.config, self.config.model
         found = {
             **{name: getattr(model, name) for name in
-               ("width", "heads", "hidden", "layers", "tokens", "norm", "order")},
+               ("width", "heads", "kv_heads", "head", "hidden", "layers", "tokens", "context",
+                "norm", "order")},
+            "part": "decoder" if model.causal else "encoder",
             "array": config.array.kind,
             "pe": config.pe.kind,
             "activation": str(config.activation),
             "weight": str(config.weight),
         }  # fmt: skip
         about = (
-            "transformer encoder of {layers} layers, {width} elements, {heads} heads, {hidden} "
-            "hidden, {tokens} tokens, {activation} by {weight}, array {array} of {pe} PEs"
+            "transformer {part} of {layers} layers, {width} elements, {heads} heads, {hidden} "
+            "hidden, {context} tokens, {activation} by {weight}, array {array} of {pe} PEs"
         ).format(**found)
         return found | {"about": about}
 
     def performance(self, clock_mhz, fmax_mhz, baud):
-        """Of a job of the most tokens, the model being there, by the cycle model; attention and
-        norms take their cycles after the products."""
-        config, sizes = self.config, self.config.sizes
-        tokens = config.model.tokens
-        cycles = perf.predict(config, tokens)
+        """Of a job of the most tokens, of a decoder of one token at the end of its context; the
+        model being there, by the cycle model; attention and norms take their cycles after the
+        products."""
+        config, sizes, model = self.config, self.config.sizes, self.config.model
+        tokens = 1 if model.causal else model.tokens
+        cycles = perf.predict(config, tokens, position=model.context - tokens)
         weights = sizes.weight_beats * sizes.columns * sizes.depth
         macs = tokens * weights
         moved = 2 * tokens * sizes.width * config.activation.lane_width // 8
         rate = digits(clock_mhz * 1e6 / cycles)
+        what = f"sequences of {tokens} tokens"
+        if model.causal:
+            what = f"tokens, each after {model.context - 1} others,"
         return {
-            "in_words": f"{rate:,.0f} sequences of {tokens} tokens per second, {cycles:,} cycles",
+            "in_words": f"{rate:,.0f} {what} per second, {cycles:,} cycles",
             "clock_mhz": clock_mhz,
             "fmax_mhz": fmax_mhz,
             "tokens": tokens,

@@ -1,4 +1,4 @@
-"""Sequences through an encoder at the other end of a serial line."""
+"""Sequences through an encoder or a decoder at the other end of a serial line."""
 
 import dataclasses
 
@@ -34,15 +34,20 @@ class EncoderDevice(EngineDevice):
 
     def job(self, job: EncoderJob) -> Result:
         """Run one job; from its beginning again where the device was reset meanwhile, with its
-        model, which that has lost.
+        model and its past, which that has lost.
 
         The result's ``cycles`` are those of the engine's own counter. Raises :class:`ValueError`
         where the job does not fit the engine.
         """
         job = job.checked(self.config)
-        whole = dataclasses.replace(job, load=True)
-        attempts = iter([job if self._idle else whole])
-        return self.restarting(lambda: self._attempt(next(attempts, whole)))
+        before = job.before(self.config)
+        whole = [*before, job if before else dataclasses.replace(job, load=True)]
+        attempts = iter([[job] if self._idle else whole])
+        return self.restarting(lambda: self._attempts(next(attempts, whole)))
+
+    def _attempts(self, jobs: list[EncoderJob]) -> Result:
+        """All of them; the last one's result."""
+        return [self._attempt(job) for job in jobs][-1]
 
     def _attempt(self, job: EncoderJob) -> Result:
         config = self.config

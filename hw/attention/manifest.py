@@ -3,7 +3,7 @@
 from ..formats import Format
 from ..stream import described
 from . import regmap
-from .regmap import REGISTERS as REGISTERS
+from .regmap import of_manifest as of_manifest
 
 
 def facts(config, engine) -> dict:

@@ -56,6 +56,11 @@ REGISTERS = (
 ADDRESS = {register.name: register.address for register in REGISTERS}
 
 
+def of_manifest(content: dict) -> tuple[Register, ...]:
+    """Those of the engine that a manifest is of: they are the same in all."""
+    return REGISTERS
+
+
 def widths(shape: Shape) -> dict[str, int]:
     """Bits of each register of numbers that a job is told; sizes have 32."""
     return {

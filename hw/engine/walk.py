@@ -33,6 +33,11 @@ class Steps:
             steps = -(-limit // step)
             self.index = Signal(range(max(steps, 2)), name=f"{name}_index", reset_less=True)
 
+    @property
+    def begins(self):
+        """Whether this is the first step (of a ``total`` that has not changed since)."""
+        return self.rest == self._all
+
     def has(self, place: int):
         """Whether this step has an element at ``place`` (from 0)."""
         return self.top >= place

@@ -13,7 +13,7 @@ from .gather import Gather
 from .memory import chosen, read_ports, write_ports
 from .product import in_lanes
 from .sizes import Sizes
-from .walk import HEADS, KEYS, Walk
+from .walk import Walk, heads, job_ports, keys
 
 __all__ = ["Attend", "scale_ports"]
 
@@ -29,7 +29,10 @@ def scale_ports(shape: AttentionShape) -> dict:
 
 
 class Attend(wiring.Component):
-    """``start`` -> attention of ``tokens`` queries with as many keys, head after head -> ``done``.
+    """``start`` -> attention of all tokens with all, head after head -> ``done``.
+
+    Of a decoder: attention of ``queries`` tokens from ``position`` on with those up to each, of the
+    layer that is at ``place`` in the cache.
 
     Q and K are read from one memory (``k``), V from the other (``v``), results go there (``o``).
     A query's words are read before its keys: they are ``parts`` words and three cycles in which no
@@ -42,7 +45,8 @@ class Attend(wiring.Component):
             {
                 "start": In(1),
                 "done": Out(1),
-                "tokens": In(range(sizes.tokens + 1)),
+                **job_ports(sizes),
+                **self._cache_ports,
                 **scale_ports(shape),
                 **read_ports("k", sizes),
                 **read_ports("v", sizes),
@@ -50,15 +54,29 @@ class Attend(wiring.Component):
             }
         )
 
+    @property
+    def _cache_ports(self) -> dict:
+        sizes = self.sizes
+        if not sizes.causal:
+            return {}
+        return {
+            "queries": In(range(sizes.tokens + 1)),
+            "position": In(range(sizes.context)),
+            "place": In(range(sizes.most_depth)),
+        }
+
     def elaborate(self, platform):
         m = Module()
         m.submodules.core = core = shared(StreamingAttention, shape=self.shape)
         connect(m, core, self, ["start", *scale_ports(self.shape)])
+        if self.sizes.causal:
+            m.d.comb += [core.queries.eq(self.queries), core.causal.eq(1)]
+            m.d.comb += core.position.eq(self.position)
+        else:
+            m.d.comb += [core.queries.eq(self.tokens), core.keys.eq(self.tokens)]
         m.d.comb += [
-            core.queries.eq(self.tokens),
-            core.keys.eq(self.tokens),
-            core.kv_heads.eq(self.sizes.heads),
-            core.group.eq(1),
+            core.kv_heads.eq(self.sizes.kv_heads),
+            core.group.eq(self.sizes.group),
             self.done.eq(core.done),
         ]
         self._queries(m, core)
@@ -74,16 +92,21 @@ class Attend(wiring.Component):
         return m
 
     def _walk(self, m, name: str, loops, region: str):
-        memory, place = self.sizes.region(region)
-        m.submodules[f"{name}_walk"] = walk = shared(Walk, sizes=self.sizes, loops=loops)
-        connect(m, walk, self, ["start", "tokens"])
-        m.d.comb += [walk.stride.eq(self.sizes.strides[memory]), walk.offset.eq(place)]
+        sizes, place = self.sizes, self.sizes.region(region)[1]
+        m.submodules[f"{name}_walk"] = walk = shared(Walk, sizes=sizes, loops=loops)
+        if region in sizes.cached:
+            connect(m, walk, self, ["start", "position"])
+            m.d.comb += walk.tokens.eq(self.queries)
+            place = place + self.place
+        else:
+            connect(m, walk, self, ["start", *job_ports(sizes)])
+        m.d.comb += [walk.stride.eq(sizes.stride(region)), walk.offset.eq(place)]
         return walk
 
     def _keys(self, m, core, name: str, region: str):
         """Words of keys (or values) to beats of the core's stream."""
         sizes = self.sizes
-        walk = self._walk(m, name, KEYS, region)
+        walk = self._walk(m, name, keys(sizes), region)
         m.submodules[f"{name}_gather"] = gather = shared(Gather, sizes=sizes)
         keep = Signal(sizes.rows, name=f"{name}_keep", reset_less=True)
         last = Signal(name=f"{name}_last", reset_less=True)
@@ -102,17 +125,17 @@ class Attend(wiring.Component):
     def _queries(self, m, core):
         """The words of a query, then the words of all keys of its head, from one read port."""
         sizes = self.sizes
-        queries = self._walk(m, "q", HEADS, "q")
-        keys, gather = self._keys(m, core, "k", "k")
+        queries = self._walk(m, "q", heads(sizes), "q")
+        of_key, gather = self._keys(m, core, "k", "k")
         of_keys = Signal()
         switches = Signal()
         m.d.comb += [
             # The last word of a query; the last one of all its keys.
-            switches.eq(Mux(of_keys, keys.lasts[:2].all(), queries.lasts[0])),
-            self.k_want.eq(Mux(of_keys, keys.running, queries.running)),
-            self.k_address.eq(Mux(of_keys, keys.address, queries.address)),
+            switches.eq(Mux(of_keys, of_key.lasts[:2].all(), queries.lasts[0])),
+            self.k_want.eq(Mux(of_keys, of_key.running, queries.running)),
+            self.k_address.eq(Mux(of_keys, of_key.address, queries.address)),
             queries.take.eq(self.k_taken & ~of_keys),
-            keys.take.eq(self.k_taken & of_keys),
+            of_key.take.eq(self.k_taken & of_keys),
         ]
         is_key, last = (Signal(name=name, reset_less=True) for name in ("is_key", "query_last"))
         row = Signal.like(queries.row, name="query_row", reset_less=True)
@@ -139,7 +162,7 @@ class Attend(wiring.Component):
 
     def _results(self, m, core):
         sizes = self.sizes
-        walk = self._walk(m, "o", HEADS, "o")
+        walk = self._walk(m, "o", heads(sizes), "o")
         m.d.comb += [
             core.o_tready.eq(1),
             walk.take.eq(core.o_tvalid),

@@ -1,4 +1,4 @@
-"""What a user says about an encoder: validated, frozen, free of Amaranth and NumPy."""
+"""What a user says about transformer layers: validated, frozen, free of Amaranth and NumPy."""
 
 import functools
 from typing import Literal
@@ -23,21 +23,50 @@ LEAST_BITS, MOST_BITS = 4, 8
 
 
 class Model(Table):
-    """The encoder's sizes."""
+    """The sizes of the layers, and what they do."""
 
     width: integer(2, 1024) = Field(description="Elements of a token (d_model).")
-    heads: integer(1, 64) = Field(description="Heads of attention; they divide the width.")
+    heads: integer(1, 64) = Field(
+        description="Heads of attention; without `head` they divide the width."
+    )
     hidden: integer(2, 4096) = Field(description="Elements of the hidden layer (d_ff).")
     layers: integer(1, 64) = Field(description="Layers, each with weights of its own.")
     tokens: integer(1, 4096) = Field(description="Most tokens of a job.")
-    norm: literal("a norm", "layer", "rms") = Field(
-        "layer", description="LayerNorm, or RMSNorm, which subtracts no mean."
+    norm: literal("a norm", "layer", "rms", "none") = Field(
+        "layer", description="LayerNorm; RMSNorm, which subtracts no mean; or none at all."
     )
     order: literal("an order", "post", "pre") = Field(
         "post", description="Norms behind the sums, or before attention and feed-forward."
     )
     epsilon: integer(1, 1 << 16) = Field(
         1, description="Added to a norm's variance, in squares of an activation's last place."
+    )
+    head: integer(1, 256) = Field(
+        default_factory=lambda data: data.get("width", 1) // data.get("heads", 1) or 1,
+        description="Elements of a head; `width / heads` unless given.",
+    )
+    kv_heads: integer(1, 64) = Field(
+        default_factory=lambda data: data.get("heads", 1),
+        description="Heads of keys and values, which divide `heads`; as many unless given. Fewer: "
+        "grouped queries, 1: multi-query attention.",
+    )
+    causal: bool = Field(
+        False,
+        description="A decoder: a token attends to itself and those before it, and their keys and "
+        "values stay for the next job.",
+    )
+    rotary: literal("an order of pairs", "none", "interleaved", "halves") = Field(
+        "none",
+        description="Rotary positions (RoPE) of queries and keys, in pairs of neighbours or of a "
+        "head's halves, as Llama has them.",
+    )
+    rotary_base: integer(2, 1 << 30) = Field(
+        10_000, description="Of the angles of `rotary`: pair i turns by base^(-2i/head) per token."
+    )
+    context: integer(1, 1 << 16) = Field(
+        default_factory=lambda data: data.get("tokens", 1),
+        description="Most tokens of a decoder's sequence, over all its jobs; as `tokens` unless "
+        "given.",
     )
 
 
@@ -62,7 +91,7 @@ class Requantizers(Table):
 
 
 class EncoderConfig(EngineTable):
-    """A transformer encoder: all layers of a model, activations and weights on the chip."""
+    """A transformer's layers, as encoder or decoder; activations, weights, cache on the chip."""
 
     kind: Literal["encoder"] = Field(description="Which engine this is.")
     activation: SignedOperandFormat = Field(
@@ -71,7 +100,7 @@ class EncoderConfig(EngineTable):
     weight: SignedOperandFormat = Field(
         "int8", validate_default=True, description="Format of weights."
     )
-    model: Model = Field(description="The encoder's sizes.")
+    model: Model = Field(description="The sizes of the layers, and what they do.")
     array: table_choice("an array of this engine", SUMS_STAY) = Field(
         description="The multipliers of weights and how they are wired."
     )
@@ -90,7 +119,7 @@ class EncoderConfig(EngineTable):
                 f"int{MOST_BITS}",
                 "activation",
             )
-        if refusal := self._division():
+        if refusal := self._contradiction() or self._division():
             raise wrong(*refusal)
         for part in (self._gemm_tables, self._attention_tables):
             model, tables = part()
@@ -101,23 +130,45 @@ class EncoderConfig(EngineTable):
         if (bits := self.sizes.memory_bits) > MAX_BUFFER_BITS:
             raise wrong(
                 f"{bits} bits of memory are needed and at most {MAX_BUFFER_BITS} are allowed; "
-                "lower layers, width, hidden or tokens",
+                "lower layers, width, hidden, tokens or context",
                 "model",
             )
         return self
 
+    def _contradiction(self) -> tuple[str, str] | None:
+        """What of the model cannot be together, and where; ``None``: nothing."""
+        model, rows = self.model, self.array.geometry.m
+        if model.norm == "none" and model.order == "pre":
+            return "without norms there is no order 'pre'; leave it away", "model.order"
+        if model.context < model.tokens:
+            return f"{model.context} is less than model.tokens, {model.tokens}", "model.context"
+        if not model.causal and model.context != model.tokens:
+            return "is for decoders; set model.causal = true or leave it away", "model.context"
+        if model.causal and rows & (rows - 1):
+            return f"{rows} is not a power of two, which a decoder's must be", "array.rows"
+        return None
+
     def _division(self) -> tuple[str, str] | None:
         """What does not divide what it should, and where; ``None``: nothing."""
         model, g = self.model, self.array.geometry
-        if model.width % model.heads:
-            return f"{model.heads} heads do not divide width, which is {model.width}", "model.heads"
+        if "head" not in model.model_fields_set and model.width % model.heads:
+            return (
+                f"{model.heads} heads do not divide width, which is {model.width}; set model.head "
+                "to a head's elements",
+                "model.heads",
+            )
+        if model.heads % model.kv_heads:
+            return f"{model.kv_heads} does not divide model.heads, {model.heads}", "model.kv_heads"
         for part, what, whole, where in (
-            (g.n, "columns", model.width // model.heads, "a head's elements, model.width / heads"),
+            (g.n, "columns", model.head, "a head's elements, model.head"),
+            (g.n, "columns", model.width, "model.width"),
             (g.n, "columns", model.hidden, "model.hidden"),
             (g.k, "depth", g.n, "columns"),
         ):
             if whole % part:
                 return f"{part} does not divide {where}, {whole}", f"array.{what}"
+        if model.rotary != "none" and g.n % 2:
+            return f"{g.n} is odd; pairs that are turned must be in a word", "array.columns"
         if g.m % self.attention.lanes:
             return (
                 f"{self.attention.lanes} does not divide array.rows, which is {g.m}",
@@ -127,13 +178,13 @@ class EncoderConfig(EngineTable):
 
     def _gemm_tables(self) -> tuple[type, dict]:
         model = self.model
-        longest = max(model.width, model.hidden)
+        longest = max(model.width, model.heads * model.head, model.hidden)
         return GemmConfig, {
             "kind": "gemm",
             "name": self.name,
             "a": self.activation,
             "b": self.weight,
-            "limits": {"m": model.tokens, "n": longest, "k": longest},
+            "limits": {"m": self.sizes.covered, "n": longest, "k": longest},
             "array": self.array,
             "pe": self.pe,
             "output": {
@@ -152,15 +203,15 @@ class EncoderConfig(EngineTable):
             "k": activation,
             "v": activation,
             "array": {
-                "dimension": model.width // model.heads,
+                "dimension": model.head,
                 "lanes": self.attention.lanes,
                 "block": self.attention.block,
             },
             "limits": {
                 "queries": model.tokens,
-                "keys": model.tokens,
-                "kv_heads": model.heads,
-                "group": 1,
+                "keys": model.context,
+                "kv_heads": model.kv_heads,
+                "group": model.heads // model.kv_heads,
             },
             "softmax": self.softmax,
             "output": {"format": activation, "lanes": self.array.geometry.n},
@@ -187,10 +238,16 @@ class EncoderConfig(EngineTable):
             weight=self.weight,
             width=model.width,
             heads=model.heads,
+            kv_heads=model.kv_heads,
+            head=model.head,
             hidden=model.hidden,
             layers=model.layers,
             tokens=model.tokens,
+            context=model.context,
+            causal=model.causal,
+            rotary=model.rotary != "none",
             pre=model.order == "pre",
+            normed=model.norm != "none",
             centred=model.norm == "layer",
             epsilon=model.epsilon,
             rows=g.m,

@@ -1,4 +1,4 @@
-"""The encoder without its registers: memories, parts, and the sequencer between them."""
+"""The engine without its registers: memories, parts, and the sequencer between them."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from ..attention.shape import Shape as AttentionShape
 from ..cells import shared
 from ..engine.core import ArrayChoice, CoreShape, elements
+from ..engine.walk import Steps, expecting
 from ..stream import sink_ports, source_ports
 from .attend import Attend
 from .attend import scale_ports as attention_scales
@@ -32,6 +33,7 @@ def core_ports(sizes: Sizes, shape: CoreShape) -> dict:
         "start": In(1),
         "load": In(1),
         "tokens": In(range(sizes.tokens + 1)),
+        **({"position": In(range(sizes.context))} if sizes.causal else {}),
         **sink_ports("b", shape.b_width),
         **sink_ports("p", PARAMETER_BITS),
         **sink_ports("x", lanes),
@@ -45,8 +47,9 @@ def core_ports(sizes: Sizes, shape: CoreShape) -> dict:
 class EncoderCore(wiring.Component):
     """One job at a time: ``start`` with its parameters, then its streams, then ``done``.
 
-    With ``load`` the model comes first, and ``loaded`` says when it is there. ``sizes``: memories,
-    walks, steps; ``shape``, ``array``: of the products; ``attention``: of attention.
+    ``tokens`` are those of the job, of a decoder from ``position`` on. With ``load`` the model
+    comes first, and ``loaded`` says when it is there. ``sizes``: memories, walks, steps; ``shape``,
+    ``array``: of the products; ``attention``: of attention.
     """
 
     def __init__(
@@ -67,10 +70,8 @@ class EncoderCore(wiring.Component):
         parts = {Kind.PRODUCT: product, Kind.ATTENTION: attend, Kind.NORM: norm}
         busy = {kind: sequencer.running & (sequencer.kind == KINDS.index(kind)) for kind in parts}
         for kind, part in parts.items():
-            m.d.comb += [
-                part.start.eq(sequencer.run & busy[kind]),
-                part.tokens.eq(self.tokens),
-            ]
+            m.d.comb += part.start.eq(sequencer.run & busy[kind])
+            self._tokens(m, part)
         m.d.comb += [
             sequencer.start.eq(self.start),
             sequencer.load.eq(self.load),
@@ -78,11 +79,43 @@ class EncoderCore(wiring.Component):
                 Cat(part.done & busy[kind] for kind, part in parts.items()).any()
             ),
         ]
+        if sizes.causal:
+            self._cache(m, sequencer, attend)
         replay = self._model(m, sequencer, product)
         self._parameters(m, sequencer, replay, product, attend, norm)
         ports = self._ports(m, sequencer)
         self._memories(m, sequencer, ports, busy, product, attend, norm)
         return m
+
+    def _tokens(self, m, part):
+        """Which rows of a job's panels are its tokens."""
+        sizes, tokens = self.sizes, self.tokens
+        if sizes.causal:
+            first = self.position[: (sizes.rows - 1).bit_length()]
+            tokens = tokens + first
+            m.d.comb += part.first.eq(first)
+        m.d.comb += part.tokens.eq(tokens)
+
+    def _cache(self, m, sequencer, attend):
+        m.d.comb += [
+            attend.queries.eq(self.tokens),
+            attend.position.eq(self.position),
+            attend.place.eq(sequencer.place),
+        ]
+
+    def _target(self, m, sequencer):
+        """Place and stride of a product's result."""
+        sizes = self.sizes
+        offset, stride = sequencer.offset_out, Mux(sequencer.target, *reversed(sizes.strides))
+        if not sizes.causal:
+            return offset, stride
+        # Of the job's first panel in the layer's part of the cache; both stand still before a
+        # product begins.
+        panel = self.position[(sizes.rows - 1).bit_length() :]
+        here = Signal(range(max(sizes.layers * sizes.layer_words, 2)), reset_less=True)
+        m.d.sync += here.eq(sequencer.place + panel * sizes.kv_words)
+        cached = sequencer.cached
+        return offset + Mux(cached, here, 0), Mux(cached, sizes.kv_words, stride)
 
     def _model(self, m, sequencer, product):
         """Weights and parameters: loaded once, replayed in every job."""
@@ -100,6 +133,9 @@ class EncoderCore(wiring.Component):
         with m.Elif(take & in_table):
             m.d.sync += entry.eq(entry + 1)
         loading = sequencer.loading
+        before = in_table
+        if sizes.rotary:
+            before = in_table | self._angles(m, sequencer, product, take & ~in_table)
         m.d.comb += [
             *(part.clear.eq(sequencer.clear) for part in (weights, replay)),
             *(part.rewind.eq(sequencer.input) for part in (weights, replay)),
@@ -110,9 +146,9 @@ class EncoderCore(wiring.Component):
                 Cat(elements(self.b_tdata, sizes.weight, sizes.columns * sizes.depth))
             ),
             self.b_tready.eq(loading & weights.i_ready),
-            replay.i_valid.eq(loading & self.p_tvalid & ~in_table),
+            replay.i_valid.eq(loading & self.p_tvalid & ~before),
             replay.i_data.eq(self.p_tdata),
-            self.p_tready.eq(loading & (in_table | replay.i_ready)),
+            self.p_tready.eq(loading & (before | replay.i_ready)),
             product.f_en.eq(take & in_table),
             product.f_address.eq(entry),
             product.f_data.eq(self.p_tdata),
@@ -123,6 +159,27 @@ class EncoderCore(wiring.Component):
             self.stall_p.eq(self.p_tready & ~self.p_tvalid),
         ]
         return replay
+
+    def _angles(self, m, sequencer, product, take):
+        """Whether the words behind the table are angles; they go to the products."""
+        sizes = self.sizes
+        lanes, words = sizes.columns // 2, sizes.angle_words
+        lane = Steps(m, "angle_lane", lanes, 1, lanes, indexed=True)
+        word = Steps(m, "angle_word", words, 1, words, indexed=True)
+        come = Signal(name="angles_come")
+        taken = take & come
+        bits = (sizes.rows - 1).bit_length()
+        panel = self.position[bits:] << bits if sizes.causal else 0
+        m.d.comb += [
+            come.eq(expecting(m, "angles", sequencer.clear, taken, lane, word)),
+            product.angle_en.eq(taken),
+            product.angle_lane.eq(lane.index),
+            product.angle_panel.eq(word.index),
+            product.angle_data.eq(self.p_tdata),
+            product.rotate.eq(sequencer.rotate),
+            product.position.eq(panel),
+        ]
+        return come
 
     def _parameters(self, m, sequencer, replay, product, attend, norm):
         """Each step's own, from the memory to where they are used."""
@@ -139,7 +196,7 @@ class EncoderCore(wiring.Component):
         ]
         for part, kind, names in (
             (attend, None, attention_scales(self.attention)),
-            (norm, Kind.NORM, norm_scales()),
+            (norm, Kind.NORM if sizes.normed else None, norm_scales()),
             (product, Kind.PRODUCT, ()),
         ):
             for number, name in enumerate(names):
@@ -152,19 +209,22 @@ class EncoderCore(wiring.Component):
                     part.t_lane.eq(fetch.t_lane),
                     part.t_data.eq(fetch.t_data),
                 ]
-        for name in ("words_in", "words_out", "offset_in", "offset_out", "table"):
+        offset, stride = self._target(m, sequencer)
+        for name in ("words_in", "words_out", "offset_in"):
             m.d.comb += getattr(product, name).eq(getattr(sequencer, name))
         m.d.comb += [
+            product.offset_out.eq(offset),
+            product.table.eq(sequencer.table),
             norm.lone.eq(sequencer.lone),
             product.stride_in.eq(Mux(sequencer.source, *reversed(sizes.strides))),
-            product.stride_out.eq(Mux(sequencer.target, *reversed(sizes.strides))),
+            product.stride_out.eq(stride),
         ]
 
     def _ports(self, m, sequencer):
         """Tokens in and out."""
         m.submodules.ports = ports = shared(TokenPorts, sizes=self.sizes)
+        self._tokens(m, ports)
         m.d.comb += [
-            ports.tokens.eq(self.tokens),
             ports.input.eq(sequencer.input),
             ports.output.eq(sequencer.output),
             sequencer.ended.eq(ports.ended),

@@ -1,4 +1,4 @@
-"""The encoder: transformer layers behind AXI4-Stream and AXI4-Lite."""
+"""Transformer layers, of an encoder or a decoder, behind AXI4-Stream and AXI4-Lite."""
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -19,13 +19,13 @@ PREFIXES = {"b": "s_axis_b", "p": "s_axis_p", "x": "s_axis_x", "y": "m_axis_y"}
 
 
 class EncoderEngine(wiring.Component):
-    """One job at a time: the tokens of one sequence through all layers.
+    """One job at a time: the tokens of one sequence, of a decoder the next, through all layers.
 
     Ports: ``s_axil_*`` (registers, :mod:`.regmap`), ``s_axis_b_*`` (weights), ``s_axis_p_*``
     (parameters), ``s_axis_x_*``, ``m_axis_y_*``; beats as in decision 0015.
 
     Reset, or a soft reset at any cycle, returns it to idle; registers keep over a soft reset, and
-    so does a model that has been loaded.
+    so does a model that has been loaded, and of a decoder what was cached before the job.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class EncoderEngine(wiring.Component):
         inputs = [name for name, member in lite.items() if member.flow == wiring.In]
         connect(m, registers, self, inputs)
         connect(m, self, registers, [name for name in lite if name not in inputs])
-        connect(m, core, registers, ["start", "load", "tokens"])
+        connect(m, core, registers, ["start", "load", "tokens", *["position"] * self.sizes.causal])
         connect(m, registers, core, ["done", "loaded", *(f"stall_{name}" for name in STALLS)])
         for name, member in core_ports(self.sizes, self.shape).items():
             if name[1:2] == "_" and name[0] in PREFIXES:

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..engine.walk import Steps, advance, finished
-from .sizes import HEADER, PARAMETER_BITS, PER_CHANNEL, Kind, Sizes
+from .sizes import HEADER, MOST_PER_CHANNEL, PARAMETER_BITS, Kind, Sizes
 
 __all__ = ["Fetch"]
 
@@ -31,7 +31,7 @@ class Fetch(wiring.Component):
                 "p_ready": Out(1),
                 "p_data": In(PARAMETER_BITS),
                 **{f"number_{n}": Out(PARAMETER_BITS) for n in range(HEADER)},
-                "t_en": Out(max(PER_CHANNEL.values())),
+                "t_en": Out(MOST_PER_CHANNEL),
                 "t_panel": Out(range(max(sizes.most_words, 2))),
                 "t_lane": Out(range(max(sizes.columns, 2))),
                 "t_data": Out(PARAMETER_BITS),
@@ -40,8 +40,8 @@ class Fetch(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        sizes, most = self.sizes, max(PER_CHANNEL.values())
-        tables = Array(Const(PER_CHANNEL[kind.value], 2) for kind in Kind)[self.kind]
+        sizes, most = self.sizes, MOST_PER_CHANNEL
+        tables = Array(Const(sizes.per_channel(kind), 2) for kind in Kind)[self.kind]
         header = Steps(m, "header", HEADER, 1, HEADER)
         table = Steps(m, "table", tables, 1, most, indexed=True)
         lane = Steps(m, "lane", sizes.columns, 1, sizes.columns, indexed=True)

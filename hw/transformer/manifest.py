@@ -1,9 +1,9 @@
-"""What the manifest says of an encoder beside what it says of any engine."""
+"""What the manifest says of transformer layers beside what it says of any engine."""
 
 from ..formats import Format
 from ..stream import described
 from . import regmap
-from .regmap import REGISTERS as REGISTERS
+from .regmap import of_manifest as of_manifest
 from .sizes import PARAMETER_BITS
 
 
@@ -24,10 +24,14 @@ def facts(config, engine) -> dict:
             "accumulator": str(config.gemm.accumulator_format),
             "normalised": str(sizes.normalised),
         },
-        "limits": {"tokens": sizes.tokens},
+        "limits": {
+            "tokens": sizes.tokens,
+            **({"context": sizes.context} if sizes.causal else {}),
+        },
         "model": {
             "weight_beats": sizes.weight_beats,
             "table_entries": sizes.entries,
+            **({"angles": sizes.angles} if sizes.rotary else {}),
             "parameters": sizes.parameters,
         },
         "steps": {
@@ -39,11 +43,21 @@ def facts(config, engine) -> dict:
             "banks": sizes.rows,
             "depths": list(sizes.memory_depths),
             "regions": [dict(places) for places in sizes.regions],
+            **({"cache": _cache(sizes)} if sizes.causal else {}),
         },
         "performance": {"macs_per_cycle": config.macs_per_cycle},
         "registers": {
             "address_width": regmap.ADDRESS_WIDTH,
-            "addresses": regmap.ADDRESS,
+            "addresses": regmap.addresses(decoder=sizes.causal),
             "tables": {},
         },
+    }
+
+
+def _cache(sizes) -> dict:
+    """Where keys and values are: words of a bank."""
+    return {
+        **{name: sizes.region(name)[1] for name in sizes.cached},
+        "layer": sizes.layer_words,
+        "panel": sizes.kv_words,
     }

@@ -14,7 +14,7 @@ from ..engine.output import ChannelTable
 from ..stream import RowQueue
 from .memory import chosen, read_ports, write_ports
 from .sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS, Sizes
-from .walk import TOKENS, Walk
+from .walk import TOKENS, Walk, job_ports
 
 __all__ = ["SumNorm", "scale_ports"]
 
@@ -27,12 +27,22 @@ def scale_ports() -> dict:
     return {"of_x": In(SUM_BITS), "of_y": In(SUM_BITS), "shift": In(6), "gain_shift": In(6)}
 
 
+def table_ports(sizes: Sizes) -> dict:
+    """Gains (``t_en`` 0) and biases (1), written before they are used."""
+    return {
+        "t_en": In(2),
+        "t_panel": In(range(max(sizes.words, 2))),
+        "t_lane": In(range(max(sizes.columns, 2))),
+        "t_data": In(NORM_BIAS.width),
+    }
+
+
 class SumNorm(wiring.Component):
-    """``start`` -> ``norm(x of_x + y of_y)`` of ``tokens`` tokens -> ``done``.
+    """``start`` -> ``norm(x of_x + y of_y)`` of all tokens -> ``done``.
 
     x is read from memory 0, y (region p) from memory 1, taken as 0 with ``lone``. Norms go to
-    ``n``; sums to ``s``, where x was, which "post" has no use for. Gains and biases are written
-    before (``t_en`` 0: gain, 1: bias). Rows of the norm do not overlap.
+    ``n``; sums to ``s``, where x was, which "post" has no use for. Rows of the norm do not overlap.
+    In a model without norms the sum itself goes to ``n``.
     """
 
     def __init__(self, *, sizes: Sizes):
@@ -41,13 +51,10 @@ class SumNorm(wiring.Component):
             {
                 "start": In(1),
                 "done": Out(1),
-                "tokens": In(range(sizes.tokens + 1)),
+                **job_ports(sizes),
                 "lone": In(1),
                 **scale_ports(),
-                "t_en": In(2),
-                "t_panel": In(range(max(sizes.words, 2))),
-                "t_lane": In(range(max(sizes.columns, 2))),
-                "t_data": In(NORM_BIAS.width),
+                **(table_ports(sizes) if sizes.normed else {}),
                 **read_ports("x", sizes),
                 **read_ports("y", sizes),
                 **write_ports("s", sizes),
@@ -57,6 +64,22 @@ class SumNorm(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if not self.sizes.normed:
+            self._result(m, *self._sums(m, *self._read(m, None)))
+            return m
+        norm, queue = self._norm(m)
+        taken, word = self._read(m, queue)
+        sums, summed = self._sums(m, taken, word)
+        m.d.comb += [queue.i_valid.eq(summed), queue.i_data.eq(sums)]
+        walk = self._walk(m, "s_walk", "x")
+        m.d.comb += walk.take.eq(summed)
+        # What has nothing added to it stays as it is.
+        self._write(m, "s", walk, summed & ~self.lone, sums)
+        self._result(m, *self._gained(m, norm))
+        return m
+
+    def _norm(self, m):
+        """The norm and the queue of sums before it."""
         sizes = self.sizes
         m.submodules.norm = norm = shared(
             RowNorm,
@@ -75,20 +98,18 @@ class SumNorm(wiring.Component):
             norm.i_data.eq(queue.o_data),
             norm.o_ready.eq(1),
         ]
-        taken, word = self._read(m, queue)
-        sums, summed = self._sums(m, taken, word)
-        m.d.comb += [queue.i_valid.eq(summed), queue.i_data.eq(sums)]
-        walk = self._walk(m, "s_walk", "x")
-        m.d.comb += walk.take.eq(summed)
-        # What has nothing added to it stays as it is.
-        self._write(m, "s", walk, summed & ~self.lone, sums)
-        self._gained(m, norm)
-        return m
+        return norm, queue
+
+    def _result(self, m, data, valid):
+        """Words in the order of the tokens, to where the next step reads them."""
+        walk = self._walk(m, "n_walk", self.sizes.carried)
+        m.d.comb += [walk.take.eq(valid), self.done.eq(valid & walk.lasts.all())]
+        self._write(m, "n", walk, valid, data)
 
     def _walk(self, m, name: str, region: str):
         memory, place = self.sizes.region(region)
         m.submodules[name] = walk = shared(Walk, sizes=self.sizes, loops=TOKENS)
-        connect(m, walk, self, ["start", "tokens"])
+        connect(m, walk, self, ["start", *job_ports(self.sizes)])
         m.d.comb += [
             walk.words.eq(self.sizes.words),
             walk.stride.eq(self.sizes.strides[memory]),
@@ -105,14 +126,15 @@ class SumNorm(wiring.Component):
         ]
 
     def _read(self, m, queue):
-        """Words of x and y, side by side, as long as the queue has room for them."""
+        """Words of x and y, side by side, as long as the queue, if any, has room for them."""
         sizes = self.sizes
         walks = {"x": self._walk(m, "x_walk", "x"), "y": self._walk(m, "y_walk", "p")}
         on_way = Signal(range(QUEUE + 1))
         row = Signal.like(walks["x"].row, name="row_read", reset_less=True)
         reads = Signal()
         m.d.comb += reads.eq(self.x_taken)
-        m.d.sync += on_way.eq(on_way + reads - (queue.o_valid & queue.o_ready))
+        if queue is not None:
+            m.d.sync += on_way.eq(on_way + reads - (queue.o_valid & queue.o_ready))
         with m.If(reads):
             m.d.sync += row.eq(walks["x"].row)
         words = []
@@ -183,7 +205,4 @@ class SumNorm(wiring.Component):
                 affine.shift.eq(self.gain_shift),
             ]
             results.append(affine.o)
-        done = delayed(m, given, 1 + Affine.latency, "gained", reset=True)
-        walk = self._walk(m, "n_walk", sizes.carried)
-        m.d.comb += [walk.take.eq(done), self.done.eq(done & walk.lasts.all())]
-        self._write(m, "n", walk, done, Cat(results))
+        return Cat(results), delayed(m, given, 1 + Affine.latency, "gained", reset=True)

@@ -10,7 +10,7 @@ from ..stream import sink_ports, source_ports
 from .memory import chosen, read_ports, write_ports
 from .product import in_lanes
 from .sizes import Sizes
-from .walk import TOKENS, Walk
+from .walk import TOKENS, Walk, job_ports
 
 __all__ = ["TokenPorts"]
 
@@ -27,7 +27,7 @@ class TokenPorts(wiring.Component):
             {
                 "input": In(1),
                 "output": In(1),
-                "tokens": In(range(sizes.tokens + 1)),
+                **job_ports(sizes),
                 "taking": Out(1),
                 "giving": Out(1),
                 "ended": Out(1),
@@ -78,7 +78,7 @@ class TokenPorts(wiring.Component):
     def _walk(self, m, name: str, region: str, start):
         memory, place = self.sizes.region(region)
         m.submodules[name] = walk = shared(Walk, sizes=self.sizes, loops=TOKENS)
-        connect(m, walk, self, ["tokens"])
+        connect(m, walk, self, job_ports(self.sizes))
         m.d.comb += [
             walk.start.eq(start),
             walk.words.eq(self.sizes.words),

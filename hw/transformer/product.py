@@ -5,13 +5,15 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..attention.lookup import Lookup
+from ..attention.scores import delayed
 from ..cells import shared
 from ..engine.core import ArrayChoice, CoreShape, connect, elements, table_ports
 from ..engine.gemm import CORES
 from ..formats import Format
 from .memory import chosen, read_ports, write_ports
+from .rotation import Rotation, angle_ports
 from .sizes import Sizes
-from .walk import OPERANDS, TILES, Walk
+from .walk import OPERANDS, TILES, Walk, job_ports
 
 __all__ = ["Product", "in_lanes"]
 
@@ -27,8 +29,9 @@ class Product(wiring.Component):
 
     ``tokens`` rows of ``words_in`` words at ``offset_in``, in a memory of ``stride_in``, times the
     weights that come on ``b``, to ``words_out`` words at ``offset_out``; with ``table`` through the
-    table of functions. Channel tables (``t_*``) are written before. ``done`` comes as the last
-    word is written.
+    table of functions. Rows that are none of the job's are taken as zeros and not written. Channel
+    (``t_*``) are written before. ``done`` comes as the last word is written. With rotary positions
+    and ``rotate`` words are turned; a decoder's first panel begins at ``position``.
     """
 
     def __init__(self, *, sizes: Sizes, shape: CoreShape, array: ArrayChoice):
@@ -39,11 +42,12 @@ class Product(wiring.Component):
             {
                 "start": In(1),
                 "done": Out(1),
-                "tokens": In(range(sizes.tokens + 1)),
+                **job_ports(sizes),
                 **{f"words_{way}": In(words) for way in ("in", "out")},
                 **{f"stride_{way}": In(strides) for way in ("in", "out")},
                 **{f"offset_{way}": In(depth) for way in ("in", "out")},
                 "table": In(1),
+                **self._rotation_ports,
                 **table_ports(shape),
                 "f_en": In(1),
                 "f_address": In(sizes.activation.width),
@@ -55,6 +59,13 @@ class Product(wiring.Component):
                 **write_ports("c", sizes),
             }
         )
+
+    @property
+    def _rotation_ports(self) -> dict:
+        sizes = self.sizes
+        if not sizes.rotary:
+            return {}
+        return {"rotate": In(1), "position": In(range(sizes.context)), **angle_ports(sizes)}
 
     def elaborate(self, platform):
         m = Module()
@@ -79,7 +90,7 @@ class Product(wiring.Component):
     def _walk(self, m, name: str, loops, way: str):
         walk = shared(Walk, sizes=self.sizes, loops=loops)
         m.submodules[name] = walk
-        connect(m, walk, self, ["start", "tokens"])
+        connect(m, walk, self, ["start", *job_ports(self.sizes)])
         for port in ("words", "stride", "offset"):
             m.d.comb += getattr(walk, port).eq(getattr(self, f"{port}_{way}"))
         return walk
@@ -124,18 +135,45 @@ class Product(wiring.Component):
         row = Signal.like(walk.row, name="c_row_given", reset_less=True)
         address = Signal.like(walk.address, name="c_address_given", reset_less=True)
         word = Signal(sizes.word_width, name="c_given", reset_less=True)
+        write = core.c_tvalid
+        if sizes.causal:
+            write = write & walk.keep.bit_select(walk.row, 1)
         m.d.sync += [
-            given.eq(core.c_tvalid),
+            given.eq(write),
             ended.eq(core.done),
             row.eq(walk.row),
             address.eq(walk.address),
             word.eq(plain),
         ]
+        result = Mux(self.table, Cat(found), word)
+        if sizes.rotary:
+            turned, more = self._rotated(m, core, walk, plain)
+            given, ended = (
+                delayed(m, each, more, f"turned_{name}", reset=True)
+                for name, each in (("given", given), ("ended", ended))
+            )
+            row, address = (
+                delayed(m, each, more, f"turned_{name}")
+                for name, each in (("row", row), ("address", address))
+            )
+            result = Mux(self.rotate, turned, delayed(m, result, more, "turned_other"))
         m.d.comb += [
             walk.take.eq(core.c_tvalid),
             self.done.eq(ended),
             self.c_en.eq(given),
             self.c_row.eq(row),
             self.c_address.eq(address),
-            self.c_data.eq(Mux(self.table, Cat(found), word)),
+            self.c_data.eq(result),
         ]
+
+    def _rotated(self, m, core, walk, word):
+        """``word`` turned, and how many cycles later than from the table."""
+        m.submodules.rotation = rotation = shared(Rotation, sizes=self.sizes)
+        connect(m, rotation, self, ["start", "position", *angle_ports(self.sizes)])
+        m.d.comb += [
+            rotation.take.eq(core.c_tvalid),
+            rotation.row.eq(walk.row),
+            rotation.lasts.eq(walk.lasts),
+            rotation.i.eq(word),
+        ]
+        return rotation.o, Rotation.latency - Lookup.latency

@@ -1,7 +1,9 @@
-"""The register map of an encoder: one table for RTL, C header, documentation and manifest.
+"""The register map of transformer layers: one table for RTL, C header, documentation and manifest.
 
 Pure Python; imports no Amaranth.
 """
+
+from dataclasses import replace
 
 from ..engine.regmap import Field, Register, first
 
@@ -11,7 +13,7 @@ VERSION = 1
 """Value of register VERSION: of this map; changes when a driver would have to."""
 ADDRESS_WIDTH = 8
 
-REGISTERS = (
+_ENCODER = (
     *first(
         ID,
         VERSION,
@@ -37,4 +39,37 @@ REGISTERS = (
     Register("HIDDEN", 0x3C, "RO", "Elements of the hidden layer."),
     Register("LAYERS", 0x40, "RO", "Layers."),
 )
-ADDRESS = {register.name: register.address for register in REGISTERS}
+_DECODER = (
+    Register("POSITION", 0x44, "RW", "Decoders: of the job's first token, 0 to CACHED."),
+    Register("CACHED", 0x48, "RO", "Decoders: tokens whose keys and values are there."),
+    Register("CONTEXT", 0x4C, "RO", "Decoders: largest POSITION + TOKENS."),
+)
+_NO_CONTEXT = Field(
+    "NO_CONTEXT", 3, 1, "Decoders: start at a POSITION above CACHED, or with LOAD above 0."
+)
+_OF_DECODER = {
+    "ILLEGAL_SIZE": "Start with TOKENS of zero or above MAX_TOKENS; decoders: or POSITION + TOKENS "
+    "above CONTEXT."
+}
+
+
+def registers(*, decoder: bool) -> tuple[Register, ...]:
+    """Those of an encoder, or of a decoder."""
+    if not decoder:
+        return _ENCODER
+    found = [*_ENCODER, *_DECODER]
+    place = next(n for n, register in enumerate(found) if register.name == "ERROR")
+    error = found[place]
+    fields = (replace(each, doc=_OF_DECODER.get(each.name, each.doc)) for each in error.fields)
+    found[place] = replace(error, fields=(*fields, _NO_CONTEXT))
+    return tuple(found)
+
+
+def of_manifest(content: dict) -> tuple[Register, ...]:
+    """Those of the engine that a manifest is of."""
+    return registers(decoder="POSITION" in content["registers"]["addresses"])
+
+
+def addresses(*, decoder: bool) -> dict[str, int]:
+    """Byte addresses by name."""
+    return {register.name: register.address for register in registers(decoder=decoder)}

@@ -19,7 +19,8 @@ class Sequencer(wiring.Component):
     parameters are ``fetched`` a pulse ``run`` to its part, which is ``running`` until that has
     ``finished``. Of a step: ``kind`` (its place in :class:`.Kind`), ``words_in``, ``words_out``,
     and of a product ``source``, ``target`` (memories), ``offset_in``, ``offset_out``, ``table``; of
-    a norm ``lone``.
+    a norm ``lone``. With rotary positions ``rotate``: they turn the product. Of a decoder:
+    ``cached``: the product's target is in the cache; ``place``: where the layer is in it.
     """
 
     def __init__(self, *, sizes: Sizes):
@@ -42,8 +43,17 @@ class Sequencer(wiring.Component):
                 "offset_out": Out(depth),
                 "table": Out(1),
                 "lone": Out(1),
+                **({"rotate": Out(1)} if sizes.rotary else {}),
+                **self._cache_ports,
             }
         )
+
+    @property
+    def _cache_ports(self) -> dict:
+        sizes = self.sizes
+        if not sizes.causal:
+            return {}
+        return {"cached": Out(1), "place": Out(range(max(sizes.layers * sizes.layer_words, 2)))}
 
     def elaborate(self, platform):
         m = Module()
@@ -94,6 +104,11 @@ class Sequencer(wiring.Component):
             with m.State("output"), m.If(self.ended):
                 m.next = "idle"
         self._facts(m, step, steps)
+        if sizes.causal:
+            with m.If(self.input):
+                m.d.sync += self.place.eq(0)
+            with m.Elif(self.running & self.finished & last_step):
+                m.d.sync += self.place.eq(self.place + sizes.layer_words)
         return m
 
     def _facts(self, m, step, steps):
@@ -102,18 +117,22 @@ class Sequencer(wiring.Component):
         with m.Switch(step):
             for number, each in enumerate(steps):
                 with m.Case(number):
-                    wide_in, wide_out = (
-                        sizes.hidden_words if wide else sizes.words
-                        for wide in (each.wide_in, each.wide_out)
+                    source, target = (
+                        sizes.region(name) if name else (0, 0)
+                        for name in (each.source, each.target)
                     )
                     m.d.comb += [
                         self.kind.eq(KINDS.index(each.kind)),
-                        self.words_in.eq(wide_in),
-                        self.words_out.eq(wide_out),
-                        self.source.eq(each.source[0]),
-                        self.target.eq(each.target[0]),
-                        self.offset_in.eq(each.source[1]),
-                        self.offset_out.eq(each.target[1]),
+                        self.words_in.eq(each.inputs // sizes.columns),
+                        self.words_out.eq(each.outputs // sizes.columns),
+                        self.source.eq(source[0]),
+                        self.target.eq(target[0]),
+                        self.offset_in.eq(source[1]),
+                        self.offset_out.eq(target[1]),
                         self.table.eq(each.table),
                         self.lone.eq(each.lone),
                     ]
+                    if sizes.rotary:
+                        m.d.comb += self.rotate.eq(each.rotary)
+                    if sizes.causal:
+                        m.d.comb += self.cached.eq(each.target in ("k", "v"))

@@ -35,8 +35,8 @@ class Bench(StreamBench):
         return self.kind.case(self.config, seed, index, self.plan.largest)
 
     def cases(self, seed: int):
-        """As many as the plan asks for."""
-        return (self.case(seed, index) for index in range(self.plan.cases))
+        """As many as the plan asks for, to be done one after another."""
+        return self.kind.cases(self.config, seed, self.plan.cases, self.plan.largest)
 
     async def soft_reset(self) -> None:
         self.resets += 1

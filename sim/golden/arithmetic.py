@@ -31,12 +31,14 @@ def checked(name: str, values, low: int, high: int, shape: tuple[int | None, ...
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} must hold integers, not {array.dtype}")
     if len(array.shape) != len(shape) or any(
-        size == 0 or wanted not in (None, size)
+        size == 0 if wanted is None else size != wanted
         for size, wanted in zip(array.shape, shape, strict=True)
     ):
         wanted = " × ".join("any" if size is None else str(size) for size in shape) or "one number"
         got = " × ".join(map(str, array.shape)) or "one number"
         raise ValueError(f"{name} must be {wanted}, not {got}")
+    if not array.size:
+        return array.astype(np.int64)
     least, most = int(array.min()), int(array.max())
     if least < low or most > high:
         worst = least if least < low else most

@@ -1,4 +1,4 @@
-"""Transformer encoder layers in exact integers, composed of the golden models of their parts.
+"""Transformer layers in exact integers, composed of the golden models of their parts.
 
 Decision 0015 has the arithmetic. Tokens are rows: x is (tokens, width), ``int64``.
 """
@@ -12,7 +12,7 @@ from matweave.hw.formats import Format, Overflow, Rounding
 
 from .arithmetic import checked
 from .attention import streaming
-from .attention.elementwise import residual
+from .attention.elementwise import residual, rope
 from .attention.norm import norm
 from .attention.streaming import Scale, Softmax
 from .gemm import gemm
@@ -32,7 +32,7 @@ class Dense:
 @dataclass(frozen=True, eq=False)
 class SumNorm:
     """``(x of_x + y of_y) / 2**shift``, then its norm: ``gain``, ``bias`` of each element, worth
-    2**-``gain_shift``."""
+    2**-``gain_shift``; both empty in a model without norms."""
 
     of_x: int
     of_y: int
@@ -75,41 +75,73 @@ class Parameters:
     table: np.ndarray
     layers: tuple[Layer, ...]
     first: SumNorm | None = None
+    angles: np.ndarray | None = None
+    """Cosine and sine of each position and pair of neighbours of a head, (positions, pairs, 2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """What the arithmetic is chosen by: formats, heads, the softmax's numbers and ``block``, and
-    the norm's ``centred`` and ``epsilon``; sums of products are exact."""
+    """What the arithmetic is chosen by: formats, ``heads`` of queries, and of keys and values
+    (``kv_heads``), whether a token sees those behind it (not if ``causal``), the softmax's numbers
+    and ``block``, and the norm: whether there is one (``normed``), ``centred`` and ``epsilon``;
+    sums of products are exact."""
 
     activation: Format
     weight: Format
     heads: int
+    kv_heads: int
     softmax: Softmax
     block: int
+    causal: bool = False
+    normed: bool = True
     centred: bool = True
     epsilon: int = 1
     result: Format = field(default=Format(32))
 
 
+@dataclass(frozen=True, eq=False)
+class Cache:
+    """Keys and values of each layer, (tokens, kv_heads · elements of a head)."""
+
+    layers: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    def first(self, tokens: int) -> "Cache":
+        """That of the first ``tokens`` alone."""
+        return Cache(tuple((k[:tokens], v[:tokens]) for k, v in self.layers))
+
+
 Watch = Callable[[str, np.ndarray], None]
 
 
-def encoder(
-    x, parameters: Parameters, numbers: Numbers, watch: Watch = lambda name, value: None
-) -> np.ndarray:
-    """The result, (tokens, width). ``watch`` is told the value of each step, by name:
-    ``0.q``, …, ``0.sum_hidden``, ``0.norm_hidden``, ``1.q``, …
+def _unwatched(name: str, value: np.ndarray) -> None:
+    pass
+
+
+def encoder(x, parameters: Parameters, numbers: Numbers, watch: Watch = _unwatched) -> np.ndarray:
+    """The result, (tokens, width), of a whole sequence. ``watch`` is told the value of each step,
+    by name: ``0.q``, …, ``0.sum_hidden``, ``0.norm_hidden``, ``1.q``, …
 
     Raises :class:`ValueError` for tokens outside their format.
     """
+    return extended(x, parameters, numbers, None, watch)[0]
+
+
+def extended(
+    x,
+    parameters: Parameters,
+    numbers: Numbers,
+    cache: Cache | None,
+    watch: Watch = _unwatched,
+) -> tuple[np.ndarray, Cache]:
+    """The results of the tokens ``x``, which follow those of ``cache`` (``None``: none), and the
+    cache of all of them. Otherwise as :func:`encoder`."""
     activation = numbers.activation
     x = checked("x", x, activation.min, activation.max, (None, None))
-    carried = x
-    if parameters.first is not None:
+    pre = parameters.first is not None
+    carried, layers = x, []
+    if pre:
         _, carried = _sum_norm(x, np.zeros_like(x), parameters.first, numbers)
         watch("norm", carried)
-    pre = parameters.first is not None
     for number, layer in enumerate(parameters.layers):
 
         def tell(name, value, number=number):
@@ -119,6 +151,13 @@ def encoder(
         q, k, v = (
             tell(name, dense(carried, getattr(layer, name), numbers)) for name in ("q", "k", "v")
         )
+        if parameters.angles is not None:
+            start = 0 if cache is None else len(cache.layers[number][0])
+            q = tell("q_turned", turned(q, parameters.angles[start:], numbers))
+            k = tell("k_turned", turned(k, parameters.angles[start:], numbers))
+        if cache is not None:
+            k, v = (np.concatenate(both) for both in zip(cache.layers[number], (k, v), strict=True))
+        layers.append((k, v))
         seen = tell("attention", attend(q, k, v, layer, numbers))
         y = tell("output", dense(seen, layer.output, numbers))
         x, carried = _next(x, y, layer.norm_attention, numbers, pre, tell, "attention")
@@ -126,14 +165,15 @@ def encoder(
         hidden = tell("hidden", np.asarray(parameters.table, np.int64)[hidden])
         y = tell("down", dense(hidden, layer.down, numbers))
         x, carried = _next(x, y, layer.norm_hidden, numbers, pre, tell, "hidden")
-    return carried
+    return carried, Cache(tuple(layers))
 
 
 def _next(x, y, step: SumNorm, numbers: Numbers, pre: bool, tell, name: str):
     """What the next sum takes, and what the next product."""
     total, normalised = _sum_norm(x, y, step, numbers)
     tell(f"sum_{name}", total)
-    tell(f"norm_{name}", normalised)
+    if numbers.normed:
+        tell(f"norm_{name}", normalised)
     return (total if pre else normalised), normalised
 
 
@@ -155,20 +195,34 @@ def dense(x: np.ndarray, layer: Dense, numbers: Numbers) -> np.ndarray:
     )
 
 
+def turned(x: np.ndarray, angles: np.ndarray, numbers: Numbers) -> np.ndarray:
+    """Every head of ``x`` (tokens, heads · elements) by its token's ``angles``."""
+    cosines, sines = (angles[: len(x), :, part] for part in (0, 1))
+    heads = x.reshape(len(x), -1, 2 * angles.shape[1])
+    each = [
+        rope(heads[:, n], cosines, sines, format=numbers.activation, interleaved=True)
+        for n in range(heads.shape[1])
+    ]
+    return np.stack(each, axis=1).reshape(x.shape).astype(np.int64)
+
+
 def by_heads(x: np.ndarray, heads: int) -> np.ndarray:
     """(heads, tokens, elements of a head)."""
     return x.reshape(len(x), heads, -1).swapaxes(0, 1)
 
 
 def attend(q, k, v, layer: Layer, numbers: Numbers) -> np.ndarray:
-    """Attention of all heads, side by side again."""
+    """Attention of all heads, side by side again; ``q`` is of the last tokens of ``k``, ``v``."""
     found = streaming.attention(
-        *(by_heads(each, numbers.heads) for each in (q, k, v)),
+        by_heads(q, numbers.heads),
+        *(by_heads(each, numbers.kv_heads) for each in (k, v)),
         logit=layer.logit,
         scale=layer.scale,
         numbers=numbers.softmax,
         block=numbers.block,
         formats=(numbers.activation,) * 4,
+        causal=numbers.causal,
+        position=len(k) - len(q),
     )
     return found.swapaxes(0, 1).reshape(q.shape)
 
@@ -182,6 +236,8 @@ def _sum_norm(x, y, step: SumNorm, numbers: Numbers) -> tuple[np.ndarray, np.nda
         format=numbers.activation,
         rounding=Rounding.HALF_UP,
     )
+    if not numbers.normed:
+        return total, total
     normalised = norm(
         total,
         step.gain,
@@ -201,6 +257,7 @@ def for_config(config) -> Numbers:
         activation=config.activation,
         weight=config.weight,
         heads=config.model.heads,
+        kv_heads=config.model.kv_heads,
         softmax=Softmax(
             fraction=softmax.fraction,
             exponential=softmax.exponential,
@@ -211,6 +268,8 @@ def for_config(config) -> Numbers:
             dither=softmax.dither,
         ),
         block=config.attention.block,
+        causal=config.model.causal,
+        normed=config.model.norm != "none",
         centred=config.model.norm == "layer",
         epsilon=config.model.epsilon,
         result=config.gemm.result_format,

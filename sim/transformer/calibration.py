@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matweave.hw.attention.lookup import entries
+from matweave.hw.attention.lookup import FUNCTIONS, entries
 from matweave.hw.formats import Format
 from matweave.hw.transformer.config import EncoderConfig
 from matweave.hw.transformer.sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS
 
 from ..golden import transformer as golden
+from ..golden.attention.elementwise import rope_table
 from ..golden.attention.streaming import Scale
 from ..golden.gemm import BIAS
 from ..golden.requantize import SHIFT_MAX
@@ -42,8 +43,8 @@ class Calibrated:
 def calibrate(
     config: EncoderConfig, tensors: Tensors, samples: np.ndarray, details: Details = PYTORCH
 ) -> Calibrated:
-    """``samples``: (sequences, tokens, width), real. Raises :class:`ValueError` where tensors or
-    samples are not those of such a model."""
+    """``samples``: (sequences, tokens, width), real; ``details`` of the float model. Raises
+    :class:`ValueError` where tensors or samples are not those of such a model."""
     tensors = _checked(config, tensors)
     model = config.model
     samples = np.asarray(samples, np.float64)
@@ -54,8 +55,12 @@ def calibrate(
     scales = _Scales(config.activation, samples)
     with np.errstate(over="ignore", invalid="ignore"):  # `watch` says so, in words
         floating.encoder(samples, tensors, config, scales.watch, details)
-    scales.join(model.layers, "up", "hidden")
-    build = _Builder(config, tensors, scales.found, details)
+    scales.join([f"{n}.up" for n in range(model.layers)])
+    scales.join([f"{n}.hidden" for n in range(model.layers)])
+    if model.rotary != "none":
+        for name in (f"{n}.{part}" for n in range(model.layers) for part in "qk"):
+            scales.join([name, f"{name}_turned"])
+    build = _Builder(config, tensors, scales.found, details.function)
     return Calibrated(build.parameters(), scales.found["x"], scales.found[build.result])
 
 
@@ -78,27 +83,24 @@ class _Scales:
         # What is always 0 has any scale.
         self.found[name] = largest / self._most or 1.0
 
-    def join(self, layers: int, *names: str) -> None:
-        """One scale for a quantity of all layers: they have one table."""
-        for name in names:
-            each = [f"{n}.{name}" for n in range(layers)]
-            most = max(self.found[one] for one in each)
-            self.found |= dict.fromkeys(each, most)
+    def join(self, names: list[str]) -> None:
+        """One scale for what has one table in all layers, or has the same before and behind a
+        rotation."""
+        most = max(self.found[name] for name in names)
+        self.found |= dict.fromkeys(names, most)
 
 
 class _Builder:
     def __init__(
-        self,
-        config: EncoderConfig,
-        tensors: Tensors,
-        scales: Mapping[str, float],
-        details: Details,
+        self, config: EncoderConfig, tensors: Tensors, scales: Mapping[str, float], function: str
     ):
-        self._function = floating.ACTIVATIONS[details.activation]
         self._config, self._tensors, self._scales = config, tensors, scales
+        self._function = FUNCTIONS[function]
         self._norms = iter(floating.norms(config))
         self._pre = config.model.order == "pre"
-        self.result = f"{config.model.layers - 1}.norm_hidden"
+        # What the next product takes.
+        self._carried = "norm" if config.sizes.normed else "sum"
+        self.result = f"{config.model.layers - 1}.{self._carried}_hidden"
 
     def parameters(self) -> golden.Parameters:
         config, scales = self._config, self._scales
@@ -116,27 +118,38 @@ class _Builder:
             scales["0.hidden"],
             width=config.activation.width,
         )
-        return golden.Parameters(np.array(table), tuple(layers), first)
+        return golden.Parameters(np.array(table), tuple(layers), first, self._angles())
+
+    def _angles(self) -> np.ndarray | None:
+        model = self._config.model
+        if model.rotary == "none":
+            return None
+        return np.stack(rope_table(model.context, model.head, base=model.rotary_base), axis=-1)
 
     def _layer(self, n: int, x: str, carried: str) -> tuple[golden.Layer, str, str]:
         of, prefix = f"{n}.", f"layers.{n}."
         parts = {}
+        model = self._config.model
+        queries, keys = model.heads * model.head, model.kv_heads * model.head
         joint = zip(
-            "qkv", *(np.split(self._tensors[f"{prefix}self_attn.in_proj_{kind}"], 3)
+            "qkv", *(np.split(self._tensors[f"{prefix}self_attn.in_proj_{kind}"],
+                              (queries, queries + keys))
                      for kind in ("weight", "bias")), strict=True,
         )  # fmt: skip
         for name, weight, bias in joint:
+            if model.rotary == "halves" and name in "qk":
+                weight, bias = (_paired(each, model.head) for each in (weight, bias))
             parts[name] = self._dense(weight, bias, carried, of + name)
         parts["output"] = self._named(
             prefix + "self_attn.out_proj", of + "attention", of + "output"
         )
         parts["norm_attention"] = self._norm(x, of + "output", of, "attention")
-        between = of + "norm_attention"
+        between = f"{of}{self._carried}_attention"
         parts["up"] = self._named(prefix + "linear1", between, of + "up")
         parts["down"] = self._named(prefix + "linear2", of + "hidden", of + "down")
         x = of + "sum_attention" if self._pre else between
         parts["norm_hidden"] = self._norm(x, of + "down", of, "hidden")
-        last = of + "norm_hidden"
+        last = f"{of}{self._carried}_hidden"
         layer = golden.Layer(logit=self._logit(of), scale=self._result(of), **parts)
         return layer, (of + "sum_hidden" if self._pre else last), last
 
@@ -168,8 +181,7 @@ class _Builder:
 
     def _logit(self, of: str) -> Scale:
         config = self._config
-        d = config.model.width // config.model.heads
-        worth = self._scales[of + "q"] * self._scales[of + "k"] / math.sqrt(d)
+        worth = self._scales[of + "q"] * self._scales[of + "k"] / math.sqrt(config.model.head)
         multiplier, shift = dyadic(worth * math.log2(math.e) * 2**config.softmax.fraction, bits=16)
         return Scale(int(multiplier), int(shift))
 
@@ -192,7 +204,11 @@ class _Builder:
         # Both with the shift of the larger.
         shift = dyadic(max(worth), bits=SUM_BITS)[1]
         each = [min(int(_rounded(part * 2.0 ** int(shift))), (1 << SUM_BITS) - 1) for part in worth]
-        return self._gained((*each, int(shift)), f"{of}norm_{name}")
+        of_sum = (*each, int(shift))
+        if not self._config.sizes.normed:
+            none = np.zeros(0, np.int64)
+            return golden.SumNorm(*of_sum, gain_shift=0, gain=none, bias=none)
+        return self._gained(of_sum, f"{of}norm_{name}")
 
     def _gained(self, of_sum: tuple[int, int, int], target: str) -> golden.SumNorm:
         name, scale = next(self._norms), self._scales[target]
@@ -208,6 +224,12 @@ class _Builder:
             *(np.clip(_rounded(each * 2.0**shift), format.min, format.max)
               for each, format in ((gain, GAIN), (bias, NORM_BIAS))),
         )  # fmt: skip
+
+
+def _paired(outputs: np.ndarray, head: int) -> np.ndarray:
+    """``outputs`` of heads whose pairs are of their halves, with each pair side by side."""
+    halves = outputs.reshape(-1, 2, head // 2, *outputs.shape[1:])
+    return halves.swapaxes(1, 2).reshape(outputs.shape)
 
 
 def dyadic(factors, *, bits: int = 31, most: int = SHIFT_MAX) -> tuple[np.ndarray, np.ndarray]:

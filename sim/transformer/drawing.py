@@ -23,9 +23,9 @@ def parameters(config: EncoderConfig, rng, *, corners: bool = False) -> Paramete
     )
     layers = []
     for _ in range(model.layers):
-        sizes = [(model.width, model.width)] * 4
-        sizes += [(model.width, model.hidden), (model.hidden, model.width)]
-        q, k, v, output, up, down = (_dense(config, size, rng, corners) for size in sizes)
+        q, k, v, output, up, down = (
+            _dense(config, size, rng, corners) for size in config.sizes.products.values()
+        )
         layers.append(
             Layer(
                 q=q,
@@ -41,7 +41,16 @@ def parameters(config: EncoderConfig, rng, *, corners: bool = False) -> Paramete
             )
         )
     first = _norm(config, rng, corners) if model.order == "pre" else None
-    return Parameters(table, tuple(layers), first)
+    return Parameters(table, tuple(layers), first, _angles(config, rng))
+
+
+def _angles(config: EncoderConfig, rng) -> np.ndarray | None:
+    """Any, not those of positions; some turn by nothing, or by a quarter."""
+    if not config.sizes.rotary:
+        return None
+    quarters = rng.uniform(0, 4, (config.model.context, config.model.head // 2))
+    turns = np.where(rng.integers(4, size=quarters.shape), quarters, np.rint(quarters)) * np.pi / 2
+    return np.rint(np.stack([np.cos(turns), np.sin(turns)], axis=-1) * 2**14).astype(np.int64)
 
 
 def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> Dense:
@@ -66,7 +75,8 @@ def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> 
 
 
 def _norm(config: EncoderConfig, rng, corners: bool) -> SumNorm:
-    width, activation = config.model.width, config.activation
+    activation = config.activation
+    channels = config.model.width if config.sizes.normed else 0
     most = (1 << SUM_BITS) - 1
     low, high = (GAIN.min, GAIN.max) if corners else (GAIN.max // 4, GAIN.max)
     # Numbers of up to four standard deviations, with seven fraction bits, times the gain.
@@ -77,6 +87,6 @@ def _norm(config: EncoderConfig, rng, corners: bool) -> SumNorm:
         of_y=int(rng.choice([0, most])) if corners else int(rng.integers(most // 4, most + 1)),
         shift=16,
         gain_shift=shift,
-        gain=rng.integers(low, high, width, endpoint=True),
-        bias=rng.integers(-bias - 1, bias, width, endpoint=True),
+        gain=rng.integers(low, high, channels, endpoint=True),
+        bias=rng.integers(-bias - 1, bias, channels, endpoint=True),
     )

@@ -1,6 +1,7 @@
-"""One job of an encoder, and jobs drawn from a seed."""
+"""One job of an encoder or a decoder, and jobs drawn from a seed."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +25,23 @@ WRITTEN = ("TOKENS", "MODE")
 @dataclass(frozen=True, eq=False)
 class EncoderJob:
     """``x`` (tokens, width) through the model of ``parameters``, which is loaded first unless
-    ``load`` is false: the engine has it from a job before."""
+    ``load`` is false: the engine has it from a job before. Of a decoder ``past``, (tokens, width):
+    those of jobs before, whose keys and values the engine has; ``None``: none."""
 
     x: np.ndarray
     parameters: golden.Parameters
     load: bool = True
+    past: np.ndarray | None = None
+
+    @property
+    def position(self) -> int:
+        """Of the first token."""
+        return 0 if self.past is None else len(self.past)
+
+    @property
+    def sequence(self) -> np.ndarray:
+        """All tokens from the first on."""
+        return self.x if self.past is None else np.concatenate([self.past, self.x])
 
     def checked(self, config: EncoderConfig) -> "EncoderJob":
         """This job with integer arrays, if the engine of ``config`` can do it.
@@ -39,7 +52,35 @@ class EncoderJob:
         x = checked("x", self.x, activation.min, activation.max, (None, model.width))
         if not 1 <= len(x) <= model.tokens:
             raise ValueError(f"x has {len(x)} tokens; this engine takes 1 to {model.tokens}")
-        return dataclasses.replace(self, x=x, parameters=check(config, self.parameters))
+        past = self.past
+        if past is not None:
+            past = checked("past", past, activation.min, activation.max, (None, model.width))
+            if not model.causal:
+                raise ValueError("an encoder's jobs have no past")
+            if self.load and len(past):
+                raise ValueError(
+                    "of a model that is loaded nothing is cached; there can be no past"
+                )
+            if len(past) + len(x) > model.context:
+                raise ValueError(
+                    f"{len(past)} tokens and {len(x)} more; this engine takes {model.context}"
+                )
+        parameters = check(config, self.parameters)
+        return dataclasses.replace(self, x=x, parameters=parameters, past=past)
+
+    def before(self, config: EncoderConfig) -> "list[EncoderJob]":
+        """Jobs with which an engine that has nothing comes to have this one's past, and its
+        model."""
+        most = config.model.tokens
+        return [
+            EncoderJob(
+                self.past[start : start + most],
+                self.parameters,
+                load=start == 0,
+                past=self.past[:start] if start else None,
+            )
+            for start in range(0, self.position, most)
+        ]
 
     def pack(self, config: EncoderConfig, fill=None) -> dict[str, np.ndarray]:
         """Beats by stream; ``fill`` as in :mod:`..layout`."""
@@ -56,7 +97,7 @@ class EncoderJob:
         """How many there are, by stream."""
         sizes = config.sizes
         words = len(self.x) * sizes.words
-        model = {"b": sizes.weight_beats, "p": sizes.entries + sizes.parameters}
+        model = {"b": sizes.weight_beats, "p": sizes.entries + sizes.angles + sizes.parameters}
         return {**(model if self.load else {}), "x": words, "y": words}
 
     @property
@@ -76,13 +117,15 @@ class EncoderJob:
         return found.reshape(len(self.x), -1)
 
     def expected(self, config: EncoderConfig) -> np.ndarray:
-        """What the golden model says."""
-        return golden.encoder(self.x, self.parameters, golden.for_config(config))
+        """What the golden model says of the whole sequence: the last tokens' results."""
+        numbers = golden.for_config(config)
+        return golden.encoder(self.sequence, self.parameters, numbers)[self.position :]
 
     def registers(self, config: EncoderConfig) -> list[tuple[int, int]]:
         """(address, data) of every write, the start last."""
         return [
             (int(EncoderRegister.TOKENS), len(self.x)),
+            *([(int(EncoderRegister.POSITION), self.position)] if config.model.causal else []),
             (int(EncoderRegister.MODE), int(EncoderMode.LOAD * self.load)),
             (int(EncoderRegister.CONTROL), int(Control.START)),
         ]
@@ -117,3 +160,31 @@ def case(config: EncoderConfig, seed: int, index: int, largest: int | None = Non
     x = values(config.activation, kind, (tokens, config.model.width), rng)
     job = EncoderJob(x, drawn(config, rng, corners=index % 3 == 2))
     return Case(f"{index}: {tokens} tokens {size}, x {kind}", job.checked(config))
+
+
+def cases(
+    config: EncoderConfig, seed: int, count: int, largest: int | None = None
+) -> Iterator[Case]:
+    """``count`` jobs for an engine that does them one after another. Of a decoder two of three go
+    on with the sequence of the one before: by a token; or by several, from anywhere in it. Of the
+    others, which begin one, every second has the model that is there."""
+    before = None
+    for index in range(count):
+        item = case(config, seed, index, largest)
+        if config.model.causal and index % 3:
+            item = _following(config, before, item, np.random.default_rng([seed, index, 1]))
+        elif config.model.causal and index % 2:
+            job = dataclasses.replace(item.job, parameters=before.parameters, load=False)
+            item = Case(f"{item.name}, model kept", job)
+        before = item.job
+        yield item
+
+
+def _following(config: EncoderConfig, before: EncoderJob, item: Case, rng) -> Case:
+    most = min(len(before.sequence), config.model.context - 1)
+    one = rng.integers(2)
+    position = most if one else int(rng.integers(1, most + 1))
+    x = item.job.x[: 1 if one else config.model.context - position]
+    past = before.sequence[:position]
+    job = EncoderJob(x, before.parameters, load=False, past=past).checked(config)
+    return Case(f"{item.name}, {len(x)} of them from {position} on", job)

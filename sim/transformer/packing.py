@@ -23,8 +23,11 @@ def weight_beats(
 
 
 def parameter_words(parameters: Parameters) -> np.ndarray:
-    """Beats of stream P, (words, 4 bytes): the table, then the steps' in their order."""
+    """Beats of stream P, (words, 4 bytes): the table, angles, then the steps' in their order."""
     words = list(parameters.table)
+    if parameters.angles is not None:
+        cosines, sines = (parameters.angles[:, :, part].ravel() for part in (0, 1))
+        words += list((cosines & 0xFFFF) | (sines & 0xFFFF) << 16)
     if parameters.first is not None:
         words += _norm(parameters.first)
     for layer in parameters.layers:

@@ -6,7 +6,7 @@ import numpy as np
 
 from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 from matweave.hw.transformer.config import EncoderConfig
-from matweave.hw.transformer.sizes import GAIN, NORM_BIAS, SUM_BITS
+from matweave.hw.transformer.sizes import ANGLE, GAIN, NORM_BIAS, SUM_BITS
 
 from ..golden.arithmetic import checked
 from ..golden.gemm import BIAS
@@ -27,7 +27,13 @@ def check(config: EncoderConfig, parameters: Parameters) -> Parameters:
     table = checked(
         "table", parameters.table, activation.min, activation.max, (config.sizes.entries,)
     )
-    first = parameters.first
+    first, sizes = parameters.first, config.sizes
+    if (parameters.angles is not None) != sizes.rotary:
+        raise ValueError(f"angles belong to rotary positions; this engine's are '{model.rotary}'")
+    angles = parameters.angles
+    if angles is not None:
+        one = 1 << ANGLE.width - 2
+        angles = checked("angles", angles, -one, one, (sizes.context, sizes.head // 2, 2))
     return Parameters(
         table=table,
         layers=tuple(
@@ -35,15 +41,14 @@ def check(config: EncoderConfig, parameters: Parameters) -> Parameters:
             for number, layer in enumerate(parameters.layers)
         ),
         first=None if first is None else _norm("first", config, first),
+        angles=angles,
     )
 
 
 def _layer(name: str, config: EncoderConfig, layer: Layer) -> Layer:
-    model, attention = config.model, config.attend.shape
-    wide = {"up": (model.width, model.hidden), "down": (model.hidden, model.width)}
+    attention = config.attend.shape
     found = {}
-    for part in ("q", "k", "v", "output", "up", "down"):
-        size = wide.get(part, (model.width, model.width))
+    for part, size in config.sizes.products.items():
         found[part] = _dense(f"{name}.{part}", config, getattr(layer, part), size)
     for part in ("norm_attention", "norm_hidden"):
         found[part] = _norm(f"{name}.{part}", config, getattr(layer, part))
@@ -75,7 +80,7 @@ def _norm(name: str, config: EncoderConfig, step: SumNorm) -> SumNorm:
         _within(f"{name}.{part}", getattr(step, part), (1 << SUM_BITS) - 1)
     for part in ("shift", "gain_shift"):
         _within(f"{name}.{part}", getattr(step, part), MAX_SHIFT)
-    each = (config.model.width,)
+    each = (config.model.width if config.sizes.normed else 0,)
     return dataclasses.replace(
         step,
         gain=checked(f"{name}.gain", step.gain, GAIN.min, GAIN.max, each),

@@ -24,7 +24,8 @@ KINDS = {
 
 
 def to_arrays(model: Calibrated) -> dict[str, np.ndarray]:
-    """``table``, ``scale_x``, ``scale_y``, ``layers.0.q.weights``, … and ``first.gain``, …"""
+    """``table``, ``scale_x``, ``scale_y``, ``layers.0.q.weights``, … and ``first.gain``, …,
+    ``angles`` where there are any."""
     found = {
         "scale_x": np.float64(model.x),
         "scale_y": np.float64(model.y),
@@ -35,6 +36,8 @@ def to_arrays(model: Calibrated) -> dict[str, np.ndarray]:
             found |= _fields(f"layers.{number}.{part}", getattr(layer, part))
     if model.parameters.first is not None:
         found |= _fields("first", model.parameters.first)
+    if model.parameters.angles is not None:
+        found["angles"] = model.parameters.angles
     return {name: np.asarray(value) for name, value in found.items()}
 
 
@@ -86,7 +89,8 @@ def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Calibrated:
             Layer(**{part: _part(arrays, f"{of}.{part}", cls) for part, cls in KINDS.items()})
         )
     first = _part(arrays, "first", SumNorm) if "first.gain" in arrays else None
-    parameters = Parameters(np.asarray(arrays["table"], np.int64), tuple(layers), first)
+    angles = np.asarray(arrays["angles"], np.int64) if "angles" in arrays else None
+    parameters = Parameters(np.asarray(arrays["table"], np.int64), tuple(layers), first, angles)
     return Calibrated(parameters, float(arrays["scale_x"]), float(arrays["scale_y"]))
 
 

@@ -1,5 +1,6 @@
 """What the flow knows of encoders, its page of a report, and the host's side."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,7 +60,7 @@ class Line:
             sinks=tuple(inputs.values()), sources=tuple(outputs.values()), identity=identity
         )
         self.settings, self.resets, self.job = settings, resets, None
-        self.modes, self.pushed, self.given = [], [], []
+        self.modes, self.positions, self.pushed, self.given = [], [], [], []
 
     def hello(self):
         pass
@@ -70,10 +71,15 @@ class Line:
     def write(self, writes):
         writes = dict(writes)
         self.modes.append(writes[int(EncoderRegister.MODE)])
+        self.positions.append(writes.get(int(EncoderRegister.POSITION)))
         if self.resets:
             self.resets -= 1
             raise DeviceReset("reset")
-        y = self.job.expected(self.settings).astype(np.int8)
+        job = self.job
+        if self.positions[-1] is not None and self.positions[-1] < job.position:
+            # One of those that come before it.
+            job = next(j for j in job.before(self.settings) if j.position == self.positions[-1])
+        y = job.expected(self.settings).astype(np.int8)
         self.given = list(y.reshape(-1, self.settings.array.geometry.n).view(np.uint8))
 
     def push_limit(self, stream):
@@ -122,3 +128,35 @@ def test_a_host_s_jobs_have_the_model_when_the_engine_has_lost_it(seed):
     assert np.array_equal(result.c, again.expected(settings))
     assert sent[0] == beats["b"]
     assert line.modes == [EncoderMode.LOAD, 0, 0, EncoderMode.LOAD]
+
+
+def test_a_decoder_s_jobs_have_their_past_when_the_engine_has_lost_it(seed):
+    settings = config.load("tiny_decoder")
+    prompt = kinds.of(settings).case(settings, seed, 0).job
+    rng = np.random.default_rng(seed)
+    past = rng.integers(-128, 128, (10, 8))
+    job = dataclasses.replace(prompt, x=past[:1], load=False, past=past)
+    line = Line(settings)
+    line.job = job
+    device = EncoderDevice(line, settings)
+    # It is not known what an engine has that was not run before.
+    for resets, modes, positions in (
+        (0, [EncoderMode.LOAD, 0, 0], [0, 6, 10]),
+        (0, [0], [10]),
+        (1, [0, EncoderMode.LOAD, 0, 0], [10, 0, 6, 10]),
+    ):
+        line.resets, line.modes, line.positions = resets, [], []
+        result = device.job(job)
+        assert np.array_equal(result.c, job.expected(settings))
+        assert (line.modes, line.positions) == (modes, positions)
+
+
+def test_a_decoder_is_told_by_its_tokens():
+    settings = config.load("tiny_decoder")
+    engine = engines.of(settings)
+    told = engine.performance(50.0, 80.0, 1_000_000)
+    assert told["tokens"] == 1
+    assert told["cycles"] == perf.predict(settings, 1, position=13)
+    assert "tokens, each after 13 others, per second" in told["in_words"]
+    assert "decoder of 2 layers" in engine.summary()["about"]
+    assert "model.context" in engine.smaller("BRAM", dsp=True)

@@ -17,11 +17,13 @@ from .engines import KINDS, PACKED, engine
 pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "perl")
 
 CASES, LARGEST = 8, 16
-FEWER = {"tiny_encoder": (3, 5), "packed_attention": (4, 12)}
+FEWER = {"tiny_encoder": (3, 5), "tiny_decoder": (2, 5), "packed_attention": (4, 12)}
 """Of what takes thousands of cycles, or a second one of its kind."""
 
 
-ENGINES = [*KINDS, "tiny_lut_serial", "tiny_attention", "tiny_encoder", *PACKED]
+ENGINES = [
+    *KINDS, "tiny_lut_serial", "tiny_attention", "tiny_encoder", "tiny_decoder", *PACKED
+]  # fmt: skip
 SLOW = ["packed_attention_wide"]
 
 
@@ -35,8 +37,8 @@ def test_both_simulators(name, seed, tmp_path):
     count, largest = FEWER.get(name, (CASES, LARGEST))
     expected = []
     with Engine(config) as compiled:
-        for index in range(count):
-            result = compiled.job(kinds.of(config).case(config, seed, index, largest).job)
+        for item in kinds.of(config).cases(config, seed, count, largest):
+            result = compiled.job(item.job)
             digest = hashlib.sha256(result.c.astype(np.int64).tobytes()).hexdigest()[:16]
             expected.append((result.cycles, digest))
     for simulator in ("verilator", "icarus"):

@@ -1,4 +1,4 @@
-"""Encoders compiled: many jobs, every kind of array, models that stay."""
+"""Encoders and decoders compiled: many jobs, every kind of array, models and caches that stay."""
 
 import dataclasses
 
@@ -15,18 +15,18 @@ compiled = pytest.mark.requires_tool("verilator", "g++", "make", "perl")
 
 
 def many(engine, seed, count):
-    settings, case = engine.config, kinds.of(engine.config).case
+    settings = engine.config
     rng = np.random.default_rng(seed)
     before = None
-    for index in range(count):
-        job = case(settings, seed, index).job
-        if before is not None and index % 4 == 3:
+    for index, item in enumerate(kinds.of(settings).cases(settings, seed, count)):
+        job = item.job
+        if before is not None and index % 4 == 3 and not settings.model.causal:
             job = dataclasses.replace(job, parameters=before.parameters, load=False)
         pauses = {name: Pause(0.3, 3, seed=index + 1) for name in "bpxy"} if index % 2 else None
         result = engine.job(job, pauses=pauses, fill=rng if index % 3 else None)
         assert np.array_equal(result.c, job.expected(settings)), index
         if pauses is None:
-            predicted = perf.predict(settings, len(job.x), load=job.load)
+            predicted = perf.predict(settings, len(job.x), load=job.load, position=job.position)
             assert result.cycles <= predicted
             if settings.array.kind != "digit_serial":
                 assert result.cycles >= 0.9 * predicted
@@ -41,6 +41,38 @@ def test_many_jobs_with_and_without_pauses(seed):
         many(engine, seed, 100)
         with pytest.raises(EngineError, match="was answered SLVERR"):
             engine.write(0x30, 1)
+
+
+@compiled
+def test_many_jobs_of_a_decoder(seed):
+    with Engine(configuration.load("tiny_decoder")) as engine:
+        many(engine, seed, 100)
+
+
+@compiled
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("array.kind='digit_serial'", "pe.kind='opt4c'", "model.order='post'",
+         "model.norm='layer'", "model.heads=2", "model.kv_heads=1", "model.rotary='none'"),
+        ("array.kind='cube'", "array.depth=2", "array.rows=8", "attention.lanes=4",
+         "model.tokens=1", "model.context=9", "model.kv_heads=4", "activation='int5'",
+         "weight='int4'"),
+        ("array.kind='matrix'", "array.rows=2", "model.order='post'", "model.norm='none'",
+         "model.kv_heads=4", "model.layers=3", "model.context=13", "model.tokens=13",
+         "model.width=6"),
+        ("array.rows=16", "attention.lanes=8", "attention.block=8", "model.layers=1",
+         "model.head=2", "model.heads=6", "model.kv_heads=2", "model.context=40",
+         "model.tokens=9"),
+        ("model.causal=false", "model.context=6", "array.rows=6", "array.columns=4",
+         "model.hidden=8", "model.head=8", "model.norm='layer'"),
+    ],
+    ids=["serial", "cube", "matrix", "rows", "encoder"],
+)  # fmt: skip
+def test_every_kind_of_decoder(overrides, seed):
+    with Engine(configuration.load("tiny_decoder", overrides)) as engine:
+        many(engine, seed, 60)
 
 
 @compiled
@@ -65,6 +97,7 @@ def test_every_kind_of_array(overrides, seed):
 
 @compiled
 @pytest.mark.slow
-def test_the_preset_for_64_tokens(seed):
-    with Engine(configuration.load("encoder_64")) as engine:
-        many(engine, seed, 5)
+@pytest.mark.parametrize("name", ["encoder_64", "btag", "decode_128"])
+def test_presets(name, seed):
+    with Engine(configuration.load(name)) as engine:
+        many(engine, seed, 6)

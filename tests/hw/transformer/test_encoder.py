@@ -71,9 +71,23 @@ def test_steps_have_all_weights_and_parameters():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.heads=3", "model.heads: 3 heads do not divide width, which is 8"),
-        ("array.columns=3", "array.columns: 3 does not divide a head's elements, model.width / "
-         "heads, 4"),
+        ("model.heads=3", "model.heads: 3 heads do not divide width, which is 8; set model.head to "
+         "a head's elements"),
+        ("model.kv_heads=3", "model.kv_heads: 3 does not divide model.heads, 2"),
+        ("model.context=7", "model.context: is for decoders; set model.causal = true or leave it "
+         "away"),
+        ("model.norm='batch'", "model.norm: 'batch' is not a norm; allowed are layer, rms, none"),
+        ("array.columns=3", "array.columns: 3 does not divide a head's elements, model.head, 4"),
+        ("model.width=9 model.head=4", "array.columns: 2 does not divide model.width, 9"),
+        ("model.norm='none' model.order='pre'", "model.order: without norms there is no order "
+         "'pre'; leave it away"),
+        ("model.rotary='pairs'", "model.rotary: 'pairs' is not an order of pairs; allowed are "
+         "none, interleaved, halves"),
+        ("model.rotary='halves' model.head=3 model.width=6 array.columns=3", "array.columns: 3 is "
+         "odd; pairs that are turned must be in a word"),
+        ("model.causal=true model.context=5", "model.context: 5 is less than model.tokens, 6"),
+        ("model.causal=true array.rows=6", "array.rows: 6 is not a power of two, which a "
+         "decoder's must be"),
         ("model.hidden=13", "array.columns: 2 does not divide model.hidden, 13"),
         ("attention.lanes=8", "attention.lanes: 8 does not divide array.rows, which is 4"),
         ("activation='int9'", "activation: int9 is no format of activations; allowed are int4 to "
@@ -86,12 +100,13 @@ def test_steps_have_all_weights_and_parameters():
         ("pe.kind='opt4c'", "of the gemm part: pe.kind: opt4c works only in the array "
          "digit_serial; allowed in output_stationary are"),
         ("model.layer=3", "model.layer: unknown key; allowed are width, heads, hidden, layers, "
-         "tokens, norm, order, epsilon; did you mean 'layers'?"),
+         "tokens, norm, order, epsilon, head, kv_heads, causal, rotary, rotary_base, context; "
+         "did you mean 'layers'?"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_one_line(override, message):
     with pytest.raises(ConfigError) as caught:
-        config.load("tiny_encoder", [override])
+        config.load("tiny_encoder", override.split())
     assert str(caught.value).startswith(f"preset tiny_encoder: {message}")
 
 

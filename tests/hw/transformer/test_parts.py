@@ -16,11 +16,12 @@ from matweave.hw.transformer import walk
 from matweave.hw.transformer.fetch import Fetch
 from matweave.hw.transformer.gather import Gather
 from matweave.hw.transformer.memory import Replay
-from matweave.hw.transformer.sizes import HEADER, PER_CHANNEL, Kind
+from matweave.hw.transformer.sizes import HEADER, Kind
 from matweave.sim import ports
 from matweave.sim.golden.attention import integers
 
 SIZES = config.load("tiny_encoder").sizes
+DECODER = config.load("tiny_decoder").sizes
 
 
 def run(dut, script):
@@ -60,17 +61,90 @@ def expected_walk(loops, sizes, tokens, words, stride, offset):
         yield address, at.get("row", 0), at.get("sub", 0), (1 << size) - 1
 
 
-@pytest.mark.parametrize("loops", [walk.OPERANDS, walk.TILES, walk.TOKENS, walk.HEADS, walk.KEYS])
+ORDERS = {
+    "operands": lambda sizes: walk.OPERANDS,
+    "tiles": lambda sizes: walk.TILES,
+    "tokens": lambda sizes: walk.TOKENS,
+    "heads": walk.heads,
+    "keys": walk.keys,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("tokens", [1, 4, 7, 10])
-def test_a_walk_is_its_nested_loops(loops, tokens):
-    sizes = dataclasses.replace(SIZES, tokens=10, columns=4, depth=2, hidden=16, width=24, heads=3)
+def test_a_walk_is_its_nested_loops(order, tokens):
+    sizes = dataclasses.replace(SIZES, tokens=10, columns=4, depth=2, hidden=16, width=24, heads=3,
+                                kv_heads=3, head=8)  # fmt: skip
+    loops = ORDERS[order](sizes)
     words, stride, offset = sizes.words, sizes.strides[1], 2
     wanted = list(expected_walk(loops, sizes, tokens, words, stride, offset))
+    same_walk(walk.Walk(sizes=sizes, loops=loops), wanted, tokens=tokens, words=words,
+              stride=stride, offset=offset)  # fmt: skip
+
+
+def decoder_walk(order, sizes, position, tokens, words, stride, offset):
+    """(address, row, sub, rows that are the job's) of a decoder's job, from positions."""
+    first, group = position % sizes.rows, sizes.group
+    own = range(position, position + tokens)
+
+    def panels(positions):
+        return range(positions[0] // sizes.rows, positions[-1] // sizes.rows + 1)
+
+    def keep(panel, positions):
+        at = (panel * sizes.rows + row for row in range(sizes.rows))
+        return sum((place in positions) << row for row, place in enumerate(at))
+
+    def place(panel, word):
+        """Local regions begin with the panel of the first token."""
+        return (panel - position // sizes.rows) * stride + offset + word
+
+    if order == "operands":
+        for panel, word, sub in itertools.product(panels(own), range(words), range(sizes.subs)):
+            yield place(panel, word), 0, sub, keep(panel, own)
+    elif order == "tiles":
+        for panel, word in itertools.product(panels(own), range(words)):
+            rows = min(sizes.rows, first + tokens - (panel - panels(own)[0]) * sizes.rows)
+            for row in range(rows):
+                yield place(panel, word), row, 0, keep(panel, own)
+    elif order == "tokens":
+        for at, word in itertools.product(own, range(words)):
+            panel = at // sizes.rows
+            yield place(panel, word), at % sizes.rows, 0, keep(panel, own)
+    elif order == "heads":
+        for head, at, part in itertools.product(range(sizes.kv_heads), own,
+                                                range(group * sizes.parts)):  # fmt: skip
+            word, panel = head * group * sizes.parts + part, at // sizes.rows
+            yield place(panel, word), at % sizes.rows, 0, keep(panel, own)
+    else:
+        for head, at, _ in itertools.product(range(sizes.kv_heads), own, range(group)):
+            seen = range(at + 1)
+            for panel, part in itertools.product(panels(seen), range(sizes.parts)):
+                yield panel * stride + offset + head * sizes.parts + part, 0, 0, keep(panel, seen)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+@pytest.mark.parametrize(("position", "tokens"), [(0, 6), (3, 1), (3, 6), (6, 2), (8, 1), (8, 6)])
+def test_a_decoder_s_walk_has_the_job_s_tokens_and_the_keys_before_them(
+    order, kv_heads, position, tokens
+):
+    sizes = dataclasses.replace(DECODER, kv_heads=kv_heads, depth=1)
+    loops = ORDERS[order](sizes)
+    words, stride, offset = sizes.words, sizes.strides[0], 3
+    wanted = list(decoder_walk(order, sizes, position, tokens, words, stride, offset))
+    job = {"tokens": tokens + position % sizes.rows, "first": position % sizes.rows}
+    if order == "keys":
+        job = {"tokens": tokens, "position": position}
+    same_walk(walk.Walk(sizes=sizes, loops=loops), wanted, words=words, stride=stride,
+              offset=offset, **job)  # fmt: skip
+
+
+def same_walk(dut, wanted, **job):
+    """The walk of the ``job`` is the ``wanted`` one, twice, and only its end is its end."""
     found, ends = [], []
 
     async def script(ctx, dut):
-        for name, value in {"tokens": tokens, "words": words, "stride": stride,
-                            "offset": offset}.items():  # fmt: skip
+        for name, value in job.items():
             ctx.set(getattr(dut, name), value)
         for _ in range(2):  # the second one finds nothing of the first
             ctx.set(dut.start, 1)
@@ -85,17 +159,17 @@ def test_a_walk_is_its_nested_loops(loops, tokens):
                     break
                 if taken:
                     found.append(tuple(values))
-                    ends.append(lasts == (1 << len(loops)) - 1)
+                    ends.append(lasts == (1 << len(dut.lasts)) - 1)
                 await ctx.tick()
 
-    run(walk.Walk(sizes=sizes, loops=loops), script)
+    run(dut, script)
     assert found == wanted * 2
     assert ends == ([False] * (len(wanted) - 1) + [True]) * 2
 
 
 @pytest.mark.parametrize(("keys", "width"), [(2, 8), (4, 8), (2, 4)])
 def test_keys_are_gathered_in_order_and_rows_that_are_none_are_zero(keys, width):
-    sizes = dataclasses.replace(SIZES, keys=keys, width=width, heads=1)
+    sizes = dataclasses.replace(SIZES, keys=keys, width=width, heads=1, kv_heads=1, head=width)
     rng = np.random.default_rng(keys + width)
     panels = [(rng.integers(1, 256, (4, sizes.parts)), size) for size in (4, 1, 2, 4, 3, 4)]
     words = [
@@ -171,7 +245,7 @@ def test_what_is_replayed_comes_again_from_its_beginning():
 
 @pytest.mark.parametrize("kind", Kind)
 def test_parameters_go_where_they_belong(kind):
-    words, tables = 3, PER_CHANNEL[kind.value]
+    words, tables = 3, SIZES.per_channel(kind)
     header = 0 if kind is Kind.PRODUCT else HEADER
     count = header + tables * words * SIZES.columns
     numbers, written, ended = [], [], []
