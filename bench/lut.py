@@ -100,7 +100,7 @@ def designs(point: Point, options):
     apart = {pe.edge_class: "edge"}
     if pe.front_class is not Front:
         apart[pe.front_class] = "precompute"
-    for partial in (False, True):
+    for partial in (True,) if options.product_registers else (False, True):
         if options.lane:
             lane = OsCell(pe=pe, depth=1, width=width, saturate=False, hold=False, partial=partial)
             yield partial, None, Design(lane, pe, pe.dot_class, macs=pe.k / pe.cycles, flat=True)
@@ -328,6 +328,9 @@ def main() -> int:
     parser.add_argument("--block", type=int, default=16, help="PEs that are synthesised together")
     parser.add_argument("--flows", nargs="+", default=[], help="of the others; default: all")
     parser.add_argument("--plain-flows", nargs="+", default=[], help="of the baseline")
+    parser.add_argument(
+        "--product-registers", action="store_true", help="do not try arrays without them"
+    )
     parser.add_argument("--points", type=int, default=0, help="clock targets beside none")
     parser.add_argument(
         "--from", dest="earlier", type=Path, nargs="+", help="JSON of earlier runs; measure nothing"

@@ -95,7 +95,7 @@ class Stimuli:
 
     def scales(self) -> Iterator[Step]:
         """Of attention: logits and results of every size, by multipliers of every length with
-        shifts that leave of them what the format has, or a bit more or less."""
+        shifts that leave of them what the format has, or a bit more or less; or one that is any."""
         if self.config.kind != "attention":
             return
         rng = np.random.default_rng([self.seed, 6])
@@ -113,6 +113,11 @@ class Stimuli:
             wide = shape.dot.width + logit - int(rng.integers(6, 18))
             factor = int(rng.integers(1 << (logit - 1), 1 << logit))
             logit = Scale(factor, min(max(wide, 0), MAX_SHIFT))
+            if index % 4 == 1:
+                logit = dataclasses.replace(logit, shift=int(rng.integers(MAX_SHIFT + 1)))
+            if index % 4 == 3:
+                any_shift = int(rng.integers(shape.max_output_shift + 1))
+                scale = dataclasses.replace(scale, shift=any_shift)
             job = dataclasses.replace(job, scale=scale, logit=logit, partial=False)
             yield self.whole(job, rng, pauses=self.pauses(rng) if index % 2 else {})
 
