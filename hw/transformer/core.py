@@ -12,7 +12,7 @@ from ..stream import sink_ports, source_ports
 from .attend import Attend
 from .attend import scale_ports as attention_scales
 from .fetch import Fetch
-from .memory import Activations, Replay
+from .memory import Activations, Replay, connect_reads, connect_writes
 from .normalise import SumNorm
 from .normalise import scale_ports as norm_scales
 from .ports import TokenPorts
@@ -251,7 +251,7 @@ class EncoderCore(wiring.Component):
             memories.append(memory)
         products, attention, norms = (busy[kind] for kind in Kind)
         carried = sizes.region(sizes.carried)[0]
-        _read(
+        connect_reads(
             m,
             memories,
             {
@@ -263,7 +263,7 @@ class EncoderCore(wiring.Component):
                 (ports, "y"): _only(carried, ports.giving),
             },
         )
-        _write(
+        connect_writes(
             m,
             memories,
             {
@@ -279,40 +279,3 @@ class EncoderCore(wiring.Component):
 def _only(memory: int, active):
     """``active`` in one memory, and never in the other."""
     return (active, None) if memory == 0 else (None, active)
-
-
-def _read(m, memories, readers):
-    """Connects the read ports of parts, each (part, name) with when it reads which memory."""
-    requests = [[], []]
-    for (part, name), times in readers.items():
-        port = {each: getattr(part, f"{name}_{each}") for each in
-                ("want", "address", "taken", "here", "data", "accept")}  # fmt: skip
-        taken, here, data = 0, 0, None
-        for memory, active, requested in zip(memories, times, requests, strict=True):
-            if active is None:
-                continue
-            requested.append((active, port))
-            taken, here = taken | (memory.r_taken & active), here | (memory.r_here & active)
-            data = memory.r_data if data is None else Mux(active, memory.r_data, data)
-        m.d.comb += [port["taken"].eq(taken), port["here"].eq(here), port["data"].eq(data)]
-    for memory, requested in zip(memories, requests, strict=True):
-        for active, port in requested:
-            with m.If(active):
-                m.d.comb += [
-                    memory.r_want.eq(port["want"]),
-                    memory.r_address.eq(port["address"]),
-                    memory.r_accept.eq(port["accept"]),
-                ]
-
-
-def _write(m, memories, writers):
-    """Connects the write ports of parts, as :func:`_read`; no two write a memory in a cycle."""
-    for (part, name), times in writers.items():
-        for memory, active in zip(memories, times, strict=True):
-            if active is not None:
-                with m.If(active & getattr(part, f"{name}_en")):
-                    m.d.comb += memory.w_en.eq(1)
-                    m.d.comb += [
-                        getattr(memory, f"w_{each}").eq(getattr(part, f"{name}_{each}"))
-                        for each in ("row", "address", "data")
-                    ]

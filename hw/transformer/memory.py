@@ -1,6 +1,6 @@
 """The memories of an encoder: activations in banks, and what is loaded once and replayed."""
 
-from amaranth.hdl import Array, Cat, Module, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -8,7 +8,15 @@ from ..cells import shared
 from ..stream import HeldMemory
 from .sizes import Sizes
 
-__all__ = ["Activations", "Replay", "chosen", "read_ports", "write_ports"]
+__all__ = [
+    "Activations",
+    "Replay",
+    "chosen",
+    "connect_reads",
+    "connect_writes",
+    "read_ports",
+    "write_ports",
+]
 
 
 def chosen(data, index, width: int):
@@ -38,6 +46,44 @@ def read_ports(name: str, sizes: Sizes) -> dict:
         f"{name}_data": In(sizes.rows * sizes.word_width),
         f"{name}_accept": Out(1),
     }
+
+
+def connect_reads(m, memories, readers):
+    """Connects the read ports of parts, each (part, name) with when it reads which memory."""
+    requests = [[], []]
+    for (part, name), times in readers.items():
+        port = {each: getattr(part, f"{name}_{each}") for each in
+                ("want", "address", "taken", "here", "data", "accept")}  # fmt: skip
+        taken, here, data = 0, 0, None
+        for memory, active, requested in zip(memories, times, requests, strict=True):
+            if active is None:
+                continue
+            requested.append((active, port))
+            taken, here = taken | (memory.r_taken & active), here | (memory.r_here & active)
+            data = memory.r_data if data is None else Mux(active, memory.r_data, data)
+        m.d.comb += [port["taken"].eq(taken), port["here"].eq(here), port["data"].eq(data)]
+    for memory, requested in zip(memories, requests, strict=True):
+        for active, port in requested:
+            with m.If(active):
+                m.d.comb += [
+                    memory.r_want.eq(port["want"]),
+                    memory.r_address.eq(port["address"]),
+                    memory.r_accept.eq(port["accept"]),
+                ]
+
+
+def connect_writes(m, memories, writers):
+    """Connects the write ports of parts as :func:`connect_reads` does those that read; no two
+    write a memory in a cycle."""
+    for (part, name), times in writers.items():
+        for memory, active in zip(memories, times, strict=True):
+            if active is not None:
+                with m.If(active & getattr(part, f"{name}_en")):
+                    m.d.comb += memory.w_en.eq(1)
+                    m.d.comb += [
+                        getattr(memory, f"w_{each}").eq(getattr(part, f"{name}_{each}"))
+                        for each in ("row", "address", "data")
+                    ]
 
 
 class Activations(wiring.Component):

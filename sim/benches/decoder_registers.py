@@ -86,8 +86,7 @@ async def caches(dut):
     await bench.run(again)
     await bench.run(following(again, 1))
     assert await cached(bench) == there + 1
-    await bench.run(job)  # with its model
-    await bench.begin(job)
+    await bench.begin(job)  # with its model
     await ClockCycles(dut.clk, 30)
     await bench.soft_reset()
     assert await cached(bench) == 0

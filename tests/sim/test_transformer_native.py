@@ -14,7 +14,7 @@ from matweave.sim.perf import transformer as perf
 compiled = pytest.mark.requires_tool("verilator", "g++", "make", "perl")
 
 
-def many(engine, seed, count):
+def many(engine, seed, count, *, nearly=0.9):
     settings = engine.config
     rng = np.random.default_rng(seed)
     before = None
@@ -29,7 +29,7 @@ def many(engine, seed, count):
             predicted = perf.predict(settings, len(job.x), load=job.load, position=job.position)
             assert result.cycles <= predicted
             if settings.array.kind != "digit_serial":
-                assert result.cycles >= 0.9 * predicted
+                assert result.cycles >= nearly * predicted
             stalls = (result.counters[f"stall_{name}"] for name in "bpxy")
             assert not any(stalls)
         before = job
@@ -72,7 +72,8 @@ def test_many_jobs_of_a_decoder(seed):
 )  # fmt: skip
 def test_every_kind_of_decoder(overrides, seed):
     with Engine(configuration.load("tiny_decoder", overrides)) as engine:
-        many(engine, seed, 60)
+        # Queries of a word with a beat of keys overlap more than the model says.
+        many(engine, seed, 60, nearly=0.9 if engine.config.sizes.parts > 1 else 0.8)
 
 
 @compiled
