@@ -1,7 +1,6 @@
 """From a float model and sample data to an encoder's integers: ``matweave calibrate``.
 
-The file has the arrays of :mod:`matweave.sim.transformer.store` and ``configuration_sha256``, of
-the engine that they are for.
+The file is one of :mod:`matweave.sim.transformer.store`.
 """
 
 import io
@@ -23,6 +22,8 @@ from . import child, matrices
 
 COMPARED = 16
 """Sequences of the samples that the golden model runs."""
+SAME = 1e-3
+"""How far a graph, in float32, may be from the float model, relative to the largest result."""
 
 
 def calibrate(
@@ -33,11 +34,11 @@ def calibrate(
     path: Path,
     progress: Callable[..., None],
     *,
-    function: str = "gelu",
+    function: str | None = None,
 ) -> dict[str, Any]:
     """Write the parameters of the engine ``origin`` to ``path``; what was found. ``function``: of
-    the hidden layer."""
-    if function not in floating.FUNCTIONS:
+    the hidden layer, where the file does not say."""
+    if function is not None and function not in floating.FUNCTIONS:
         raise UserError(
             f"--function: {plain(function)} is no function of the hidden layer; allowed are "
             f"{', '.join(floating.FUNCTIONS)}"
@@ -54,10 +55,10 @@ def calibrate(
             f"{model.context}"
         )
     progress(f"reading {weights.name}")
-    tensors = read(weights, settings)
+    tensors, details, not_run = read(weights, settings, function)
     progress("running the float model")
     try:
-        found = calibrated(settings, tensors, data, function)
+        found = calibrated(settings, tensors, data, details)
         ranges.check(settings, found.parameters)
     except ValueError as error:
         raise UserError(f"{plain(weights)}: {plain(error)}") from None
@@ -66,39 +67,48 @@ def calibrate(
     numbers = golden.for_config(settings)
     integers = found.quantised(compared, settings.activation)
     results = [golden.encoder(each, found.parameters, numbers) for each in integers]
-    real = floating.encoder(compared, tensors, settings, function=function)
-    arrays = store.to_arrays(found) | {"configuration_sha256": np.array(settings.hash)}
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    output.write_file(path, buffer.getvalue())
+    real = floating.encoder(compared, tensors, settings, details=details)
+    file = store.to_bytes(found, settings)
+    output.write_file(path, file)
     error = np.array(results) * found.y - real
     return {
         "engine": settings.name,
         "sequences": len(data),
         "tokens": data.shape[1],
+        "function": details.function,
+        "epsilon": details.epsilon,
+        **({"not_run": not_run} if not_run else {}),
         "scale_x": found.x,
         "scale_y": found.y,
         "compared": len(compared),
         "rms": float(np.sqrt((real**2).mean())),
         "rms_error": float(np.sqrt((error**2).mean())),
         "file": str(path),
-        "bytes": len(buffer.getvalue()),
+        "bytes": len(file),
     }
 
 
 def text(result: dict[str, Any]) -> str:
     share = result["rms_error"] / result["rms"] if result["rms"] else 0.0
+    not_run = ""
+    if "not_run" in result:
+        not_run = "the file's graph was not compared with the float model: {not_run}\n"
     return (
         "{engine}: scales from {sequences:,} sequences of {tokens} tokens; x is in steps of "
         "{scale_x:.4g}, y of {scale_y:.4g}\n"
-        "golden model against float, {compared} sequences: rms error {rms_error:.4g}, "
+        "the hidden layer's function is {function}, {epsilon:.3g} is added to variances\n"
+        + not_run
+        + "golden model against float, {compared} sequences: rms error {rms_error:.4g}, "
         "{share:.2%} of the result's\n"
         "{file}: {bytes:,} bytes"
     ).format(share=share, **result)
 
 
-def read(path: Path, settings: EncoderConfig) -> dict[str, np.ndarray]:
-    """The tensors of a float model, from a file that a child reads."""
+def read(
+    path: Path, settings: EncoderConfig, function: str | None = None
+) -> tuple[dict[str, np.ndarray], floating.Details, str | None]:
+    """The tensors of a float model, from a file that a child reads; what that says beside; and why
+    a graph was not compared with the float model."""
     shapes = {name: list(shape) for name, shape in floating.shapes(settings).items()}
     answer = child.ask("matweave.tensor_file", {"path": str(path), "shapes": shapes})
     try:
@@ -110,4 +120,32 @@ def read(path: Path, settings: EncoderConfig) -> dict[str, np.ndarray]:
         raise UserError(f"{plain(path)}: {plain(error)}") from None
     if "error" in header:
         raise UserError(header["error"])
-    return tensors
+    not_run = header.pop("not_run", None)
+    if function is not None and header.setdefault("function", function) != function:
+        raise UserError(f"--function: {plain(path.name)} has {plain(header['function'])} itself")
+    details = floating.Details(**header)
+    of_graph = [tensors.pop(f"check.{name}", None) for name in "xy"]
+    if of_graph[0] is not None:
+        _same(path, settings, tensors, details, *of_graph)
+    return tensors, details, not_run
+
+
+def _same(path: Path, settings: EncoderConfig, tensors, details, x, y) -> None:
+    """Refuse a file whose graph makes something else of ``x`` than ``y``: other heads, a mask, a
+    step that encoders do not have."""
+    try:
+        x, y = (np.atleast_3d(each.T).T for each in (x, y))
+        # Sequences may be the first dimension or the second.
+        results = [
+            floating.encoder(x.swapaxes(*axes), tensors, settings, details=details).swapaxes(*axes)
+            for axes in ((0, 0), (0, 1))
+        ]
+        far = min(np.abs(result - y).max() for result in results) / max(np.abs(y).max(), 1e-9)
+    except ValueError as error:
+        raise UserError(f"{plain(path.name)}: {plain(error)}") from None
+    if not far <= SAME:
+        raise UserError(
+            f"{plain(path.name)}: its graph gives other results than this engine's model, by "
+            f"{far:.2g} of the largest: see that model.heads, model.order and model.norm are the "
+            "file's, and that it masks nothing"
+        )

@@ -16,7 +16,7 @@ def calibrate(
         Path,
         typer.Argument(
             metavar="WEIGHTS",
-            help=".safetensors or .npz, with the names of PyTorch's nn.TransformerEncoder.",
+            help=".safetensors or .npz, with the names of PyTorch's TransformerEncoder, or .onnx.",
         ),
     ],
     samples: Annotated[
@@ -24,8 +24,9 @@ def calibrate(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.npz", help="Where to.")],
     function: Annotated[
-        str, typer.Option(help="Of the hidden layer: gelu, relu or silu.")
-    ] = "gelu",
+        str | None,
+        typer.Option(help="Of the hidden layer: gelu, gelu_tanh, relu or silu; ONNX files say it."),
+    ] = None,
     overrides: Set = None,
     as_json: Json = False,
     debug: Debug = False,

@@ -2,7 +2,8 @@
 matweave.tensor_file``, see :mod:`.child`.
 
 Takes the wanted tensors' shapes by name, and answers with an ``.npz`` of these, as float64, and
-``header``, JSON: nothing, or ``error``, a line. A tensor is read only if its shape is the wanted.
+``header``, JSON: ``error``, a line, or what :func:`load` says. A tensor is read only if its shape
+is the wanted.
 """
 
 import io
@@ -20,7 +21,7 @@ from matweave.hw.errors import ConfigError, UserError, plain
 
 from . import child
 
-SUFFIXES = (".safetensors", ".npz")
+SUFFIXES = (".safetensors", ".npz", ".onnx")
 
 
 def main() -> int:
@@ -31,7 +32,7 @@ def main() -> int:
     os.dup2(2, 1)  # Python's libraries print, and so may those in C
     arrays, header = {}, {}
     try:
-        arrays = load(**request)
+        arrays, header = load(**request)
     except UserError as error:
         header = {"error": str(error)}
     except ImportError as error:
@@ -45,10 +46,14 @@ def main() -> int:
     return 0
 
 
-def load(path: str, shapes: Mapping[str, list[int]]) -> dict[str, np.ndarray]:
-    """The tensors by their names."""
+def load(path: str, shapes: Mapping[str, list[int]]) -> tuple[dict[str, np.ndarray], dict]:
+    """The tensors by their names; and what the file says beside: ``function``, ``epsilon``.
+
+    A file with a graph also gives ``check.x`` and ``check.y``, what that made of what in a run, or
+    says why it could ``not_run``.
+    """
     file = Path(path)
-    readers = dict(zip(SUFFIXES, (_safetensors, _npz), strict=True))
+    readers = dict(zip(SUFFIXES, (_safetensors, _npz, _onnx), strict=True))
     if file.suffix.lower() not in readers:
         raise ConfigError(
             f"{plain(file.name)}: is not a file of tensors; allowed are {', '.join(SUFFIXES)}"
@@ -56,7 +61,8 @@ def load(path: str, shapes: Mapping[str, list[int]]) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise ConfigError(f"{plain(path)}: there is no such file")
     try:
-        return readers[file.suffix.lower()](file, shapes)
+        found = readers[file.suffix.lower()](file, shapes)
+        return found if isinstance(found, tuple) else (found, {})
     except (UserError, ImportError, MemoryError):
         raise
     except Exception as error:  # whatever a foreign file makes foreign code do
@@ -92,6 +98,20 @@ def _npz(file: Path, shapes) -> dict[str, np.ndarray]:
                 _shaped(name, read(member)[0], shape)
             found[name] = _float(name, tensors[name])
         return found
+
+
+def _onnx(file: Path, shapes) -> tuple[dict[str, np.ndarray], dict]:
+    from . import onnx_tensors
+
+    read = onnx_tensors.read(file, shapes)
+    found = {}
+    for name, shape in shapes.items():
+        _present(name, list(read.tensors), file)
+        _shaped(name, read.tensors[name].shape, shape)
+        found[name] = _float(name, read.tensors[name])
+    found |= {f"check.{name}": _float(name, value) for name, value in read.check.items()}
+    told = {"function": read.function, "epsilon": read.epsilon, "not_run": read.not_run}
+    return found, {name: value for name, value in told.items() if value is not None}
 
 
 def _present(name: str, names, file: Path) -> None:

@@ -10,16 +10,17 @@ What is left is inductive.
 
 import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from matweave.hw.config import GemmConfig
 
+from . import kinds
 from .gatesim import Simulator
 from .nets import Nets
-from .registers import READ_WRITE, Control, Mode, Register, tables
+from .registers import Control, Mode, Register, tables
 
 RUNS, ROUNDS, EVERY = 256, 24, 3
 """Simulated at once; jobs of each; cycles between two samples."""
@@ -122,10 +123,9 @@ def samples(config: GemmConfig, nets: Nets, flops: list[str], seed: int = 1) -> 
 
 def _inputs(config: GemmConfig, nets: Nets, draw: random.Random) -> Iterator[dict]:
     """Jobs with random streams, meddling in their middle, resets of some runs."""
-    limits = config.limits
-    scaled = Mode.REQUANTIZE if config.output.mode == "requantized" else 0
-    base = tables(limits.n)
-    anything = [*map(int, Register), *base.values(), *(1 << bit for bit in range(2, 9))]
+    kind = kinds.of(config)
+    channels = tables(config.limits.n).values() if config.kind in ("gemm", "lut") else ()
+    anything = [*map(int, kind.registers), *channels, *(1 << bit for bit in range(2, 9))]
 
     def cycle(address=None, data=None, chance=None):
         inputs = {
@@ -159,14 +159,11 @@ def _inputs(config: GemmConfig, nets: Nets, draw: random.Random) -> Iterator[dic
                 yield cycle() | {"rst": [share]}
         else:
             yield from write(Register.CONTROL, numbers(lambda: draw.choice([0, 2, 2, 6, 3])))
-        for name, limit in (("M", limits.m), ("N", limits.n), ("K", limits.k)):
-            sizes = [limit, 1, 2, 3, limit - 1]
-            size = functools.partial(_size, draw, sizes, limit)
-            yield from write(Register[name], numbers(size))
-        yield from write(Register.MODE, numbers(lambda: draw.getrandbits(4) & 11
-                                                | (scaled or draw.choice([0, 4]))))  # fmt: skip
+        for address, choose in _sizes(config, draw).items():
+            yield from write(address, numbers(choose))
         yield from write(Register.CONTROL, numbers(lambda: draw.choice([1, 1, 1, 1, 5, 3])))
-        streams = ("s_axis_a_tvalid", "s_axis_b_tvalid", "s_axis_c0_tvalid", "m_axis_c_tready")
+        streams = [f"{port}_tvalid" for port in kind.inputs.values()]
+        streams += [f"{port}_tready" for port in kind.outputs.values()]
         levels = [draw.choice([1, 2, 4, 6, 7, 8, 8]) for _ in streams]
         for step in range(draw.choice([30, 100, 200, 300])):
             if step % 50 == 49:
@@ -174,13 +171,37 @@ def _inputs(config: GemmConfig, nets: Nets, draw: random.Random) -> Iterator[dic
             chance = dict(zip(streams, levels, strict=True))
             if draw.random() < 0.05:
                 # Of a whole register write, or of a soft reset of some runs.
-                address = draw.choice([*anything, *(Register[name] for name in READ_WRITE)])
+                address = draw.choice(
+                    [*anything, *(kind.registers[name] for name in kind.writable)]
+                )
                 data = None
                 if address == Register.CONTROL or draw.random() < 0.1:
                     address = Register.CONTROL
                     data = numbers(lambda: draw.choice([0] * 30 + [Control.SOFT_RESET, 1, 4, 7]))
                 yield from write(address, data, chance)
             yield cycle(chance=chance)
+
+
+def _sizes(config, draw) -> dict[int, Callable[[], int]]:
+    """The registers of a job, each with what chooses a run's value; most together are legal."""
+    kind = kinds.of(config)
+    if config.kind in ("gemm", "lut"):
+        scaled = Mode.REQUANTIZE if config.output.mode == "requantized" else 0
+        found = {}
+        for name in "MNK":
+            limit = getattr(config.limits, name.lower())
+            sizes = [limit, 1, 2, 3, limit - 1]
+            found[Register[name]] = functools.partial(_size, draw, sizes, limit)
+        found[Register.MODE] = lambda: draw.getrandbits(4) & 11 | (scaled or draw.choice([0, 4]))
+        return found
+    # One job's, or now and then another's.
+    seed = draw.getrandbits(30)
+    jobs = [dict(kind.case(config, seed, n).job.registers(config)) for n in range(4)]
+    found = {}
+    for name in kind.writable:
+        values = [job[kind.registers[name]] for job in jobs]
+        found[kind.registers[name]] = functools.partial(draw.choice, values[:1] * 20 + values)
+    return found
 
 
 def _size(draw, sizes, limit) -> int:

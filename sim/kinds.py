@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .attention import jobs as attention
 from .perf import transformer as perf
-from .registers import COUNTERS, AttentionRegister, EncoderRegister, Register
+from .registers import COUNTERS, READ_WRITE, AttentionRegister, EncoderRegister, Register
 from .transformer import jobs as transformer
 
 
@@ -20,9 +20,10 @@ class Kind:
     """``inputs``, ``outputs``: port prefix by stream. ``stream_bytes(config)``: bytes per beat by
     prefix, of both. ``counters``: addresses by name. ``case(config, seed, index, largest)``: a job
     for an engine that has done none; ``None`` for networks, which take samples. ``sequence(config,
-    seed, count, largest)``: jobs one after another, where these are others. ``benches``: modules of
-    :mod:`.benches` that make up a regression. ``silence(config)``: cycles for which an engine may
-    work without any handshake."""
+    seed, count, largest)``: jobs one after another, where these are others. ``registers``: the
+    enumeration of all addresses, of which those in ``writable`` are written before a start.
+    ``benches``: modules of :mod:`.benches` that make up a regression. ``silence(config)``: cycles
+    for which an engine may work without any handshake."""
 
     inputs: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -30,6 +31,8 @@ class Kind:
     counters: Mapping[str, int]
     case: Callable | None
     benches: tuple[str, ...]
+    registers: type | None = None
+    writable: tuple[str, ...] = ()
     silence: Callable = lambda config: 0
     sequence: Callable | None = None
 
@@ -55,6 +58,8 @@ def of(config) -> Kind:
             counters={name: AttentionRegister[name] for name in attention.COUNTERS},
             case=attention.case,
             benches=("jobs", "attention_registers", "faults"),
+            registers=AttentionRegister,
+            writable=attention.WRITTEN,
         )
     if config.kind == "encoder":
         return Kind(
@@ -69,6 +74,8 @@ def of(config) -> Kind:
                 *["decoder_registers"] * config.model.causal,
                 "faults",
             ),
+            registers=EncoderRegister,
+            writable=transformer.WRITTEN,
             silence=_longest,
             sequence=transformer.cases,
         )
@@ -81,6 +88,8 @@ def of(config) -> Kind:
         counters={name: Register[name] for name in COUNTERS},
         case=cases.case,
         benches=("jobs", "registers", "faults"),
+        registers=Register,
+        writable=READ_WRITE,
     )
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from matweave.hw.config import GemmConfig
 
-from . import driver, native, netlist, verilate
+from . import driver, kinds, native, netlist, verilate
 from .harness import SEEN, SELECT, WIDTH, wrapper
 from .nets import ROM_PORTS, is_rom
 from .stimuli import Step, observe, stimuli
@@ -141,7 +141,8 @@ class MutantEngine(native.Engine):
 
     def _open(self, verilog: str, config: GemmConfig, seed: int) -> None:
         self.config, self.seed = config, seed
-        inputs, outputs = native.stream_bytes(config)
+        self.kind = kinds.of(config)
+        inputs, outputs = self.kind.stream_bytes(config)
         self._inputs = {**inputs, f"s_axis_{SELECT}": 4}
         self._outputs = {**outputs, f"m_axis_{SEEN}": 8}
         top = f"{config.name}_mutants"

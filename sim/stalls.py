@@ -17,21 +17,20 @@ from dataclasses import dataclass
 
 from matweave.hw.config import GemmConfig
 
-from . import equivalence
+from . import equivalence, kinds
 from .gatesim import Simulator
 from .harness import payload
+from .kinds import Kind
 from .mutation import Mutation
 from .nets import OUTPUTS, Nets
-from .registers import COUNTERS, Control, Mode, Register
+from .registers import Control, Mode, Register
 from .terms import Terms
 
-STREAMS = {"a": "s_axis_a_tvalid", "b": "s_axis_b_tvalid", "c0": "s_axis_c0_tvalid",
-           "c": "m_axis_c_tready"}  # fmt: skip
 SETTLE, WATCH = 80, 8
 """Cycles until only counters move; cycles in which that is looked at."""
 
-ENDING = (*STREAMS.values(), "s_axil_arvalid", "s_axil_araddr", "s_axil_rready")
-"""Inputs that may change when a stall ends."""
+READING = ("s_axil_arvalid", "s_axil_araddr", "s_axil_rready")
+"""Inputs that may change when a stall ends, beside those of :func:`streams`."""
 
 PATTERNS = (0xFFFF_FFF0, 0x5555_5555, 0xAAAA_AAAA, 0x3333_3333, 0xCCCC_CCCC, 0x8000_0000)
 """Lengths of stalls after which everything is read, if no mutant's state is another before."""
@@ -39,13 +38,21 @@ PATTERNS = (0xFFFF_FFF0, 0x5555_5555, 0xAAAA_AAAA, 0x3333_3333, 0xCCCC_CCCC, 0x8
 
 @dataclass(frozen=True)
 class Waiting:
-    """A state in which only counters move. ``counters``: words of flip-flops with their values;
-    ``other``: the runs that are not in that state, or whose memories got something else."""
+    """A state in which only counters move. ``kind``: of the engine; ``counters``: words of
+    flip-flops with their values; ``other``: the runs that are not in that state, or whose memories
+    got something else."""
 
+    kind: Kind
     state: dict[str, int]
     inputs: dict[str, list[int]]
     counters: dict[tuple[str, ...], int]
     other: int
+
+
+def streams(kind: Kind) -> dict[str, str]:
+    """The input by which each stream is held back."""
+    sources = {name: f"{port}_tvalid" for name, port in kind.inputs.items()}
+    return sources | {name: f"{port}_tready" for name, port in kind.outputs.items()}
 
 
 def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
@@ -56,7 +63,7 @@ def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
     simulator = Simulator(nets, len(able) + 1, faults=dict(enumerate(able, 1)))
     power_on = dict(simulator.state)
     until = time.monotonic() + equivalence.STALLS
-    for missing in STREAMS:
+    for missing in streams(kinds.of(config)):
         simulator.state = dict(power_on)
         waiting = wait(config, simulator, missing)
         if waiting is None:
@@ -72,9 +79,10 @@ def killed(config: GemmConfig, nets: Nets, mutations: list[Mutation]) -> dict:
                 for run in _seen(simulator, waiting, lengths):
                     how = f"killed by a stall of {lengths[run]:,} cycles on stream {missing}"
                     verdicts[able[run - 1]] = equivalence.Verdict(False, how, killed=True)
-            model, _ = _model(nets, terms, waiting, cycles, ENDING)
+            ending = (*streams(waiting.kind).values(), *READING)
+            model, _ = _model(nets, terms, waiting, cycles, ending)
             for run, before in first.items():
-                end = _ending(model, able[run - 1], cycles, before)
+                end = _ending(model, able[run - 1], cycles, before, ending)
                 if able[run - 1] in verdicts or end is None:
                     continue
                 length, inputs = end
@@ -101,22 +109,19 @@ def _lengths(model, waiting, cycles, able, verdicts, first) -> Iterator[dict[int
 
 def wait(config: GemmConfig, simulator: Simulator, missing: str) -> Waiting | None:
     """Start a job of size 1 whose streams are all there but ``missing``, and let it stall."""
-    every = simulator.all
-    mode = Mode.ADD_C0 if missing == "c0" else 0
-    mode |= Mode.REQUANTIZE if config.output.mode == "requantized" else 0
-    writes = [(Register[name], 1) for name in "MNK"]
-    writes += [(Register.MODE, mode), (Register.CONTROL, Control.START)]
-    streams = {port: [every * (name != missing)] for name, port in STREAMS.items()}
+    every, kind = simulator.all, kinds.of(config)
+    held = {port: [every * (name != missing)] for name, port in streams(kind).items()}
+    writes = [*_smallest(config, missing), (Register.CONTROL, Control.START)]
     other = 0
     for address, data in writes:
         for inputs in _write(simulator, address, data):
-            other |= _cycle(simulator, streams | inputs)
-    for _ in range(SETTLE):
-        other |= _cycle(simulator, streams)
+            other |= _cycle(simulator, held | inputs)
+    for _ in range(SETTLE + kind.silence(config)):
+        other |= _cycle(simulator, held)
     seen = []
     for _ in range(WATCH):
         seen.append({name: value & 1 for name, value in simulator.state.items()})
-        other |= _cycle(simulator, streams)
+        other |= _cycle(simulator, held)
     moving = {name for name in seen[0] if len({state[name] for state in seen}) > 1}
     words = {}
     for word in sorted(simulator.nets.words, key=len, reverse=True):
@@ -129,7 +134,18 @@ def wait(config: GemmConfig, simulator: Simulator, missing: str) -> Waiting | No
         other |= value ^ (every * (value & 1))
     for word in words:
         words[word] = sum(state[name] << place for place, name in enumerate(word))
-    return Waiting(state, streams, words, other)
+    return Waiting(kind, state, held, words, other)
+
+
+def _smallest(config, missing: str) -> list[tuple[int, int]]:
+    """The writes of a job of size 1 that wants the stream ``missing``, if it can."""
+    kind = kinds.of(config)
+    if config.kind in ("gemm", "lut"):
+        mode = Mode.ADD_C0 if missing == "c0" else 0
+        mode |= Mode.REQUANTIZE if config.output.mode == "requantized" else 0
+        return [*((Register[name], 1) for name in "MNK"), (Register.MODE, mode)]
+    job = kind.case(config, 1, 0, 1).job
+    return job.registers(config)[:-1]
 
 
 def _write(simulator, address, data) -> Iterator[dict]:
@@ -230,8 +246,10 @@ def _first(model, mutation, cycles) -> tuple[bool, int | None]:
     return solver is False, best
 
 
-def _ending(model, mutation, cycles, before: int | None) -> tuple[int, dict] | None:
-    """A number of cycles, fewer than ``before``, and what :data:`ENDING` is in the next one, so
+def _ending(
+    model, mutation, cycles, before: int | None, ending: tuple[str, ...]
+) -> tuple[int, dict] | None:
+    """A number of cycles, fewer than ``before``, and what the inputs ``ending`` are in the next, so
     that something differs then; ``None`` if there is none or it takes too long."""
     t = model.terms
     found = model.differences(mutation)
@@ -247,7 +265,7 @@ def _ending(model, mutation, cycles, before: int | None) -> tuple[int, dict] | N
     length = sum(t.holds(solver, bit) << place for place, bit in enumerate(cycles))
     return length, {
         name: [int(t.holds(solver, model.values[bit])) for bit in model.nets.inputs[name]]
-        for name in ENDING
+        for name in ending
     }
 
 
@@ -262,10 +280,10 @@ def _less(t, bits, limit: int):
 def _seen(simulator, waiting, lengths: dict[int, int], ending: dict | None = None) -> list[int]:
     """The runs that show something else than run 0 does after the same stall, with that cycle at
     its ``ending``, while all counters are read. Run 0 is simulated once per length."""
-    streams, steps = waiting.inputs, []
+    held, steps = waiting.inputs, []
     if ending:
         ending = {name: [simulator.all * bit for bit in bits] for name, bits in ending.items()}
-        streams = streams | {name: ending[name] for name in STREAMS.values()}
+        held = held | {name: ending[name] for name in streams(waiting.kind).values()}
         steps = [ending, {"s_axil_rready": [simulator.all]}]
     found = []
     for length in set(lengths.values()):
@@ -274,12 +292,12 @@ def _seen(simulator, waiting, lengths: dict[int, int], ending: dict | None = Non
         for word, start in waiting.counters.items():
             for name, value in zip(word, _number(simulator.all, start + length, 32), strict=True):
                 simulator.state[name] = value
-        seen = _watch(simulator, streams, steps)
+        seen = _watch(simulator, waiting.kind, held, steps)
         found += [run for run in runs if seen >> run & 1]
     return found
 
 
-def _watch(simulator, streams, steps) -> int:
+def _watch(simulator, kind, held, steps) -> int:
     """The runs whose ports differ from run 0's in the cycles ``steps`` and while the counters are
     read after them, cleared, and read again."""
     every, nets = simulator.all, simulator.nets
@@ -287,19 +305,20 @@ def _watch(simulator, streams, steps) -> int:
     steps = list(steps)
     # What changes in every cycle must not be read in every other only.
     cleared = _write(simulator, Register.CONTROL, Control.CLEAR_COUNTERS)
-    for register in (*COUNTERS, [{}], *COUNTERS, cleared, *COUNTERS):
-        if not isinstance(register, str):
+    counters = [int(address) for address in kind.counters.values()]
+    for register in (*counters, [{}], *counters, cleared, *counters):
+        if not isinstance(register, int):
             steps += register
             continue
         reading = {
             "s_axil_arvalid": [every],
-            "s_axil_araddr": _number(every, Register[register], width),
+            "s_axil_araddr": _number(every, register, width),
             "s_axil_rready": [0],
         }
         steps += [{}, reading, {"s_axil_rready": [every]}]
     found = other = 0
     for inputs in steps:
-        simulator.settle(streams | inputs, lambda: 0)
+        simulator.settle(held | inputs, lambda: 0)
         for name, bits in nets.outputs.items():
             valid = payload(name)
             shown = every

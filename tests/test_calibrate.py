@@ -89,7 +89,7 @@ def test_a_decoder_of_another_function(tmp_path, matweave):
         assert ended.status == 0, ended.err
         report = json.loads(ended.out)
         assert report["rms_error"] < 0.15 * report["rms"]
-        real = floating.encoder(x[:16], tensors, settings, function=function)
+        real = floating.encoder(x[:16], tensors, settings, details=floating.Details(function))
         assert report["rms"] == pytest.approx(math.sqrt((real**2).mean()))
         with np.load(out) as arrays:
             found[function] = store.from_arrays(arrays).parameters.table
@@ -97,7 +97,7 @@ def test_a_decoder_of_another_function(tmp_path, matweave):
     ended = matweave("calibrate", "tiny_decoder", tmp_path / "w.npz", tmp_path / "x.npy", "-o",
                      tmp_path / "none.npz", "--function", "tanh")  # fmt: skip
     assert ended.status == 2
-    assert "--function: tanh is no function of the hidden layer; allowed are gelu, relu, silu" in (
+    assert "--function: tanh is no function of the hidden layer; allowed are gelu, gelu_tanh, " in (
         ended.error
     )
 
@@ -117,7 +117,9 @@ def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
     assert "calibration is for encoders, not kind gemm" in error(good, engine="tiny_os")
     assert "there is no such file" in error(tmp_path / "none.npz")
     (tmp_path / "w.pt").write_bytes(b"\x80\x04")
-    assert "is not a file of tensors; allowed are .safetensors, .npz" in error(tmp_path / "w.pt")
+    assert "is not a file of tensors; allowed are .safetensors, .npz, .onnx" in error(
+        tmp_path / "w.pt"
+    )
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     assert "bad.npz: is not an .npz file" in error(tmp_path / "bad.npz")
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")

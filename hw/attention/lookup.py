@@ -8,11 +8,15 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FUNCTIONS", "Lookup", "entries", "gelu", "relu", "silu"]
+__all__ = ["FUNCTIONS", "Lookup", "entries", "gelu", "gelu_tanh", "relu", "silu"]
 
 
 def gelu(x: float) -> float:
     return x * 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+def gelu_tanh(x: float) -> float:
+    return x * 0.5 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 def relu(x: float) -> float:
@@ -24,7 +28,7 @@ def silu(x: float) -> float:
     return x / (1 + math.exp(-x)) if x > -700 else 0.0
 
 
-FUNCTIONS = {"gelu": gelu, "relu": relu, "silu": silu}
+FUNCTIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": relu, "silu": silu}
 """By the names that calibration knows them by."""
 
 

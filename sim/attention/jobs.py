@@ -21,6 +21,9 @@ from ..registers import AttentionMode, AttentionRegister, Control
 from . import cache
 
 COUNTERS = ("CYCLES", "STALL_Q", "STALL_K", "STALL_V", "STALL_O")
+WRITTEN = ("QUERIES", "KEYS", "KV_HEADS", "GROUP", "MODE", "POSITION", "WINDOW", "LOGIT_MULTIPLIER",
+           "LOGIT_SHIFT", "MULTIPLIER", "SHIFT", "ZERO_POINT")  # fmt: skip
+"""Registers of a job."""
 
 
 @dataclass(frozen=True, eq=False)

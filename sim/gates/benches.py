@@ -2,7 +2,8 @@
 
 import tempfile
 
-from .common import engines
+from .. import kinds
+from .common import engines, others
 from .registry import Context, Measured, gate
 
 
@@ -27,10 +28,11 @@ def unknown(context: Context) -> Measured:
     """cocotb on Icarus; the checkers refuse any X on valid outputs."""
     from .. import regression
 
-    chosen, failures, passed = engines(context), [], 0
+    chosen, failures, passed = [*engines(context), *others(context)], [], 0
     for number, config in enumerate(chosen):
         context.say("engines from unknown state", number, len(chosen))
-        options = {"strip": True, "benches": ("jobs", "registers"), "largest": 16}
+        benches = tuple(name for name in kinds.of(config).benches if name != "faults")
+        options = {"strip": True, "benches": benches, "largest": 16}
         count = context.of(12, 1)
         with tempfile.TemporaryDirectory() as folder:
             report = regression.run(

@@ -60,8 +60,9 @@ def look(context: Context, config) -> Kind:
 
 @gate("mutants", "mutants, gate level", "at least 500 an engine, every survivor shown equivalent")
 def mutants(context: Context) -> Measured:
-    """Of engines of integers: whether faults in floating-point adders that no job shows are ones
-    that none can show is more than the solvers' budgets have been tried on."""
+    """Of GEMM and lookup engines of integers. Whether faults in floating-point adders, or in
+    attention's normaliser, that no job shows are ones that none can show is more than the solvers'
+    budgets have been tried on."""
     kinds = []
     integers = [config for config in engines(context) if not config.floats]
     for kind in context.each(look, integers):

@@ -2,10 +2,10 @@
 
 import tempfile
 
-from ..cases import cases
+from .. import kinds
 from ..golden.operands import digest
 from ..native import Engine
-from .common import engines
+from .common import engines, others
 from .registry import Context, Measured, gate
 
 
@@ -16,8 +16,9 @@ def simulators(context: Context) -> Measured:
 
     count = context.of(18, 2)
     compared, failures = 0, []
-    for config in engines(context):
-        drawn = list(cases(config, context.seed, count, 16))
+    for config in [*engines(context), *others(context)]:
+        case = kinds.of(config).case
+        drawn = [case(config, context.seed, index, 16) for index in range(count)]
         found = {}
         for simulator in ("verilator", "icarus"):
             context.say(f"{simulator}: {config.name}")

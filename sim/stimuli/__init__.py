@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from matweave.hw.config import GemmConfig
 
 from . import jobs, register_port, scales, weights
+from .engines import Stimuli
 from .steps import Step, hard_reset, observe
 
 __all__ = ["Step", "observe", "stimuli"]
@@ -20,6 +21,9 @@ __all__ = ["Step", "observe", "stimuli"]
 
 def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     """The steps for the engine of ``config``; some random ones from ``seed``."""
+    if config.kind not in ("gemm", "lut"):
+        yield from Stimuli(config, seed).steps()
+        return
     scaled = config.output.mode != "raw"
     # Jobs first: they find most of what there is to find.
     yield hard_reset()

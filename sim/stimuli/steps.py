@@ -6,10 +6,9 @@ import numpy as np
 
 from matweave.hw.config import GemmConfig
 
-from .. import harness
+from .. import harness, kinds
 from ..cases import values
 from ..driver import Access, Pause, read, write
-from ..golden.gemm import for_config
 from ..golden.operands import same
 from ..harness import Setting
 from ..jobs import Job
@@ -36,14 +35,11 @@ class Step:
         """Raise :class:`AssertionError` unless ``seen`` is what the golden model says."""
         if self.job is None:
             return
-        size = -1, self._beat_bytes()
-        beats = np.frombuffer(seen[3], np.uint8).reshape(size)
+        (size,) = kinds.of(self.config).stream_bytes(self.config)[1].values()
+        beats = np.frombuffer(seen[3], np.uint8).reshape(-1, size)
         c = self.job.unpack(self.config, beats)
-        assert same(c, for_config(self.config)(**self.job.arguments()))
+        assert same(c, self.job.expected(self.config))
         assert all(operation.response == Response.OKAY for operation in seen[-1])
-
-    def _beat_bytes(self) -> int:
-        return self.config.geometry.c_lanes * self.job.lane(self.config).lane_width // 8
 
 
 def observe(engine: Engine, step: Step, mutant: int) -> tuple:
@@ -55,7 +51,7 @@ def observe(engine: Engine, step: Step, mutant: int) -> tuple:
         outcome.cycles,
         outcome.first_in,
         outcome.last_out,
-        outcome.outputs["c"].tobytes(),
+        b"".join(beats.tobytes() for beats in outcome.outputs.values()),
         *(tuple(counts.items()) for counts in (outcome.taken, outcome.stalls, outcome.idles)),
         shown.outputs[harness.SEEN].tobytes(),
         tuple(outcome.operations),

@@ -21,7 +21,7 @@ from ..golden.attention.streaming import Scale
 from ..golden.gemm import BIAS
 from ..golden.requantize import SHIFT_MAX
 from . import floating
-from .floating import Tensors
+from .floating import PYTORCH, Details, Tensors
 
 MOST = 2.0**100
 """Of magnitudes, and one over the least: beyond, products of scales leave what a double holds."""
@@ -41,11 +41,10 @@ class Calibrated:
 
 
 def calibrate(
-    config: EncoderConfig, tensors: Tensors, samples: np.ndarray, function: str = "gelu"
+    config: EncoderConfig, tensors: Tensors, samples: np.ndarray, details: Details = PYTORCH
 ) -> Calibrated:
-    """``samples``: (sequences, tokens, width), real; ``function``: of the hidden layer, one of
-    :data:`.floating.FUNCTIONS`. Raises :class:`ValueError` where tensors or samples are not those
-    of such a model."""
+    """``samples``: (sequences, tokens, width), real; ``details`` of the float model. Raises
+    :class:`ValueError` where tensors or samples are not those of such a model."""
     tensors = _checked(config, tensors)
     model = config.model
     samples = np.asarray(samples, np.float64)
@@ -55,13 +54,13 @@ def calibrate(
         raise ValueError("samples must be finite")
     scales = _Scales(config.activation, samples)
     with np.errstate(over="ignore", invalid="ignore"):  # `watch` says so, in words
-        floating.encoder(samples, tensors, config, scales.watch, function)
+        floating.encoder(samples, tensors, config, scales.watch, details)
     scales.join([f"{n}.up" for n in range(model.layers)])
     scales.join([f"{n}.hidden" for n in range(model.layers)])
     if model.rotary != "none":
         for name in (f"{n}.{part}" for n in range(model.layers) for part in "qk"):
             scales.join([name, f"{name}_turned"])
-    build = _Builder(config, tensors, scales.found, function)
+    build = _Builder(config, tensors, scales.found, details.function)
     return Calibrated(build.parameters(), scales.found["x"], scales.found[build.result])
 
 

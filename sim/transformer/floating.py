@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +18,11 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
-    return x * 0.5 * (1 + _erf(x / math.sqrt(2)).astype(np.float64))
+    return x * 0.5 * (1 + np.asarray(_erf(x / math.sqrt(2)), np.float64))
+
+
+def gelu_tanh(x: np.ndarray) -> np.ndarray:
+    return x * 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -28,8 +33,21 @@ def silu(x: np.ndarray) -> np.ndarray:
     return x * 0.5 * (1 + np.tanh(x / 2))
 
 
-FUNCTIONS = {"gelu": gelu, "relu": relu, "silu": silu}
+FUNCTIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": relu, "silu": silu}
 """Of the hidden layer."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What tensors do not say: the function of the hidden layer, one of :data:`FUNCTIONS`, and
+    what is added to a variance."""
+
+    function: str = "gelu"
+    epsilon: float = EPSILON
+
+
+PYTORCH = Details()
+"""As ``nn.TransformerEncoderLayer(…, activation="gelu")`` has them."""
 
 
 def shapes(config: EncoderConfig) -> dict[str, tuple[int, ...]]:
@@ -72,18 +90,24 @@ def encoder(
     tensors: Tensors,
     config: EncoderConfig,
     watch: Watch = lambda name, value: None,
-    function: str = "gelu",
+    details: Details = PYTORCH,
 ) -> np.ndarray:
     """The result, (sequences, tokens, width), of as many whole sequences. ``watch`` is told each
     step's value by the names of the golden model (:func:`..golden.transformer.encoder`).
-    ``function``: of the hidden layer, one of :data:`FUNCTIONS`."""
+    """
     model = config.model
     waiting = iter(norms(config))
     pre = model.order == "pre"
     queries, keys = model.heads * model.head, model.kv_heads * model.head
 
     def normalised(value):
-        return norm(value, tensors, next(waiting), centred=model.norm == "layer")
+        return norm(
+            value,
+            tensors,
+            next(waiting),
+            centred=model.norm == "layer",
+            epsilon=details.epsilon,
+        )
 
     carried = x
     if pre:
@@ -113,7 +137,7 @@ def encoder(
         y = tell("output", affine(seen, tensors, f"{of}.self_attn.out_proj"))
         x, carried = step(x, y, "attention")
         hidden = tell("up", affine(carried, tensors, f"{of}.linear1"))
-        hidden = tell("hidden", FUNCTIONS[function](hidden))
+        hidden = tell("hidden", FUNCTIONS[details.function](hidden))
         y = tell("down", affine(hidden, tensors, f"{of}.linear2"))
         x, carried = step(x, y, "hidden")
     return carried
@@ -155,8 +179,8 @@ def attend(q, k, v, heads: int, *, causal: bool = False) -> tuple[np.ndarray, np
     return found.reshape(*found.shape[:2], -1), weights
 
 
-def norm(x, tensors: Tensors, name: str, *, centred: bool) -> np.ndarray:
+def norm(x, tensors: Tensors, name: str, *, centred: bool, epsilon: float = EPSILON) -> np.ndarray:
     if centred:
         x = x - x.mean(axis=-1, keepdims=True)
-    x = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + EPSILON)
+    x = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + epsilon)
     return x * tensors[f"{name}.weight"] + tensors.get(f"{name}.bias", 0)

@@ -19,6 +19,8 @@ from .packing import parameter_words, weight_beats
 from .ranges import check
 
 COUNTERS = ("CYCLES", "STALL_B", "STALL_P", "STALL_X", "STALL_Y")
+WRITTEN = ("TOKENS", "MODE")
+"""Registers of a job."""
 
 
 @dataclass(frozen=True, eq=False)

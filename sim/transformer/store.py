@@ -1,9 +1,15 @@
 """A calibrated model as plain arrays by name, and back."""
 
 import dataclasses
+import io
+import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
+
+from matweave.hw.errors import ConfigError, plain
+from matweave.hw.transformer.config import EncoderConfig
 
 from ..golden.attention.streaming import Scale
 from ..golden.transformer import Dense, Layer, Parameters, SumNorm
@@ -35,8 +41,47 @@ def to_arrays(model: Calibrated) -> dict[str, np.ndarray]:
     return {name: np.asarray(value) for name, value in found.items()}
 
 
+def to_bytes(model: Calibrated, config: EncoderConfig) -> bytes:
+    """The ``.npz`` file that :func:`load` reads: the arrays, and ``configuration_sha256``."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **to_arrays(model), configuration_sha256=np.array(config.hash))
+    return buffer.getvalue()
+
+
+def load(path: str | Path, config: EncoderConfig) -> Calibrated:
+    """The model that was calibrated for the engine of ``config``, from its file.
+
+    Raises :class:`ConfigError` for a file that is none, lacks arrays, or is another engine's.
+    """
+    name = plain(Path(path).name)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        what = (
+            "there is no such file" if isinstance(error, FileNotFoundError) else "is no .npz file"
+        )
+        raise ConfigError(f"{name}: {what}") from None
+    if str(arrays.get("configuration_sha256")) != config.hash:
+        raise ConfigError(
+            f"{name}: was calibrated for another configuration than {config.name} has; calibrate "
+            "it again"
+        )
+    try:
+        return from_arrays(arrays)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+
+
 def from_arrays(arrays: Mapping[str, np.ndarray]) -> Calibrated:
-    """The inverse; :class:`KeyError` for what is missing."""
+    """The inverse of :func:`to_arrays`; :class:`ConfigError` for what is missing."""
+    try:
+        return _from_arrays(arrays)
+    except KeyError as error:
+        raise ConfigError(f"{plain(error.args[0])}: is missing in the calibrated model") from None
+
+
+def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Calibrated:
     layers = []
     while f"layers.{len(layers)}.q.weights" in arrays:
         of = f"layers.{len(layers)}"

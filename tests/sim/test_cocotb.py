@@ -11,25 +11,25 @@ from matweave.sim.golden.operands import digest
 from matweave.sim.native import Engine
 from matweave.sim.stimuli import networks, token_networks
 
-from .engines import KINDS, engine
+from .engines import KINDS, PACKED, engine
 
 pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "perl")
 
 CASES, LARGEST = 8, 16
-FEWER = {"tiny_encoder": (3, 5), "tiny_decoder": (2, 5)}
-"""Of what takes thousands of cycles."""
+FEWER = {"tiny_encoder": (3, 5), "tiny_decoder": (2, 5), "packed_attention": (4, 12)}
+"""Of what takes thousands of cycles, or a second one of its kind."""
+
+
+ENGINES = [
+    *KINDS, "tiny_lut_serial", "tiny_lut_fp16", "tiny_attention", "tiny_encoder", "tiny_decoder",
+    *PACKED,
+]  # fmt: skip
+SLOW = ["packed_attention_wide"]
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        *KINDS,
-        "tiny_lut_serial",
-        "tiny_lut_fp16",
-        "tiny_attention",
-        "tiny_encoder",
-        "tiny_decoder",
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in ENGINES],
 )
 def test_both_simulators(name, seed, tmp_path):
     """Everything passes, and each job takes as many cycles as in the compiled engine."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from matweave.hw import config
+from matweave.hw.errors import ConfigError
 from matweave.sim import kinds
 from matweave.sim.golden import transformer as golden
 from matweave.sim.transformer import calibration, floating, ranges, store
@@ -132,7 +133,40 @@ def test_a_model_is_the_same_after_it_was_stored(seed):
     assert np.array_equal(
         golden.encoder(x, again.parameters, numbers), golden.encoder(x, found.parameters, numbers)
     )
-    with pytest.raises(KeyError):
+
+
+def test_a_stored_model_is_of_one_configuration_and_whole(tmp_path, seed):
+    settings = config.load("tiny_encoder")
+    rng = np.random.default_rng(seed)
+    found = calibration.calibrate(settings, tensors(settings, rng), rng.normal(size=(2, 5, 8)))
+    path = tmp_path / "model.npz"
+    path.write_bytes(store.to_bytes(found, settings))
+    again = store.load(path, settings)
+    assert np.array_equal(again.parameters.table, found.parameters.table)
+
+    def error(path, settings=settings):
+        with pytest.raises(ConfigError) as refused:
+            store.load(path, settings)
+        return str(refused.value)
+
+    # The sizes are the same; what the integers mean is not.
+    other = config.load("tiny_encoder", ["softmax.fraction=4"])
+    assert error(path, other) == (
+        "model.npz: was calibrated for another configuration than tiny_encoder has; calibrate it "
+        "again"
+    )
+    with np.load(path) as file:
+        arrays = dict(file)
+    for name in ("table", "scale_y", "layers.1.down.shift"):
+        np.savez(tmp_path / "less.npz", **{n: v for n, v in arrays.items() if n != name})
+        message = f"less.npz: {name}: is missing in the calibrated model"
+        assert error(tmp_path / "less.npz") == message
+    np.savez(tmp_path / "plain.npz", x=np.zeros(2))
+    assert "another configuration" in error(tmp_path / "plain.npz")
+    assert error(tmp_path / "none.npz") == "none.npz: there is no such file"
+    path.write_text("text")
+    assert error(path) == "model.npz: is no .npz file"
+    with pytest.raises(ConfigError, match="is missing"):
         store.from_arrays({"table": np.zeros(256), "first.gain": np.zeros(8)})
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from matweave.hw import config as configuration
 from matweave.hw.emit import generate
-from matweave.sim import equivalence, invariants, mutation, stalls
+from matweave.sim import equivalence, invariants, kinds, mutation, stalls
 from matweave.sim.gates import Context
 from matweave.sim.gates import mutants as gate
+from matweave.sim.gates.common import others
 from matweave.sim.gatesim import Simulator
 from matweave.sim.harness import wrapper
 from matweave.sim.mutation import MutantEngine, Mutation, Report
@@ -59,6 +60,25 @@ def test_the_stimuli_are_right_repeatable_and_notice_a_fault(config, seed):
     changed = unconnected(wrapper(text, config.name), "s_axil_rresp")
     with MutantEngine.from_verilog(changed, config, seed=seed) as engine:
         assert mutation._killed(engine, steps, expected, 0)
+
+
+OTHERS = {other.name: other for other in others(Context(1, False, print))}
+
+
+@pytest.mark.slow
+@pytest.mark.requires_tool("verilator", "g++")
+@pytest.mark.parametrize("name", OTHERS)
+def test_stimuli_of_other_kinds_are_right_and_notice_faults(name, seed):
+    config = OTHERS[name]
+    text = wrapper(generate(config).verilog, config.name)
+    steps = list(stimuli(config, seed))
+    with MutantEngine.from_verilog(text, config, seed=seed) as engine:
+        expected = mutation.play(engine, steps)
+        assert not mutation._killed(engine, steps, expected, 1)  # there is no such mutant
+    (output,) = kinds.of(config).outputs.values()
+    for port in ("s_axil_rresp", f"{output}_tlast"):
+        with MutantEngine.from_verilog(unconnected(text, port), config, seed=seed) as engine:
+            assert mutation._killed(engine, steps, expected, 0)
 
 
 @pytest.mark.requires_tool("verilator", "g++")
@@ -287,6 +307,7 @@ def two_engines(config, monkeypatch):
     """A gate that looks at two engines: of three mutants, one survives."""
     other = configuration.load("tiny_ws")
     monkeypatch.setattr(gate, "engines", lambda context: [config, other])
+    monkeypatch.setattr(gate, "others", lambda context: [])
     survivor = fault("more", "Y", "inv")
     report = Report(3, 2, [survivor], 10)
     monkeypatch.setattr(mutation, "run", lambda *_, **__: report)
