@@ -127,17 +127,17 @@ def test_a_calibrated_model_is_near_the_float_one(name, overrides, function, tok
     settings = config.load(name, overrides)
     rng = np.random.default_rng(seed)
     weights, x = tensors(settings, rng), rng.normal(size=(4, tokens, settings.model.width))
-    found = calibration.calibrate(settings, weights, x, function)
+    details = floating.Details(function)
+    found = calibration.calibrate(settings, weights, x, details)
     parameters = ranges.check(settings, store.from_arrays(store.to_arrays(found)).parameters)
     numbers = golden.for_config(settings)
     integers = found.quantised(x, settings.activation)
     y = np.array([golden.encoder(each, parameters, numbers) for each in integers]) * found.y
-    real = floating.encoder(x, weights, settings, function=function)
+    real = floating.encoder(x, weights, settings, details=details)
     assert math.sqrt(((y - real) ** 2).mean()) < 0.05 * math.sqrt((real**2).mean())
     # With another function it is another model.
-    other = floating.encoder(
-        x, weights, settings, function="gelu" if function != "gelu" else "relu"
-    )
+    another = floating.Details("gelu" if function != "gelu" else "relu")
+    other = floating.encoder(x, weights, settings, details=another)
     assert np.abs(other - real).max() > 0.01
 
 
