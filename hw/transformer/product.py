@@ -137,7 +137,10 @@ class Product(wiring.Component):
         word = Signal(sizes.word_width, name="c_given", reset_less=True)
         write = core.c_tvalid
         if sizes.causal:
-            write = write & walk.keep.bit_select(walk.row, 1)
+            # Shifted as a whole: of a selected bit Verilator says that the others are lost.
+            own = Signal.like(walk.keep, name="rows_from_this_on")
+            m.d.comb += own.eq(walk.keep >> walk.row)
+            write = write & own[0]
         m.d.sync += [
             given.eq(write),
             ended.eq(core.done),
