@@ -1,6 +1,7 @@
 """Cores of streaming attention: area, critical path, energy per (query, key) pair, FPGA.
 
-A core is named ``64x16``: elements of a head x keys per cycle; further settings as in
+A core is named ``64x16``: elements of a head x keys per cycle, the preset ``attention_64x16`` where
+there is one, else with twice as many elements of a result per beat; further settings as in
 ``16x4,softmax.exponential=15``. It is the engine without its AXI4-Lite registers. Of the flows of
 ``matweave area`` the one counts that has the least area times critical path; cells that are
 repeated are synthesised once, queues are flip-flops. ``parts``: area of all instances of those
@@ -99,8 +100,10 @@ def core(name: str):
     from matweave.hw import config as configurations
 
     size, *wishes = name.split(",")
+    if f"attention_{size}" in configurations.presets():
+        return configurations.load(f"attention_{size}", wishes)
     dimension, lanes = map(int, size.split("x"))
-    own = [f"array.dimension={dimension}", f"array.lanes={lanes}", f"output.lanes={lanes}"]
+    own = [f"array.dimension={dimension}", f"array.lanes={lanes}", f"output.lanes={2 * lanes}"]
     return configurations.load("attention_64x16", [*own, *wishes])
 
 
@@ -149,7 +152,8 @@ def measured(options, library):
 
     for name in options.cores:
         config = core(name)
-        figures, macs = {"macs": config.macs_per_cycle}, config.macs_per_cycle
+        macs = config.macs_per_cycle
+        figures = {"macs": macs, "output_lanes": config.output.lanes}
         if library is not None:
             verilog = emit.verilog(StreamingAttention(shape=config.shape), "block")
             cells, mapped = standard_cells(verilog, options, library, CORE_PARTS)
@@ -165,7 +169,8 @@ def measured(options, library):
 
 MARKS = ("<!-- attention cores: made by the command below -->", "<!-- end of attention cores -->")
 COLUMNS = {
-    "macs": "multipliers", "um2": "µm²", "queues": "of these queues",
+    "macs": "multipliers", "output_lanes": "elements a beat", "um2": "µm²",
+    "queues": "of these queues",
     "um2_per_mac": "µm² per multiplier", "ns": "ns", "flow": "flow",
     "pj_per_pair": "pJ per pair", "pj_per_mac": "pJ per multiplication",
     "mw": "mW", "ecp5_luts": "LUT4, no DSP", "ecp5_flops": "flip-flops",

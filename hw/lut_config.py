@@ -7,7 +7,7 @@ from pydantic import Field
 from . import catalog
 from .array_tables import Lookup
 from .fields import ActivationFormat, SumFormat, WeightOperandFormat, integer, literal
-from .floats import FloatFormat
+from .floats import FP32, FloatFormat
 from .formats import Overflow
 from .gemm_config import Accumulator, GemmConfig, Pe
 from .weights import Coding, WeightRange
@@ -77,7 +77,14 @@ class LutConfig(GemmConfig):
                 f"'uint{self.b.width}'",
                 "zero_points",
             )
-        return self._float_refusal() if self.floats else None
+        if self.floats:
+            return self._float_refusal()
+        if self.accumulator.format != FP32:
+            return (
+                f"is of sums of floats, and a is {self.a}; leave accumulator.format out",
+                "accumulator.format",
+            )
+        return None
 
     def _float_refusal(self):
         """What an engine with floating-point activations has not."""

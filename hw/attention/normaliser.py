@@ -10,7 +10,7 @@ from ..cells import shared
 from ..stream import RowQueue, source_ports
 from .leading import Normalise
 from .scores import delayed
-from .shape import Shape
+from .shape import GUARD, Shape
 
 __all__ = ["Normaliser", "scale_ports"]
 
@@ -117,7 +117,7 @@ class Normaliser(wiring.Component):
         m.d.sync += [
             mantissa.eq(leading.mantissa),
             product.eq(divider.o * self.multiplier),
-            shift.eq(self.shift + beside[:bits] + (shape.reciprocal - 1)),
+            shift.eq(self.shift + beside[:bits] + (shape.reciprocal - 1 - GUARD)),
         ]
         late = delayed(m, beside[bits:], 1, "late")
         valid = delayed(m, self.valid, 2 + shape.divide_cycles, "divided", reset=True)

@@ -18,6 +18,10 @@ STEP_BITS = 8
 GROUP_BITS = 8 + STEP_BITS
 """Of a group's minimum, in a byte, and its step above it."""
 
+GUARD = 4
+"""Fraction bits of a total below its exponentials' last place: the sums of values, which are
+larger by as much as V is, are rounded at that place as they are aligned."""
+
 LEAST_STATES = 4
 """Queries between their last beat of V and their first element, at least."""
 
@@ -89,8 +93,8 @@ class Shape:
 
     @cached_property
     def total_width(self) -> int:
-        """Bits of the sum of exponentials."""
-        return (self.max_keys * self.p.max).bit_length()
+        """Bits of the sum of exponentials, its ``GUARD`` bits among them."""
+        return (self.max_keys * self.p.max).bit_length() + GUARD
 
     @cached_property
     def sum(self) -> Format:
@@ -102,7 +106,7 @@ class Shape:
     def rescale_bits(self) -> int:
         """Of a renormalisation's shift, saturated: its largest leaves nothing of a sum but the
         sign, and nothing at all of what is rounded."""
-        return self.sum.width.bit_length()
+        return max(self.sum.width, self.total_width).bit_length()
 
     @property
     def multiplier_bits(self) -> int:
@@ -111,7 +115,7 @@ class Shape:
 
     @property
     def max_output_shift(self) -> int:
-        return MAX_SHIFT - (self.total_width + self.reciprocal - 1)
+        return MAX_SHIFT - (self.total_width - GUARD + self.reciprocal - 1)
 
     @property
     def mask_bits(self) -> int:
@@ -166,8 +170,11 @@ class Shape:
 
     @property
     def o_lane(self) -> int:
-        """Bits of a lane of the result: those of a state's sums, where there are states."""
-        return self.sum.lane_width if self.partial else self.output.lane_width
+        """Bits of a lane of the result: those of a state's sums or total, where there are
+        states."""
+        if not self.partial:
+            return self.output.lane_width
+        return Format(max(self.sum.width, self.total_width + 1)).lane_width
 
     @property
     def output_beats(self) -> int:

@@ -1,6 +1,6 @@
 """Exponentials times values, aligned to a state that shrinks when the running maximum rises."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,13 +10,13 @@ from ..formats import Format
 from .accumulate import ShiftAccumulator
 from .dequantise import dequantised
 from .scores import delayed
-from .shape import GROUP_BITS, Shape
+from .shape import GROUP_BITS, GUARD, Shape
 
 __all__ = ["Values"]
 
 
 class Values(wiring.Component):
-    """l and O of a query; never stops.
+    """l, with ``GUARD`` fraction bits, and O of a query; never stops.
 
     ``valid`` with ``p`` and ``v`` of T keys, ``rescale`` and ``align`` (how much the state and
     what is added to it shrink), ``first`` and ``last`` of the query, and any ``flags``. Packed V
@@ -62,14 +62,15 @@ class Values(wiring.Component):
 
         m.submodules.weight = weight = shared(Sum, terms=shape.lanes, width=shape.exponential)
         m.d.comb += weight.i.eq(p)
+        weight_sum = Cat(Const(0, GUARD), weight.o)
         total_format = Format(shape.total_width, signed=False)
         m.submodules.total = total = shared(
             ShiftAccumulator,
-            i_format=Format(weight.o.shape().width, signed=False),
+            i_format=Format(len(weight_sum), signed=False),
             o_format=total_format,
             shift_bits=shape.rescale_bits,
         )
-        m.d.comb += total.i.eq(weight.o)
+        m.d.comb += total.i.eq(weight_sum)
         accumulators, sums = [total], []
         words = [v.word_select(i, shape.v.width) for i in range(shape.lanes * shape.dimension)]
         for element in range(shape.dimension):

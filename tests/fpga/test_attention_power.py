@@ -91,8 +91,8 @@ def test_power_is_of_all_parts(shape, netlist, seed):
     ("more", "said"),
     [
         ("cache.k='int4'", "not estimated of packed caches"),
-        ("limits.keys=4", "keys; limits has 64 and 4"),
-        ("limits.queries=2", "queries and 8 keys; limits has 2 and 12"),
+        ("limits.keys=3", "4 keys; limits has 64 and 3"),
+        ("limits.queries=2", "queries and 4 keys; limits has 2 and 12"),
     ],
 )
 def test_what_has_no_stimulus(more, said):

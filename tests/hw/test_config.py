@@ -335,6 +335,7 @@ def test_an_accumulator_holds_at_least_one_product():
             "output.mode: results of bf16 activations are not requantised; set output.mode ",
         ),
         ("array.depth=4", "array.depth: unknown key; allowed are kind, rows, columns, k, sign"),
+        ("accumulator.format=fp16", "accumulator.format: is of sums of floats, and a is int8"),
     ],
 )
 def test_a_lookup_engine_refuses_what_does_not_fit(override, message):

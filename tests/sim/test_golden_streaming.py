@@ -36,6 +36,20 @@ def test_outputs_are_within_their_bars(sigma, keys, dither):
     assert abs(found).max() <= 0.5
 
 
+@pytest.mark.parametrize("depth", range(8, 22))
+def test_a_key_that_outweighs_all_others_leaves_their_values(depth):
+    """An attention sink: what is far below the maximum is rounded alike in total and sums."""
+    keys = 4096
+    u = np.full((1, keys), -64 * depth)
+    u[0, 0] = 0
+    numbers = model.Softmax(lanes=16)
+    for value in (100, -128):
+        v = np.full((keys, 1), value)
+        state = model.accumulate(u, v, np.ones(u.shape, bool), numbers=numbers, block=16)
+        y = model.normalised(state, EIGHTHS, numbers=numbers, **FINE) / 256
+        assert abs(y - value).max() <= 0.5
+
+
 def rms(**about):
     return np.sqrt((error(3, 4096, lanes=16, **about) ** 2).mean())
 
@@ -78,13 +92,14 @@ def test_accumulators_are_the_floor_of_the_rescaled_sum_of_aligned_beats():
                 total, output = total * by, [o * by for o in output]
                 for beat in range(0, 8, 4):
                     terms = [(p[j], v[start + j].tolist()) for j in range(beat, beat + 4)]
-                    total += nearest(sum(x for x, _ in terms), maximum - highest)
+                    total += nearest(sum(x for x, _ in terms) << model.GUARD, maximum - highest)
                     output = [
                         o + nearest(sum(x * of_key[e] for x, of_key in terms), maximum - highest)
                         for e, o in enumerate(output)
                     ]
             assert state.maximum[row] == maximum
-            assert state.total[row] == math.floor(total) >= 1 << (numbers.exponential - 1)
+            least = 1 << (numbers.exponential - 1 + model.GUARD)
+            assert state.total[row] == math.floor(total) >= least
             assert state.output[row].tolist() == [math.floor(o) for o in output]
 
 

@@ -14,20 +14,22 @@ from . import integers
 
 LOGIT = Format(16)
 """Format of a logit u."""
+GUARD = 4
+"""Fraction bits of a total, in units of an exponential's last place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Softmax:
     """Numbers of the softmax: ``fraction`` bits of a logit, bits of an ``exponential``, of the
-    ``reciprocal``, and of the ``total`` (the sum of exponentials, which no job may exceed);
-    ``lanes``: keys of a beat, which are added up before they are aligned; ``dither``: their
-    exponentials are rounded at places that differ by lane, else at one half.
+    ``reciprocal``, and of the ``total`` (the sum of exponentials with ``GUARD`` fraction bits,
+    which no job may exceed); ``lanes``: keys of a beat, which are added up before they are aligned;
+    ``dither``: their exponentials are rounded at places that differ by lane, else at one half.
     """
 
     fraction: int = 6
     exponential: int = 12
     reciprocal: int = 15
-    total: int = 28
+    total: int = 32
     lanes: int = 1
     dither: bool = True
 
@@ -122,7 +124,7 @@ def accumulate(
             values = v[start + beat : start + beat + of_beat.shape[1]].astype(np.int64)
             state = State(
                 state.maximum,
-                state.total + integers.halved(of_beat.sum(axis=1), align),
+                state.total + integers.halved(of_beat.sum(axis=1) << GUARD, align),
                 state.output + integers.halved(of_beat @ values, align[:, None]),
             )
     assert not len(u) or int(state.total.max()) >> numbers.total == 0, "total leaves its width"
@@ -146,7 +148,7 @@ def normalised(
     seen = state.total > 0
     total = np.where(seen, state.total, 1)
     r, k = integers.reciprocal(total, numbers.total, numbers.reciprocal)
-    shift = scale.shift + k + numbers.reciprocal - 1
+    shift = scale.shift + k - GUARD + numbers.reciprocal - 1
     values = integers.scaled(
         state.output, (r * scale.multiplier)[:, None], shift[:, None], rounding
     )
