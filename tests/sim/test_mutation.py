@@ -307,7 +307,6 @@ def two_engines(config, monkeypatch):
     """A gate that looks at two engines: of three mutants, one survives."""
     other = configuration.load("tiny_ws")
     monkeypatch.setattr(gate, "engines", lambda context: [config, other])
-    monkeypatch.setattr(gate, "others", lambda context: [])
     survivor = fault("more", "Y", "inv")
     report = Report(3, 2, [survivor], 10)
     monkeypatch.setattr(mutation, "run", lambda *_, **__: report)
