@@ -18,13 +18,16 @@ SHOWN = 6
 
 def section(run: dict) -> list[str]:
     """Markdown of one run: how it was made, its rows and its bars."""
-    rows = [common.flat(row) for row in run["rows"]]
     tools = run["tools"]
     lines = [
-        f"Measured by `{run['command']}` at commit {run['commit']}, with Yosys {tools['yosys']}.",
-        "",
-        *(_single(rows[0]) if len(rows) == 1 else _table(rows)),
+        f"Measured by `{run['command']}` at commit {run['commit']}, with Yosys {tools['yosys']}."
     ]
+    # A table for each kind of rows: those whose configurations have the same keys.
+    kinds = {}
+    for row in run["rows"]:
+        kinds.setdefault(tuple(row["config"]), []).append(common.flat(row))
+    for rows in kinds.values():
+        lines += ["", *(_single(rows[0]) if len(run["rows"]) == 1 else _table(rows))]
     return lines + _judged([_bar(each) for each in run["bars"]])
 
 
