@@ -329,5 +329,5 @@ def _watch(simulator, kind, held, steps) -> int:
                     continue
                 value = simulator.value(bit) & shown
                 found |= value ^ (every * (value & 1))
-        other |= _cycle(simulator, streams | inputs)
+        other |= _cycle(simulator, held | inputs)
     return found & ~other
