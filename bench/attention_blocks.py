@@ -8,10 +8,10 @@ of all σ and row lengths. 8-bit logits reach four σ. ``bits`` is -log2 of ``mo
 at every 8-bit input from -4 to 4, errors in units of x.
 
 Area is of the block for rows of ``--keys`` logits, ``--lanes`` per cycle, in standard cells by the
-flow of ``matweave area`` (of several, the one with the least area times critical path), with one
-word of the row's memory and of the queue of results: ``row_bits`` is what the former holds. LUTs
-are ECP5's, carries included, as Yosys maps them, with memories as they are; ``MHz`` what nextpnr
-reaches out of context, every input behind a register, without DSP blocks.
+flows of :mod:`attention_area` (of several, the one with the least area times critical path), with
+one word of the row's memory and of the queue of results: ``row_bits`` is what the former holds.
+LUTs are ECP5's, carries included, as Yosys maps them, with memories as they are; ``MHz`` what
+nextpnr reaches out of context, every input behind a register, without DSP blocks.
 """
 
 import dataclasses

@@ -103,91 +103,90 @@ def multiply(a: np.ndarray, b: np.ndarray, bound: int) -> np.ndarray:
 def for_config(config) -> Callable[..., np.ndarray]:
     """The golden model of a ``hw.config.GemmConfig``: C of one job.
 
-    The callable takes ``(a, b, c0=None, bias=None, multiplier=None, shift=None, zero_point=0,
+    The callable takes ``(a, b, c0=None, *, bias=None, multiplier=None, shift=None, zero_point=0,
     relu=False, requantize=False, zeros=None, b_format=None, groups=1)``; ``b_format``: of a job
     that says it itself; with several ``groups`` along K, c0 and C are M × groups × N and zeros
     groups × N. Where the configuration asks for an exact accumulator none of the widths that the
     hardware derived from that is used here. With floats in A, so are C, c0 and bias
     (:mod:`.lut_float`), which nothing is requantised to.
     """
-    floats = isinstance(config.a, FloatFormat)
+    of_job = _of_floats(config) if isinstance(config.a, FloatFormat) else _of_integers(config)
+
+    def golden(a, b, c0=None, *, zeros=None, b_format=None, groups=1, **options):
+        options["b_format"] = config.b if b_format is None else b_format
+        if groups == 1:
+            return of_job(a, b, c0=c0, zeros=zeros, **options)
+        parts = np.split(np.asarray(a), groups, axis=1), np.split(np.asarray(b), groups)
+        each = [
+            of_job(
+                *operands,
+                c0=None if c0 is None else c0[:, group],
+                zeros=None if zeros is None else zeros[group],
+                **options,
+            )
+            for group, operands in enumerate(zip(*parts, strict=True))
+        ]
+        return np.stack(each, axis=1)
+
+    return golden
+
+
+def _of_floats(config) -> Callable[..., np.ndarray]:
+    """One group of a job with floats in A, whose arguments that are of requantisation are ignored
+    where it does not ask for that."""
+
+    def golden(a, b, *, requantize=False, multiplier=None, shift=None, zero_point=0, **options):
+        if requantize:
+            raise ValueError("results of floating-point activations are not requantised")
+        return lut_float.gemm(
+            a,
+            b,
+            a_format=config.a,
+            accumulator=config.accumulator.format,
+            k=config.array.k,
+            sign=config.array.sign,
+            serial=config.serial,
+            **options,
+        )
+
+    return golden
+
+
+def _of_integers(config) -> Callable[..., np.ndarray]:
+    """One group of a job with integers in A."""
     exact = config.accumulator.width == "exact"
     accumulator = None if exact else config.accumulator_format
-    result = _exact_result(config) if exact and not floats else config.result_format
+    result = _exact_result(config) if exact else config.result_format
 
-    def golden(
-        a,
-        b,
-        c0=None,
-        bias=None,
-        multiplier=None,
-        shift=None,
-        zero_point=0,
-        relu=False,
-        requantize=False,
-        zeros=None,
-        b_format=None,
-        groups=1,
-    ):
-        if groups > 1:
-            parts = np.split(np.asarray(a), groups, axis=1), np.split(np.asarray(b), groups)
-            each = [
-                golden(
-                    *operands, None if c0 is None else c0[:, g], bias, multiplier, shift,
-                    zero_point, relu, requantize, None if zeros is None else zeros[g], b_format,
-                )
-                for g, operands in enumerate(zip(*parts, strict=True))
-            ]  # fmt: skip
-            return np.stack(each, axis=1)
-        scale = None
-        if floats:
-            if requantize:
-                raise ValueError("results of floating-point activations are not requantised")
-            return lut_float.gemm(
-                a,
-                b,
-                a_format=config.a,
-                b_format=config.b if b_format is None else b_format,
-                accumulator=config.accumulator.format,
-                k=config.array.k,
-                sign=config.array.sign,
-                serial=config.serial,
-                zeros=zeros,
-                c0=c0,
-                bias=bias,
-                relu=relu,
-            )
-        if requantize:
-            if multiplier is None or shift is None:
-                raise ValueError("requantisation needs a multiplier and a shift")
-            if config.output.scale == "tensor" and (np.ndim(multiplier) or np.ndim(shift)):
-                raise ValueError(
-                    "multiplier and shift must be one number each: the scale is per tensor"
-                )
-            scale = Requantize(
-                multiplier=multiplier,
-                shift=shift,
-                zero_point=zero_point,
-                format=config.output.format,
-                rounding=config.output.rounding,
-            )
+    def golden(a, b, *, requantize=False, multiplier=None, shift=None, zero_point=0, **options):
+        scale = _scale(config, multiplier, shift, zero_point) if requantize else None
         return gemm(
             a,
             b,
             a_format=config.a,
-            b_format=config.b if b_format is None else b_format,
             block=config.geometry.k,
             accumulator=accumulator,
             overflow=config.accumulator.overflow,
             result=result,
-            zeros=zeros,
-            c0=c0,
-            bias=bias,
             requantize=scale,
-            relu=relu,
+            **options,
         )
 
     return golden
+
+
+def _scale(config, multiplier, shift, zero_point) -> Requantize:
+    if multiplier is None or shift is None:
+        raise ValueError("requantisation needs a multiplier and a shift")
+    if config.output.scale == "tensor" and (np.ndim(multiplier) or np.ndim(shift)):
+        raise ValueError("multiplier and shift must be one number each: the scale is per tensor")
+    return Requantize(
+        multiplier=multiplier,
+        shift=shift,
+        zero_point=zero_point,
+        format=config.output.format,
+        rounding=config.output.rounding,
+    )
 
 
 def _exact_result(config) -> Format:

@@ -13,6 +13,8 @@ from matweave.sim import kinds
 from matweave.sim.golden import transformer as golden
 from matweave.sim.transformer import calibration, floating, ranges, store
 
+from .test_golden_transformer import tensors
+
 
 def drawn(settings, seed, tokens):
     """Parameters and a sequence for an engine."""
@@ -20,16 +22,6 @@ def drawn(settings, seed, tokens):
     low, high = settings.activation.min, settings.activation.max
     rng = np.random.default_rng(seed)
     return parameters, rng.integers(low, high, (tokens, settings.model.width), endpoint=True)
-
-
-def tensors(settings, rng):
-    found = {}
-    for name, shape in floating.shapes(settings).items():
-        scale = 1 / math.sqrt(shape[-1]) if len(shape) == 2 else 0.1
-        found[name] = rng.normal(size=shape) * scale
-        if "norm" in name and name.endswith("weight"):
-            found[name] = 1 + 2 * found[name]
-    return found
 
 
 SETTINGS = (

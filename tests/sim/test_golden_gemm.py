@@ -176,8 +176,10 @@ def test_for_config():
     a, b = rng.integers(-128, 128, (5, 7)), rng.integers(-128, 128, (7, 3))
     c0, bias = rng.integers(-999, 999, (5, 3)), rng.integers(-999, 999, 3)
     expected = by_definition(a, b, c0, bias, 2, Format(16), Overflow.SATURATE, INT32)
-    assert np.array_equal(golden(a, b, c0, bias), expected)
-    scaled = golden(a, b, c0, bias, 3, 9, -7, True, True)
+    assert np.array_equal(golden(a, b, c0, bias=bias), expected)
+    scaled = golden(
+        a, b, c0, bias=bias, multiplier=3, shift=9, zero_point=-7, relu=True, requantize=True
+    )
     scale = Requantize(
         multiplier=3, shift=9, zero_point=-7, format=INT8, rounding=Rounding.HALF_EVEN
     )

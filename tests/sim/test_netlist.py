@@ -7,6 +7,7 @@ from matweave.hw import config as configuration
 from matweave.hw.emit import generate
 from matweave.sim import kinds, netlist
 from matweave.sim.driver import Pause
+from matweave.sim.gates.common import ENCODER, PACKED
 from matweave.sim.golden.operands import same
 from matweave.sim.native import Engine
 
@@ -16,11 +17,6 @@ SMALL = ["limits={m=4,n=4,k=4}", "output.mode=raw"]
 ATTENTION = [
     "q='int4'", "k='int4'", "v='int4'", "array.dimension=2", "output.format='int8'",
     "limits={queries=4,keys=12,kv_heads=2,group=2}", "softmax.reciprocal=9",
-]  # fmt: skip
-PACKED = ["cache.k='int2'", "cache.v='int2'", "cache.k_group=4", "cache.v_group=2"]
-ENCODER = [
-    "activation='int4'", "weight='int4'", "array.rows=2",
-    "model={width=4,heads=2,hidden=2,layers=1,tokens=3}",
 ]  # fmt: skip
 ENGINES = {
     **{name: (name, [*SMALL, "a=int4", "b=int4"], 60) for name in (
