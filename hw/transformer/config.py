@@ -109,8 +109,8 @@ class EncoderConfig(EngineTable):
     weight: LayerWeightFormat = Field(
         "int8",
         validate_default=True,
-        description="Format of weights; `binary`: -1 and 1, `ternary`: -1, 0 and 1, and int2, int3, "
-        "int4, int6 and int8 a lookup array has.",
+        description="Format of weights. `lookup` arrays have `binary` (-1 and 1), `ternary` (-1, 0 "
+        "and 1), int2, int3, int4, int6 and int8; all others int2 to int16.",
     )
     model: Model = Field(description="The sizes of the layers, and what they do.")
     array: table_choice("an array of this engine", SUMS_STAY) = Field(

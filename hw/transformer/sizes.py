@@ -53,8 +53,9 @@ class Step:
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
     """``rows``, ``columns``, ``depth``: the array's block, m, n and k; ``serial``: weights come to
-    it a bit at a time; ``keys``: per cycle of attention; ``pre``: norms come first, ``normed``: there are any, ``centred``: their mean is
-    subtracted; the others as in the configuration's ``[model]``."""
+    it a bit at a time; ``keys``: per cycle of attention; ``pre``: norms come first, ``normed``:
+    there are any, ``centred``: their mean is subtracted; the others as in the configuration's
+    ``[model]``."""
 
     activation: Format
     weight: Format | WeightFormat

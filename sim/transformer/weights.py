@@ -14,9 +14,7 @@ LEAST_PART, LEAST = 1 / 128, 2.0**-40
 hardly a weight is not its own, for its bias would not fit."""
 
 
-def quantised(
-    weight: np.ndarray, format: Format | WeightFormat
-) -> tuple[np.ndarray, np.ndarray]:
+def quantised(weight: np.ndarray, format: Format | WeightFormat) -> tuple[np.ndarray, np.ndarray]:
     """``weight`` (outputs, inputs) as integers of ``format``, ``int64``, and their ``scale`` by
     output.
 
