@@ -284,6 +284,8 @@ class EncoderConfig(EngineTable):
             activation=self.activation,
             weight=self.weight_format,
             serial=self.looks_up and self.array.planes == "serial",
+            # Digits that are zeros take no cycle.
+            paced=self.array.kind != "digit_serial",
             width=model.width,
             heads=model.heads,
             kv_heads=model.kv_heads,

@@ -1,6 +1,6 @@
 """The parameters of a step, from a stream of words to registers and channel tables."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,7 +12,9 @@ __all__ = ["Fetch"]
 
 class Fetch(wiring.Component):
     """``start`` with the ``kind`` of a step (its place in :class:`.Kind`) and the ``words`` of its
-    result -> as many words of ``p`` as the step has parameters -> ``done``.
+    result -> as many words of ``p`` as the step has parameters. From the next cycle on ``ready``
+    says whether ``lead`` of them have come, which is enough for the step to begin
+    (:meth:`.Sizes.lead`).
 
     The first four, but of a product, are ``number_0`` … ``number_3`` and stay; the others go, in
     the cycle in which they are taken, to table ``t_en`` (one-hot) of channel ``t_lane`` of
@@ -26,7 +28,8 @@ class Fetch(wiring.Component):
                 "start": In(1),
                 "kind": In(2),
                 "words": In(range(sizes.most_words + 1)),
-                "done": Out(1),
+                "lead": In(range(sizes.most_parameters + 1)),
+                "ready": Out(1),
                 "p_valid": In(1),
                 "p_ready": Out(1),
                 "p_data": In(PARAMETER_BITS),
@@ -49,6 +52,7 @@ class Fetch(wiring.Component):
         loops = (table, lane, panel)
         in_header, in_tables = Signal(), Signal()
         take = Signal()
+        left = Signal.like(self.lead, name="left")
         numbers = Signal(HEADER * PARAMETER_BITS, reset_less=True)
         m.d.comb += [
             self.p_ready.eq(in_header | in_tables),
@@ -57,10 +61,14 @@ class Fetch(wiring.Component):
             self.t_panel.eq(panel.index),
             self.t_lane.eq(lane.index),
             self.t_data.eq(self.p_data),
-            self.done.eq(take & Mux(in_header, header.last & (tables == 0), finished(*loops))),
+            self.ready.eq(left == 0),
         ]
         for n in range(HEADER):
             m.d.comb += getattr(self, f"number_{n}").eq(numbers.word_select(n, PARAMETER_BITS))
+        with m.If(self.start):
+            m.d.sync += left.eq(self.lead)
+        with m.Elif(take & (left != 0)):
+            m.d.sync += left.eq(left - 1)
         product = self.kind == list(Kind).index(Kind.PRODUCT)
         with m.If(self.start):
             m.d.sync += [in_header.eq(~product), in_tables.eq(product)]

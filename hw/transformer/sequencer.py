@@ -15,12 +15,13 @@ class Sequencer(wiring.Component):
     """``start`` (with ``load``) -> the phases of a job, one after another.
 
     ``clear``: a load begins; ``loading`` until ``loaded``; ``input`` and ``output``, each begun
-    with a pulse, until ``ended``; between them for each step a pulse ``fetch``, and when the
-    parameters are ``fetched`` a pulse ``run`` to its part, which is ``running`` until that has
-    ``finished``. Of a step: ``kind`` (its place in :class:`.Kind`), ``words_in``, ``words_out``,
-    and of a product ``source``, ``target`` (memories), ``offset_in``, ``offset_out``, ``table``; of
-    a norm ``lone``. With rotary positions ``rotate``: they turn the product. Of a decoder:
-    ``cached``: the product's target is in the cache; ``place``: where the layer is in it.
+    with a pulse, until ``ended``; between them for each step a pulse ``fetch``, and when ``lead``
+    of its parameters are ``fetched`` a pulse ``run`` to its part, which is ``running`` until that
+    has ``finished``. Of a step: ``kind`` (its place in :class:`.Kind`), ``words_in``,
+    ``words_out``, and of a product ``source``, ``target`` (memories), ``offset_in``,
+    ``offset_out``, ``table``; of a norm ``lone``. With rotary positions ``rotate``: they turn the
+    product. Of a decoder: ``cached``: the product's target is in the cache; ``place``: where the
+    layer is in it.
     """
 
     def __init__(self, *, sizes: Sizes):
@@ -37,6 +38,7 @@ class Sequencer(wiring.Component):
                 "kind": Out(2),
                 "words_in": Out(words),
                 "words_out": Out(words),
+                "lead": Out(range(sizes.most_parameters + 1)),
                 "source": Out(1),
                 "target": Out(1),
                 "offset_in": Out(depth),
@@ -125,6 +127,7 @@ class Sequencer(wiring.Component):
                         self.kind.eq(KINDS.index(each.kind)),
                         self.words_in.eq(each.inputs // sizes.columns),
                         self.words_out.eq(each.outputs // sizes.columns),
+                        self.lead.eq(sizes.lead(each)),
                         self.source.eq(source[0]),
                         self.target.eq(target[0]),
                         self.offset_in.eq(source[1]),

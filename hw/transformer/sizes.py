@@ -56,13 +56,14 @@ class Step:
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
     """``rows``, ``columns``, ``depth``: the array's block, m, n and k; ``serial``: weights come to
-    it a bit at a time; ``keys``: per cycle of attention; ``pre``: norms come first, ``normed``:
-    there are any, ``centred``: their mean is subtracted; the others as in the configuration's
-    ``[model]``."""
+    it a bit at a time; ``paced``: it takes a cycle for each block at least; ``keys``: per cycle of
+    attention; ``pre``: norms come first, ``normed``: there are any, ``centred``: their mean is
+    subtracted; the others as in the configuration's ``[model]``."""
 
     activation: Format
     weight: Format | WeightFormat
     serial: bool
+    paced: bool
     width: int
     heads: int
     kv_heads: int
@@ -275,12 +276,28 @@ class Sizes:
         header = 0 if step.kind is Kind.PRODUCT else HEADER
         return header + self.per_channel(step.kind) * step.outputs
 
+    def lead(self, step: Step) -> int:
+        """Words of its parameters that must have come before a step begins; the others come while
+        it goes on, a word per cycle. The results of a product's first panel need those of one
+        channel word after another, each at the end of a tile."""
+        every = self.step_parameters(step)
+        if step.kind is not Kind.PRODUCT or not self.paced:
+            return every
+        words = step.outputs // self.columns
+        tile = self.step_weights(step) // words
+        return max(0, every - words * tile)
+
     def step_weights(self, step: Step) -> int:
         """Beats from the weight memory."""
         if step.kind is not Kind.PRODUCT:
             return 0
         blocks = step.outputs // self.columns * (step.inputs // self.depth)
         return blocks * (self.weight.width if self.serial else 1)
+
+    @property
+    def most_parameters(self) -> int:
+        """Of a step."""
+        return max(map(self.step_parameters, (*self.prologue, *self.body)))
 
     @cached_property
     def parameters(self) -> int:

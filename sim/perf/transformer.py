@@ -31,7 +31,7 @@ def predict(config: EncoderConfig, tokens: int, *, load: bool = False, position:
 
 
 def step_cycles(config: EncoderConfig, step: Step, tokens: int, position: int = 0) -> int:
-    """Its parameters, and what it does."""
+    """The parameters that it waits for, and what it does."""
     if step.kind is Kind.PRODUCT:
         # With the rows before the first token in its panel.
         work = _product(config, step, tokens + position % config.sizes.rows)
@@ -43,7 +43,7 @@ def step_cycles(config: EncoderConfig, step: Step, tokens: int, position: int = 
         work = _norm(config, tokens)
     if step.kind is Kind.PRODUCT and config.sizes.rotary:
         work += ROTATION
-    return config.sizes.step_parameters(step) + BETWEEN + work
+    return config.sizes.lead(step) + BETWEEN + work
 
 
 def _product(config: EncoderConfig, step: Step, tokens: int) -> int:
@@ -51,7 +51,12 @@ def _product(config: EncoderConfig, step: Step, tokens: int) -> int:
     if config.array.kind == "digit_serial":
         blocks = -(-tokens // sizes.rows) * (step.outputs // sizes.columns)
         return (blocks * step.inputs + 2 * sizes.rows) * (config.activation.width // 2 + 1)
-    return gemm.predict(config.gemm, tokens, step.outputs, step.inputs)
+    # A tile's rows leave one after another, and so does the next product's first tile behind them.
+    rows = (tokens - 1) % sizes.rows + 1
+    on_way = rows + gemm.array_latency(config.gemm) + gemm.output_latency(config.gemm)
+    tile = sizes.step_weights(step) // (step.outputs // sizes.columns)
+    waits = max(0, sizes.rows - on_way - tile - sizes.lead(step) - BETWEEN)
+    return gemm.predict(config.gemm, tokens, step.outputs, step.inputs) + waits
 
 
 def _attention(config: EncoderConfig, tokens: int, position: int) -> int:

@@ -47,6 +47,34 @@ def test_jobs_are_the_golden_model_s_with_pauses_and_after_resets(seed):
     pysim.simulate(settings, script)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "leads"),
+    [
+        # Words of parameters of a channel word, and cycles of its tile: 12 and 2, then 4 in `down`.
+        (("array={kind='lookup',rows=2,columns=4,k=4}", "weight='ternary'", "model.hidden=16"),
+         {"q": 2 * 10, "up": 4 * 10, "down": 2 * 8}),
+        (("array={kind='lookup',rows=2,columns=4,k=2,planes='serial'}", "weight='int8'",
+          "model.hidden=4"), {"q": 0, "up": 0, "down": 0}),
+        (("array.kind='digit_serial'", "pe.kind='opt4c'", "model.hidden=4"),
+         {"q": 24, "up": 12, "down": 24}),
+    ],
+    ids=["late", "early", "digits"],
+)  # fmt: skip
+def test_parameters_come_while_a_product_goes_on(overrides, leads, seed):
+    settings = config.load("tiny_encoder", ["model.layers=1", "model.tokens=3", *overrides])
+    found = {step.name: settings.sizes.lead(step) for step in settings.sizes.body}
+    assert found.items() >= leads.items()
+    job = kinds.of(settings).case(settings, seed, 3).job
+    again = dataclasses.replace(job, x=-1 - job.x, load=False).checked(settings)
+
+    async def script(driver):
+        for each in (job, again):
+            result = await driver.job(each)
+            assert np.array_equal(result.c, each.expected(settings))
+
+    pysim.simulate(settings, script)
+
+
 def test_steps_have_all_weights_and_parameters():
     for order in ("post", "pre"):
         settings = config.load("tiny_encoder", [f"model.order='{order}'"])

@@ -243,16 +243,19 @@ def test_what_is_replayed_comes_again_from_its_beginning():
     assert found == [values, values[:2], values, values]
 
 
+@pytest.mark.parametrize("early", [0, 1, 5])
 @pytest.mark.parametrize("kind", Kind)
-def test_parameters_go_where_they_belong(kind):
+def test_parameters_go_where_they_belong(kind, early):
     words, tables = 3, SIZES.per_channel(kind)
     header = 0 if kind is Kind.PRODUCT else HEADER
     count = header + tables * words * SIZES.columns
-    numbers, written, ended = [], [], []
+    lead = max(0, count - early)
+    numbers, written = [], []
 
     async def script(ctx, dut):
         ctx.set(dut.kind, list(Kind).index(kind))
         ctx.set(dut.words, words)
+        ctx.set(dut.lead, lead)
         ctx.set(dut.start, 1)
         await ctx.tick()
         ctx.set(dut.start, 0)
@@ -260,18 +263,17 @@ def test_parameters_go_where_they_belong(kind):
         for cycle in range(3 * count + 9):
             ctx.set(dut.p_valid, cycle % 3 != 0)
             ctx.set(dut.p_data, 100 + taken)
-            _, _, ready, valid, enable, panel, lane, data, done = await ctx.tick().sample(
-                dut.p_ready, dut.p_valid, dut.t_en, dut.t_panel, dut.t_lane, dut.t_data, dut.done
+            _, _, ready, valid, enable, panel, lane, data, enough = await ctx.tick().sample(
+                dut.p_ready, dut.p_valid, dut.t_en, dut.t_panel, dut.t_lane, dut.t_data, dut.ready
             )
+            assert enough == (taken >= lead)
             if enable:
                 written.append((enable, panel, lane, data))
             taken += ready and valid
-            if done:
-                ended.append(taken)
+        assert taken == count
         numbers.extend(ctx.get(getattr(dut, f"number_{n}")) for n in range(HEADER))
 
     run(Fetch(sizes=SIZES), script)
-    assert ended == [count]
     if header:
         assert numbers == [100, 101, 102, 103]
     places = [(1 << table, panel, lane) for panel in range(words) for lane in range(SIZES.columns)
