@@ -96,6 +96,12 @@ class Shape:
         """Bits of the sum of exponentials, its ``GUARD`` bits among them."""
         return (self.max_keys * self.p.max).bit_length() + GUARD
 
+    @property
+    def least_total_bits(self) -> int:
+        """Bits that the total of a query has at least, if it has seen a key: relative to the
+        running maximum that maximum's own exponential is one half or more."""
+        return self.exponential + GUARD
+
     @cached_property
     def sum(self) -> Format:
         """Of an output before its division."""
@@ -112,6 +118,11 @@ class Shape:
     def multiplier_bits(self) -> int:
         """Of the result's multiplier, which the reciprocal is multiplied with."""
         return 30 - self.reciprocal
+
+    @property
+    def product_bits(self) -> int:
+        """Of that product: the reciprocal is at most ``2**reciprocal``."""
+        return self.reciprocal + self.multiplier_bits
 
     @property
     def max_output_shift(self) -> int:

@@ -13,7 +13,7 @@ from ..driver import Access, Pause, flush, read, write
 from ..golden.attention.streaming import Scale
 from ..harness import Setting
 from ..registers import Control, Register
-from .steps import PLAIN, WATCHDOG, Step, access, hard_reset
+from .steps import PLAIN, WATCHDOG, Step, access, hard_reset, other_words
 
 N_JOBS, N_RESETS, N_STORMS, N_SCALES = 60, 40, 12, 600
 PATTERNS = ((0.0, 1), (0.1, 1), (0.5, 1), (0.9, 1), (0.05, 20), (0.3, 5))
@@ -169,15 +169,16 @@ class Stimuli:
         yield access(*self.registers())
 
     def errors(self) -> Iterator[Step]:
-        """Every error bit cleared by itself, and none by what only looks like it."""
+        """Every error bit cleared by itself, and none by a write to any other word."""
         start = write(Register.CONTROL, Control.START)
         job = [write(*each) for each in self.job(2, 5).registers(self.config)]
         refused = [write(each, 0xFFFF_FFFF) for each in self._writable]
         end = [flush(Register.CONTROL, Control.SOFT_RESET), write(Register.ERROR, 15)]
         no_job = [write(each, 0) for each in self._writable]
+        modes = [write(self.kind.registers["MODE"], 4), start]
+        raised = [*refused, *no_job, start, *modes, *job, start, *self.state()]
+        yield access(*raised, *other_words(), *self.registers(), *end)
         for clear in (0, 1, 2, 4, 8, 7, 11, 13, 14, 15):
-            modes = [write(self.kind.registers["MODE"], 4), start]
-            raised = [*refused, *no_job, start, *modes, *job, start, *self.state()]
             yield access(*raised, write(Register.ERROR, clear), *self.state(), *end, *self.state())
 
     def bounds(self) -> Iterator[Step]:
