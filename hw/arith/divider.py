@@ -36,8 +36,6 @@ def _pipeline(m, found, left, divisor, stages: int, *, above=()):
     first step. ``above``: bits of the divisor above ``divisor``, if there are constant ones."""
     quotient, width = Cat(), len(divisor)
     for stage in range(stages):
-        if stage:
-            found, left = _step(m, rest, Cat(divisor, *above), f"stage_{stage}_")
         registers = [
             Signal(bits, name=f"stage_{stage}_{name}", reset_less=True)
             for name, bits in (
@@ -47,6 +45,8 @@ def _pipeline(m, found, left, divisor, stages: int, *, above=()):
         for register, value in zip(registers, (divisor, left, Cat(found, quotient)), strict=True):
             m.d.sync += register.eq(value)
         divisor, rest, quotient = registers
+        if stage + 1 < stages:
+            found, left = _step(m, rest, Cat(divisor, *above), f"stage_{stage + 1}_")
     return quotient
 
 

@@ -98,9 +98,10 @@ class Normaliser(wiring.Component):
 
     def _divided(self, m):
         """A queue of what belongs to the sums that wait, in their order: r times the multiplier,
-        the shift that goes with it, ``final``, and for states the total and the maximum."""
+        the shift that goes with it, beyond the least, ``final``, and for states the total and the
+        maximum. Without a key the sums are 0, and nothing else matters."""
         shape = self.shape
-        width = shape.total_width
+        width, least = shape.total_width, shape.least_result_shift
         m.submodules.leading = leading = shared(
             Normalise, width=width, least=shape.least_total_bits
         )
@@ -119,7 +120,7 @@ class Normaliser(wiring.Component):
         m.d.sync += [
             mantissa.eq(leading.mantissa),
             product.eq(divider.o * self.multiplier),
-            shift.eq(self.shift + beside[:bits] + (shape.reciprocal - 1 - GUARD)),
+            shift.eq(self.shift + beside[:bits] + (shape.reciprocal - 1 - GUARD - least)),
         ]
         late = delayed(m, beside[bits:], 1, "late")
         valid = delayed(m, self.valid, 2 + shape.divide_cycles, "divided", reset=True)
@@ -165,6 +166,7 @@ class Normaliser(wiring.Component):
                 out_format=shape.output,
                 rounding=shape.rounding,
                 multiplier_bits=shape.product_bits,
+                least_shift=shape.least_result_shift,
             )
             m.d.comb += [
                 scale.en.eq(1),

@@ -125,6 +125,11 @@ class Shape:
         return self.reciprocal + self.multiplier_bits
 
     @property
+    def least_result_shift(self) -> int:
+        """Of a sum times that product, if its query has seen a key."""
+        return self.least_total_bits + self.reciprocal - 1 - GUARD
+
+    @property
     def max_output_shift(self) -> int:
         return MAX_SHIFT - (self.total_width - GUARD + self.reciprocal - 1)
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from matweave.hw.attention.shape import GUARD, LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 
+from ..attention import cache
 from ..attention.jobs import AttentionJob
 from ..driver import Access, write
-from ..golden.attention import integers
+from ..golden.attention import integers, kivi
 from ..golden.attention.streaming import LOGIT, Scale
 from ..golden.requantize import ZERO_POINT
 from .engines import Stimuli
@@ -22,9 +23,8 @@ class AttentionStimuli(Stimuli):
     def numbers(self) -> Iterator[Step]:
         yield from self.scales()
         yield from self.results()
-        if not self.config.shape.k_bits:
-            yield from self.logits()
-            yield from self.distances()
+        yield from self.logits()
+        yield from self.distances()
 
     def plain(self) -> list[list[Access]]:
         """With and without masks by position: what these refuse hides what else is refused."""
@@ -146,8 +146,12 @@ class AttentionStimuli(Stimuli):
         q = np.zeros((1, 1, shape.dimension), np.int64)
         k = np.zeros((1, keys, shape.dimension), np.int64)
         q[..., 0], k[..., 0] = of_q, of_keys[:keys]
-        v = rng.integers(config.v.min, config.v.max + 1, k.shape)
-        job = AttentionJob(q, k, v, logit, Scale(1, 0), partial=config.output.partial)
+        v, packed = rng.integers(config.v.min, config.v.max + 1, k.shape), {}
+        if shape.k_bits:
+            k, packed["k_groups"] = kivi.quantised(k, **cache.k_numbers(config))
+        if shape.v_bits:
+            v, packed["v_groups"] = cache.drawn(v, config.v, rng, **cache.v_numbers(config))
+        job = AttentionJob(q, k, v, logit, Scale(1, 0), partial=config.output.partial, **packed)
         return self.whole(job, rng)
 
 
