@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,30 +10,59 @@ from matweave.hw.attention.shape import GUARD, LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 
 from ..attention import cache
 from ..attention.jobs import AttentionJob
-from ..driver import Access, write
+from ..driver import Access, Pause, write
 from ..golden.attention import integers, kivi
 from ..golden.attention.streaming import LOGIT, Scale
 from ..golden.requantize import ZERO_POINT
 from .engines import Stimuli
-from .steps import Step
+from .steps import Step, access
 
-N_SCALES = 600
+N_SCALES, N_POOL, N_TIES = 600, 300, 60
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A job of one query. Of one of its elements: the sign; its sum's size times the reciprocal's
+    ``product``, worth ``2**-shift``; and what the reciprocal left of its numerator, over the
+    divisor."""
+
+    job: AttentionJob
+    negative: bool
+    product: int
+    shift: int
+    left: float
 
 
 class AttentionStimuli(Stimuli):
     def numbers(self) -> Iterator[Step]:
         yield from self.scales()
         yield from self.results()
+        yield from self.ties()
         yield from self.logits()
         yield from self.distances()
+        yield from self.full()
 
     def plain(self) -> list[list[Access]]:
-        """With and without masks by position: what these refuse hides what else is refused."""
-        job = self._one(self.job(2, 5))
-        causal = dataclasses.replace(job, causal=True, window=1)
+        """Of the largest job, with and without masks by position: what these refuse hides what
+        else is refused."""
+        job = self._largest(self.config.limits.keys)
+        causal = dataclasses.replace(
+            job,
+            causal=True,
+            window=self.config.limits.keys,
+            position=self.config.limits.keys - job.q.shape[1],
+        )
         return [
             [write(*each) for each in some.registers(self.config)[:-1]] for some in (job, causal)
         ]
+
+    def _largest(self, keys: int) -> AttentionJob:
+        """With so many keys and all queries, of zeros; without groups, if K or V are packed."""
+        limits, d = self.config.limits, self.config.array.dimension
+        queries = min(limits.queries, limits.keys)
+        q = np.zeros((limits.kv_heads * limits.group, queries, d), np.int64)
+        k = np.zeros((limits.kv_heads, keys, d), np.int64)
+        return AttentionJob(q, k, k, Scale(1, 0), Scale(1, 0))
 
     def _one(self, job: AttentionJob) -> AttentionJob:
         """Of ``job`` the first query of the first head, without masks by position."""
@@ -71,7 +101,8 @@ class AttentionStimuli(Stimuli):
             if index % 4 == 3:
                 any_shift = int(rng.integers(shape.max_output_shift + 1))
                 scale = dataclasses.replace(scale, shift=any_shift)
-            job = dataclasses.replace(job, scale=scale, logit=logit, partial=False)
+            partial = self.config.output.partial and index % 3 == 2
+            job = dataclasses.replace(job, scale=scale, logit=logit, partial=partial)
             yield self.whole(job, rng, pauses=self.pauses(rng) if index % 2 else {})
 
     def results(self) -> Iterator[Step]:
@@ -88,27 +119,98 @@ class AttentionStimuli(Stimuli):
                 job = dataclasses.replace(job, v=column * signs)
             zero = int(rng.integers(ZERO_POINT.min, ZERO_POINT.max + 1)) if with_zero else 0
             zero >>= int(rng.integers(0, 16))
-            scale = self._scale(job, index % shape.dimension, size, zero)
-            if scale is not None:
-                yield self.whole(dataclasses.replace(job, scale=scale), rng)
+            for query in self._queries(job, index % shape.dimension):
+                result = size * (-1) ** query.negative - zero
+                if result * (-1) ** query.negative > 0:
+                    yield from self._scaled(query, 2 * abs(result), zero, rng)
 
-    def _scale(self, job: AttentionJob, element: int, size: int, zero: int) -> Scale | None:
-        """The scale with which the result's ``element`` and ``zero`` are of that size, if any."""
+    def ties(self) -> Iterator[Step]:
+        """Results hardly above a tie and hardly below one, of totals that hardly divide the
+        numerator of their reciprocal or just not: a last place of it, or of a product, shows."""
+        rng = np.random.default_rng([self.seed, 20])
+        config, found = self.config, {}
+        for index in range(N_POOL):
+            job = self._one(self.job(10, index))
+            q = rng.integers(config.q.min, config.q.max + 1, (1, 64, config.array.dimension))
+            job = dataclasses.replace(job, q=q)
+            found |= {query.left: query for query in self._queries(job, index % q.shape[2])}
+        ordered = [query for _, query in sorted(found.items())]
+        for query in [*ordered[:N_TIES], *ordered[-N_TIES:]]:
+            odd = 2 * int(rng.integers(0, config.output.format.max)) + 1
+            for below in (False, True):
+                yield from self._scaled(query, odd, 0, rng, below)
+        for place, shift, multiplier in self._nearest(ordered):
+            job = dataclasses.replace(ordered[place].job, scale=Scale(multiplier, shift))
+            yield self.whole(job, rng)
+
+    def _nearest(self, queries: list[Query]) -> list[tuple[int, ...]]:
+        """Of all products those nearest to a tie: the place of their query, shift, multiplier."""
         shape = self.config.shape
-        total, _, *sums = dataclasses.replace(job, partial=True).expected(self.config)[0, 0]
-        if not total:
-            return None
-        r, k = (int(x) for x in integers.reciprocal(total, shape.total_width, shape.reciprocal))
-        product = int(sums[element]) * r
-        result = size * (-1) ** (product < 0) - zero
-        if result * product <= 0:
-            return None
+        product, shift = (
+            np.array([getattr(query, name) for query in queries])[:, None, None, None]
+            for name in ("product", "shift")
+        )
+        odd = np.arange(1, 2 * self.config.output.format.max, 2)[:, None, None]
+        more = np.arange(shape.multiplier_bits + 1)[:, None]
+        wide = odd << np.minimum(shift + more - 1, 62 - self.config.output.format.width)
+        multiplier = wide // product + np.arange(2)
+        off = np.abs(multiplier * product - wide)
+        usable = (multiplier > 0) & (multiplier < 1 << shape.multiplier_bits)
+        off = np.where(usable & (more <= shape.max_output_shift), off, np.iinfo(np.int64).max)
+        nearest = np.argsort(off, axis=None)[: 3 * N_TIES]
+        places = np.unravel_index(nearest, off.shape)
+        return [
+            (int(place), int(shift), int(multiplier[place, odd, shift, side]))
+            for place, odd, shift, side in zip(*places, strict=True)
+        ]
+
+    def _queries(self, job: AttentionJob, element: int) -> Iterator[Query]:
+        """The queries of ``job`` whose ``element`` is not 0."""
+        shape = self.config.shape
+        states = dataclasses.replace(job, partial=True).expected(self.config)[0]
+        for index, (total, _, *sums) in enumerate(states.tolist()):
+            if not total or not sums[element]:
+                continue
+            r, k = (int(x) for x in integers.reciprocal(total, shape.total_width, shape.reciprocal))
+            mantissa = total << (shape.total_width - k)
+            numerator = 1 << (shape.total_width - 1 + shape.reciprocal)
+            yield Query(
+                job=dataclasses.replace(job, q=job.q[:, index : index + 1]),
+                negative=sums[element] < 0,
+                product=abs(sums[element]) * r,
+                shift=k - GUARD + shape.reciprocal - 1,
+                left=(numerator - r * mantissa) / mantissa,
+            )
+
+    def _scale(self, query: Query, halves: int, zero: int, below: bool = False) -> Scale | None:
+        """With which the size of the result without ``zero`` is at least, or is below, so many
+        halves, and hardly so."""
+        shape = self.config.shape
         for shift in reversed(range(shape.max_output_shift + 1)):
-            wide = abs(result) << (shift + k - GUARD + shape.reciprocal - 1)
-            multiplier = -(-wide // abs(product))
+            wide = halves << (shift + query.shift - 1)
+            multiplier = -(-wide // query.product) - below
             if multiplier < 1 << shape.multiplier_bits:
                 return Scale(multiplier, shift, zero)
         return None
+
+    def _scaled(self, query, halves, zero, rng, below: bool = False) -> Iterator[Step]:
+        scale = self._scale(query, halves, zero, below)
+        if scale is not None:
+            yield self.whole(dataclasses.replace(query.job, scale=scale), rng)
+
+    def full(self) -> Iterator[Step]:
+        """As many queries as there can be, of few keys, whose results wait until all is full."""
+        rng = np.random.default_rng([self.seed, 21])
+        config, limits, d = self.config, self.config.limits, self.config.array.dimension
+        q_size = (limits.kv_heads * limits.group, limits.queries, d)
+        for index in range(12):
+            keys = min(1 + index % 4, limits.keys)
+            q = rng.integers(config.q.min, config.q.max + 1, q_size)
+            k = rng.integers(config.k.min, config.k.max + 1, (limits.kv_heads, keys, d))
+            scales = self.job(11, index)
+            job = self._with_values(q, k, scales.logit, scales.scale, rng)
+            yield self.whole(job, rng, pauses={"o": Pause(0.01 + index % 3 / 10, 200, index + 1)})
+            yield access(*self.registers())
 
     def logits(self) -> Iterator[Step]:
         """Logits that have every bit alone, or just not, before they are limited as well."""
@@ -146,13 +248,21 @@ class AttentionStimuli(Stimuli):
         q = np.zeros((1, 1, shape.dimension), np.int64)
         k = np.zeros((1, keys, shape.dimension), np.int64)
         q[..., 0], k[..., 0] = of_q, of_keys[:keys]
-        v, packed = rng.integers(config.v.min, config.v.max + 1, k.shape), {}
-        if shape.k_bits:
+        scale = Scale(
+            int(rng.integers(1 << shape.multiplier_bits)),
+            int(rng.integers(shape.max_output_shift + 1)),
+        )
+        return self.whole(self._with_values(q, k, logit, scale, rng), rng)
+
+    def _with_values(self, q, k, logit: Scale, scale: Scale, rng) -> AttentionJob:
+        """A job of random values, which gives states if it can."""
+        config, packed = self.config, {}
+        v = rng.integers(config.v.min, config.v.max + 1, k.shape)
+        if config.shape.k_bits:
             k, packed["k_groups"] = kivi.quantised(k, **cache.k_numbers(config))
-        if shape.v_bits:
+        if config.shape.v_bits:
             v, packed["v_groups"] = cache.drawn(v, config.v, rng, **cache.v_numbers(config))
-        job = AttentionJob(q, k, v, logit, Scale(1, 0), partial=config.output.partial, **packed)
-        return self.whole(job, rng)
+        return AttentionJob(q, k, v, logit, scale, partial=config.output.partial, **packed)
 
 
 def _near_powers(bits: int) -> list[int]:

@@ -14,6 +14,9 @@ from .steps import PLAIN, WATCHDOG, Step, access, hard_reset, other_words
 
 N_JOBS, N_RESETS, N_STORMS = 60, 40, 12
 PATTERNS = ((0.0, 1), (0.1, 1), (0.5, 1), (0.9, 1), (0.05, 20), (0.3, 5))
+PATTERNS_OF_BITS = (
+    0xFFFF_FFFF, 0, 0x5555_5555, 0xAAAA_AAAA, 62, 63, 0x1_0003, 0x15, 0x2A,
+)  # fmt: skip
 LONG = 1 << 12
 """Longest pause, for the counters' bits."""
 WORDS = range(0, 0x80, 4)
@@ -132,7 +135,7 @@ class Stimuli:
     def writes(self) -> Iterator[Step]:
         """Every register: patterns, strobes, and what cannot be written."""
         for delays in (False, True):
-            for pattern in (0xFFFF_FFFF, 0, 0x5555_5555, 0xAAAA_AAAA, 62, 63, 0x1_0003):
+            for pattern in PATTERNS_OF_BITS:
                 for strobe in (15, 0, 1, 2, 4, 8, 5, 10):
                     writes = [write(each, pattern) for each in self._writable]
                     yield access(*writes, *self.registers(), setting=Setting(strobe, delays))
