@@ -16,8 +16,7 @@ class BlockQueue(wiring.Component):
 
     A block is the beats up to one with ``i_end``. Its first beat comes out in the cycle in which
     that one goes in, or later: ``o_valid``, ``o_data`` and ``o_highest``, the maximum over its
-    block's beats. As of :class:`..stream.RowQueue` the producer never
-    exceeds ``depth`` beats.
+    block's beats. As of :class:`..stream.RowQueue` the producer never exceeds ``depth`` beats.
     """
 
     def __init__(self, *, width: int, depth: int, maximum: Format):

@@ -16,9 +16,10 @@ __all__ = ["Weights"]
 class Weights(wiring.Component):
     """Beats of logits -> beats of p, ``latency`` cycles later; never stops.
 
-    ``valid`` with ``u``, ``keep``, ``highest`` (the block's maximum), ``first`` (of its query) and any ``flags``. p is relative to its block's maximum. ``rescale``:
-    by how much the state shrinks before p is added, 0 but in a block's first beat; ``align``: by
-    how much what p adds does; ``maximum``: the running one, relative to which the state then is.
+    ``valid`` with ``u``, ``keep``, ``highest`` (the block's maximum), ``first`` (of its query) and
+    any ``flags``. p is relative to its block's maximum. ``rescale``: by how much the state shrinks
+    before p is added, 0 but in a block's first beat; ``align``: by how much what p adds does;
+    ``maximum``: the running one, relative to which the state then is.
     """
 
     latency = 1 + Exponential.latency
