@@ -17,7 +17,7 @@ from ..golden.requantize import ZERO_POINT
 from .engines import Stimuli
 from .steps import Step, access
 
-N_SCALES, N_POOL, N_TIES = 600, 300, 60
+N_SCALES, N_POOL, N_TIES = 600, 800, 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,20 +128,25 @@ class AttentionStimuli(Stimuli):
         """Results hardly above a tie and hardly below one, of totals that hardly divide the
         numerator of their reciprocal or just not: a last place of it, or of a product, shows."""
         rng = np.random.default_rng([self.seed, 20])
-        config, found = self.config, {}
+        config, limits, d = self.config, self.config.limits, self.config.array.dimension
+        found = {}
         for index in range(N_POOL):
-            job = self._one(self.job(10, index))
-            q = rng.integers(config.q.min, config.q.max + 1, (1, 64, config.array.dimension))
-            job = dataclasses.replace(job, q=q)
-            found |= {query.left: query for query in self._queries(job, index % q.shape[2])}
+            keys = int(rng.integers(limits.keys // 2, limits.keys + 1))
+            q = rng.integers(config.q.min, config.q.max + 1, (1, 64, d))
+            k = rng.integers(config.k.min, config.k.max + 1, (1, keys, d))
+            # Blocks whose maxima are some bits apart: lower bits of the total.
+            logit = 1 + int(rng.integers(1 << rng.integers(1, 8)))
+            shift = max(config.shape.dot.width - 7, 0)
+            job = self._with_values(q, k, Scale(logit, shift), Scale(1, 0), rng)
+            found |= {query.left: query for query in self._queries(job, index % d)}
         ordered = [query for _, query in sorted(found.items())]
         for query in [*ordered[:N_TIES], *ordered[-N_TIES:]]:
             odd = 2 * int(rng.integers(0, config.output.format.max)) + 1
             for below in (False, True):
                 yield from self._scaled(query, odd, 0, rng, below)
-        for place, shift, multiplier in self._nearest(ordered):
-            job = dataclasses.replace(ordered[place].job, scale=Scale(multiplier, shift))
-            yield self.whole(job, rng)
+        for index, (place, shift, multiplier) in enumerate(self._nearest(ordered)):
+            copies = self.config.limits.queries if index % 2 else 1
+            yield self._copied(ordered[place], Scale(multiplier, shift), rng, copies)
 
     def _nearest(self, queries: list[Query]) -> list[tuple[int, ...]]:
         """Of all products those nearest to a tie: the place of their query, shift, multiplier."""
@@ -157,7 +162,7 @@ class AttentionStimuli(Stimuli):
         off = np.abs(multiplier * product - wide)
         usable = (multiplier > 0) & (multiplier < 1 << shape.multiplier_bits)
         off = np.where(usable & (more <= shape.max_output_shift), off, np.iinfo(np.int64).max)
-        nearest = np.argsort(off, axis=None)[: 3 * N_TIES]
+        nearest = np.argpartition(off, 2 * N_TIES, axis=None)[: 2 * N_TIES]
         places = np.unravel_index(nearest, off.shape)
         return [
             (int(place), int(shift), int(multiplier[place, odd, shift, side]))
@@ -196,7 +201,14 @@ class AttentionStimuli(Stimuli):
     def _scaled(self, query, halves, zero, rng, below: bool = False) -> Iterator[Step]:
         scale = self._scale(query, halves, zero, below)
         if scale is not None:
-            yield self.whole(dataclasses.replace(query.job, scale=scale), rng)
+            yield self._copied(query, scale, rng)
+
+    def _copied(self, query: Query, scale: Scale, rng, copies: int = 1) -> Step:
+        """A job of as many copies of ``query``; of several the results have to wait."""
+        q = np.repeat(query.job.q, copies, axis=1)
+        job = dataclasses.replace(query.job, q=q, scale=scale, partial=False)
+        pauses = {"o": Pause(0.05, 60, int(rng.integers(1, 1 << 30)))} if copies > 1 else {}
+        return self.whole(job, rng, pauses=pauses)
 
     def full(self) -> Iterator[Step]:
         """As many queries as there can be, of few keys, whose results wait until all is full."""
