@@ -89,6 +89,8 @@ _FORMATS = [f"{u}int{width}" for u in ("", "u") for width in range(MIN_WIDTH, MA
 FLOAT_ACTIVATIONS = ("fp16", "bf16")
 _SIGNED = [name for name in _FORMATS if name[0] != "u"]
 _ACTIVATIONS = [*_SIGNED, *FLOAT_ACTIVATIONS]
+_SIGNS = ("binary", "ternary")
+_LAYER_WEIGHTS = [*_SIGNS, *_SIGNED]
 
 Name = Annotated[
     str,
@@ -131,6 +133,18 @@ def _check_sums(value: object) -> FloatFormat:
     return FloatFormat.parse(text)
 
 
+def _check_layer_weights(value: object) -> Format | WeightFormat:
+    text = str(value) if isinstance(value, Format | WeightFormat) else value
+    if text in _SIGNS:
+        return WeightFormat.parse(text)
+    if text in _SIGNED:
+        return Format.parse(text)
+    raise wrong(
+        f"{shown(text)} is not a format of weights; allowed are {', '.join(_SIGNS)} and "
+        f"int{MIN_WIDTH} to int{MAX_WIDTH}" + nearest(text, _LAYER_WEIGHTS)
+    )
+
+
 def _check_weights(value: object) -> WeightFormat:
     text = str(value) if isinstance(value, WeightFormat) else value
     one_of("a format of weights", lambda: WEIGHTS)(text)
@@ -141,6 +155,7 @@ OperandFormat = _format(_check_format, Format, _FORMATS)
 SignedOperandFormat = _format(_check_signed, Format, _SIGNED)
 ActivationFormat = _format(_check_activations, Format | FloatFormat, _ACTIVATIONS)
 SumFormat = _format(_check_sums, FloatFormat, list(FLOATS))
+LayerWeightFormat = _format(_check_layer_weights, Format | WeightFormat, _LAYER_WEIGHTS)
 WeightOperandFormat = _format(_check_weights, WeightFormat, list(WEIGHTS))
 
 

@@ -91,6 +91,8 @@ def _table_of(what: str, tables: Mapping[str, type[Table]], default: str | None 
 def table_choice(what: str, tables: Mapping[str, type[Table]], default: str | None = None):
     """The type of one of ``tables``, by its ``kind``; ``default``: where that is missing."""
     union = functools.reduce(operator.or_, tables.values())
+    if len(tables) == 1:
+        return Annotated[union, _table_of(what, tables, default)]
     return Annotated[union, Field(discriminator="kind"), _table_of(what, tables, default)]
 
 
@@ -210,6 +212,11 @@ class GemmConfig(EngineTable):
     def serial(self) -> bool:
         """Whether B comes bit after bit, in the format that a job says."""
         return False
+
+    @property
+    def b_lane_width(self) -> int:
+        """Bits of a lane of a beat of B."""
+        return 1 if self.serial else self.b.lane_width
 
     @property
     def subtracts_zeros(self) -> bool:

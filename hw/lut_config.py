@@ -1,5 +1,6 @@
 """What a configuration says about a lookup engine: the tables of ``kind = "lut"``."""
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from .array_tables import Lookup
 from .fields import ActivationFormat, SumFormat, WeightOperandFormat, integer, literal
 from .floats import FP32, FloatFormat
 from .formats import Overflow
-from .gemm_config import Accumulator, GemmConfig, Pe
+from .gemm_config import Accumulator, GemmConfig, Pe, table_choice
 from .weights import Coding, WeightRange
 
 MAX_GROUPS = 256
@@ -19,7 +20,7 @@ MAX_GROUPS = 256
 class LookupPe(Pe):
     """A table of activation sums in which weights are looked up."""
 
-    kind: literal("a PE of this engine", "table") = Field("table", description="There is no other.")
+    kind: Literal["table"] = Field("table", description="There is no other.")
 
 
 class LookupAccumulator(Accumulator):
@@ -58,17 +59,22 @@ class LutConfig(GemmConfig):
         description="Most groups along K of a job, each of at most limits.k and with sums, and "
         "zero points, of its own.",
     )
-    array: Lookup = Field(description="The tables and the lanes that look up in them.")
+    array: table_choice("an array of this engine", {"lookup": Lookup}, "lookup") = Field(
+        description="The tables and the lanes that look up in them."
+    )
     accumulator: LookupAccumulator = LookupAccumulator()
-    pe: LookupPe = Field(LookupPe(), description="What each of them is made of.")
+    pe: table_choice("a PE of this engine", {"table": LookupPe}, "table") = Field(
+        LookupPe(), description="What each of them is made of."
+    )
 
     def _own_refusal(self):
         bits = 1 if self.serial else self.b.width
         beat = self.geometry.b_lanes * bits
         if beat % 8:
+            whole = 8 // math.gcd(8, self.geometry.k * bits)
             return (
                 f"a beat of B, {self.geometry.b_lanes} weights of {bits} bits, must be "
-                f"whole bytes and has {beat} bits; make array.columns a multiple of 8",
+                f"whole bytes and has {beat} bits; make array.columns a multiple of {whole}",
                 "array.columns",
             )
         if self.zero_points != "none" and self.b.coding is not Coding.ASYMMETRIC:

@@ -72,9 +72,7 @@ def _gemm(config, engine) -> dict:
     return {
         "streams": {
             "a": described("s_axis_a", "sink", config.a, g.a_lanes, config.a.lane_width),
-            "b": described(
-                "s_axis_b", "sink", config.b, g.b_lanes, 1 if shape.serial else config.b.lane_width
-            ),
+            "b": described("s_axis_b", "sink", config.b, g.b_lanes, config.b_lane_width),
             "c0": described(
                 "s_axis_c0", "sink", config.result_format, g.c_lanes, shape.result.width
             ),

@@ -147,7 +147,7 @@ def _operands(settings: config.GemmConfig, files: Files) -> dict[str, Any]:
     a = matrices.load_numbers(files.a, "A", settings.a, ("M", "K"))
     b = matrices.load(files.b, "B", settings.b, (a.shape[1], "N"))
     try:
-        lut.weights(b, settings.b, b.shape)
+        lut.weights("b", b, settings.b, b.shape)
     except ValueError as error:  # 0 is between the binary weights
         raise UserError(f"B {plain(files.b)}: {plain(error)}") from None
     for letter, size in (("m", len(a)), ("n", b.shape[1]), ("k", len(b))):

@@ -58,7 +58,7 @@ class Job:
         """
         _check_weights(self, config)
         a = operands.checked("a", self.a, config.a, (None, None))
-        b = lut.weights(self.b, self.weights(config), (a.shape[1], None))
+        b = lut.weights("b", self.b, self.weights(config), (a.shape[1], None))
         m, n, k = len(a), b.shape[1], a.shape[1] // self.groups
         of_groups = (self.groups,) if self.groups > 1 else ()
         for name, size in (("m", m), ("n", n), ("k", k)):
@@ -133,11 +133,7 @@ class Job:
         return m * n * k * self.groups / (peak * cycles)
 
     def _pack_b(self, config: GemmConfig, b: np.ndarray, fill: layout.Fill) -> np.ndarray:
-        if config.kind == "lut":
-            return layout.pack_weights(
-                b, config.geometry, self.weights(config), config.serial, fill
-            )
-        return layout.pack_b(b, config.geometry, config.b, fill)
+        return layout.pack_b(b, config.geometry, self.weights(config), fill, serial=config.serial)
 
     def mode(self) -> Mode:
         mode = Mode(0)

@@ -35,8 +35,17 @@ def pack_a(a: np.ndarray, geometry: Geometry, format: Operand, fill: Fill = None
     return _beats(blocks, geometry.a_lanes)
 
 
-def pack_b(b: np.ndarray, geometry: Geometry, format: Format, fill: Fill = None) -> np.ndarray:
-    """The beats of stream B for the matrix ``b`` (K × N)."""
+def pack_b(
+    b: np.ndarray,
+    geometry: Geometry,
+    format: Format | WeightFormat,
+    fill: Fill = None,
+    *,
+    serial: bool = False,
+) -> np.ndarray:
+    """The beats of stream B for the matrix ``b`` (K × N); ``serial`` as in :func:`pack_weights`."""
+    if isinstance(format, WeightFormat):
+        return pack_weights(b, geometry, format, serial, fill)
     rows = 1 if geometry.stationary is Stationary.WEIGHT else geometry.k
     blocks = _blocks(_lanes(b, rows, geometry.n, format, fill), rows, geometry.n)
     return _beats(blocks.transpose(1, 0, 2, 3), geometry.b_lanes)

@@ -142,7 +142,7 @@ def stream_bytes(config: GemmConfig) -> tuple[dict[str, int], dict[str, int]]:
     lane = config.output.format if config.output.mode == "requantized" else raw
     inputs = {
         "s_axis_a": g.a_lanes * config.a.lane_width // 8,
-        "s_axis_b": g.b_lanes * (1 if config.serial else config.b.lane_width) // 8,
+        "s_axis_b": g.b_lanes * config.b_lane_width // 8,
         "s_axis_c0": g.c_lanes * raw.lane_width // 8,
     }
     return inputs, {"m_axis_c": g.c_lanes * lane.lane_width // 8}

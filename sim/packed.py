@@ -82,7 +82,7 @@ class PackedLayer:
     order: np.ndarray | None = None
 
     def __post_init__(self):
-        weights = lut.weights(self.weights, self.format, (None, None))
+        weights = lut.weights("b", self.weights, self.format, (None, None))
         n, k = weights.shape
         if not 1 <= self.group <= k or k % self.group:
             raise ValueError(f"groups of {self.group} do not divide K, which is {k}")

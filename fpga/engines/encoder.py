@@ -3,8 +3,9 @@
 from ...hw.config import EncoderConfig
 from ...hw.transformer.sizes import GAIN
 from ...sim.perf import transformer as perf
+from ...sim.transformer.jobs import stream_bytes
 from .engine import BITS_PER_BYTE, Configured, Multipliers, digits
-from .gemm import Gemm
+from .gemm import Gemm, Lut
 
 
 class Encoder(Configured):
@@ -15,8 +16,9 @@ class Encoder(Configured):
         """Those of the products with weights, of attention, and of sums and norms."""
         config, sizes, shape = self.config, self.config.sizes, self.config.attend.shape
         each = sizes.activation.width
+        products = Lut if config.looks_up else Gemm
         return [
-            *Gemm(config.gemm).multipliers(),
+            *products(config.gemm).multipliers(),
             Multipliers("scores", shape.lanes * shape.dimension, (each, each)),
             Multipliers("values", shape.lanes * shape.dimension, (shape.exponential, each)),
             Multipliers("normaliser", shape.output_lanes, (shape.sum.width, 31)),
@@ -62,8 +64,7 @@ class Encoder(Configured):
         config, sizes, model = self.config, self.config.sizes, self.config.model
         tokens = 1 if model.causal else model.tokens
         cycles = perf.predict(config, tokens, position=model.context - tokens)
-        weights = sizes.weight_beats * sizes.columns * sizes.depth
-        macs = tokens * weights
+        macs = tokens * sizes.weights
         moved = 2 * tokens * sizes.width * config.activation.lane_width // 8
         rate = digits(clock_mhz * 1e6 / cycles)
         what = f"sequences of {tokens} tokens"
@@ -84,7 +85,7 @@ class Encoder(Configured):
             "utilisation": round(macs / (config.macs_per_cycle * cycles), 4),
             "baud": baud,
             "sequence_bytes": moved,
-            "model_bytes": weights * config.weight.lane_width // 8
+            "model_bytes": sizes.weight_beats * stream_bytes(config)[0]["s_axis_b"]
             + 4 * (sizes.parameters + sizes.entries),
             "sequences_s_over_link": digits(baud / BITS_PER_BYTE / moved),
         }

@@ -5,19 +5,24 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from ..array_tables import ARRAYS, Table
+from ..array_tables import ARRAYS, Lookup, Table
 from ..attention.config import LANES, MOST_BEATS, AttentionConfig, Softmax
 from ..cost import MAX_BUFFER_BITS
 from ..engine_table import EngineTable
 from ..explain import explain
-from ..fields import SignedOperandFormat, integer, literal, wrong
+from ..fields import LayerWeightFormat, SignedOperandFormat, integer, literal, wrong
+from ..formats import Format
 from ..gemm_config import PES, GemmConfig, table_choice
+from ..lut_config import LookupPe, LutConfig
+from ..weights import NAMES, Coding, WeightFormat
 from .sizes import Sizes
 
 SUMS_STAY = {
-    kind: array for kind, array in ARRAYS.items() if kind not in ("weight_stationary", "tree")
+    **{kind: array for kind, array in ARRAYS.items() if kind not in ("weight_stationary", "tree")},
+    "lookup": Lookup,
 }
 """Arrays to which activations come in panels of rows."""
+ASYMMETRIC = Coding.ASYMMETRIC
 LEAST_BITS, MOST_BITS = 4, 8
 """Of an activation; a table of functions has 2**bits entries."""
 
@@ -90,6 +95,10 @@ class Requantizers(Table):
     )
 
 
+def _usual_pe(array: Table | None) -> Table:
+    return LookupPe() if isinstance(array, Lookup) else PES["mac"]()
+
+
 class EncoderConfig(EngineTable):
     """A transformer's layers, as encoder or decoder; activations, weights, cache on the chip."""
 
@@ -97,15 +106,21 @@ class EncoderConfig(EngineTable):
     activation: SignedOperandFormat = Field(
         "int8", validate_default=True, description="Format of activations, int4 to int8."
     )
-    weight: SignedOperandFormat = Field(
-        "int8", validate_default=True, description="Format of weights."
+    weight: LayerWeightFormat = Field(
+        "int8",
+        validate_default=True,
+        description="Format of weights. `lookup` arrays have `binary` (-1 and 1), `ternary` (-1, 0 "
+        "and 1), int2, int3, int4, int6 and int8; all others int2 to int16.",
     )
     model: Model = Field(description="The sizes of the layers, and what they do.")
     array: table_choice("an array of this engine", SUMS_STAY) = Field(
-        description="The multipliers of weights and how they are wired."
+        description="The multipliers of weights and how they are wired, or `lookup`: tables in "
+        "which weights of few bits are looked up."
     )
-    pe: table_choice("a PE", PES, "mac") = Field(
-        PES["mac"](), description="What each of them is made of."
+    pe: table_choice("a PE", {**PES, "table": LookupPe}, "mac") = Field(
+        default_factory=lambda data: _usual_pe(data.get("array")),
+        description="What each of them is made of: `mac` unless given, and of a lookup array its "
+        "table, which no other has.",
     )
     attention: AttentionPart = Field(description="The part of attention.")
     softmax: Softmax = Softmax()
@@ -119,7 +134,7 @@ class EncoderConfig(EngineTable):
                 f"int{MOST_BITS}",
                 "activation",
             )
-        if refusal := self._contradiction() or self._division():
+        if refusal := self._other_array() or self._contradiction() or self._division():
             raise wrong(*refusal)
         for part in (self._gemm_tables, self._attention_tables):
             model, tables = part()
@@ -134,6 +149,32 @@ class EncoderConfig(EngineTable):
                 "model",
             )
         return self
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether weights are looked up in tables."""
+        return isinstance(self.array, Lookup)
+
+    def _other_array(self) -> tuple[str, str] | None:
+        """What another array would need, and where; ``None``: nothing."""
+        if self.looks_up != isinstance(self.pe, LookupPe):
+            own = "table" if self.looks_up else ", ".join(PES)
+            return f"{self.pe.kind} is no PE of {self.array.kind}; allowed are {own}", "pe.kind"
+        if self.looks_up and str(self.weight) not in NAMES:
+            allowed = (name for name in NAMES if WeightFormat.parse(name).coding is not ASYMMETRIC)
+            return f"{self.weight} is not looked up; allowed are {', '.join(allowed)}", "weight"
+        if not self.looks_up and not isinstance(self.weight, Format):
+            return (
+                f"{self.weight} weights are looked up; set array.kind = 'lookup', or an int2 to "
+                "int16",
+                "weight",
+            )
+        return None
+
+    @property
+    def weight_format(self) -> Format | WeightFormat:
+        """Of weights as the array takes them; a lookup array codes."""
+        return WeightFormat.parse(str(self.weight)) if self.looks_up else self.weight
 
     def _contradiction(self) -> tuple[str, str] | None:
         """What of the model cannot be together, and where; ``None``: nothing."""
@@ -163,7 +204,7 @@ class EncoderConfig(EngineTable):
             (g.n, "columns", model.head, "a head's elements, model.head"),
             (g.n, "columns", model.width, "model.width"),
             (g.n, "columns", model.hidden, "model.hidden"),
-            (g.k, "depth", g.n, "columns"),
+            (g.k, "k" if self.looks_up else "depth", g.n, "columns"),
         ):
             if whole % part:
                 return f"{part} does not divide {where}, {whole}", f"array.{what}"
@@ -179,11 +220,12 @@ class EncoderConfig(EngineTable):
     def _gemm_tables(self) -> tuple[type, dict]:
         model = self.model
         longest = max(model.width, model.heads * model.head, model.hidden)
-        return GemmConfig, {
-            "kind": "gemm",
+        kind = "lut" if self.looks_up else "gemm"
+        return {"lut": LutConfig, "gemm": GemmConfig}[kind], {
+            "kind": kind,
             "name": self.name,
             "a": self.activation,
-            "b": self.weight,
+            "b": self.weight_format,
             "limits": {"m": self.sizes.covered, "n": longest, "k": longest},
             "array": self.array,
             "pe": self.pe,
@@ -235,7 +277,8 @@ class EncoderConfig(EngineTable):
         model, g = self.model, self.array.geometry
         return Sizes(
             activation=self.activation,
-            weight=self.weight,
+            weight=self.weight_format,
+            serial=self.looks_up and self.array.planes == "serial",
             width=model.width,
             heads=model.heads,
             kv_heads=model.kv_heads,
@@ -257,9 +300,9 @@ class EncoderConfig(EngineTable):
         )
 
     @property
-    def macs_per_cycle(self) -> int:
+    def macs_per_cycle(self) -> int | float:
         """Multiply-accumulates per cycle with weights; those of attention come one after."""
-        return self.array.geometry.macs
+        return self.gemm.macs_per_cycle
 
 
 TABLES: dict[str, type[Table]] = {

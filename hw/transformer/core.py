@@ -142,9 +142,7 @@ class EncoderCore(wiring.Component):
             sequencer.loaded.eq(weights.full & replay.full),
             self.loaded.eq(loading & sequencer.loaded),
             weights.i_valid.eq(loading & self.b_tvalid),
-            weights.i_data.eq(
-                Cat(elements(self.b_tdata, sizes.weight, sizes.columns * sizes.depth))
-            ),
+            weights.i_data.eq(Cat(elements(self.b_tdata, sizes.beat, sizes.columns * sizes.depth))),
             self.b_tready.eq(loading & weights.i_ready),
             replay.i_valid.eq(loading & self.p_tvalid & ~before),
             replay.i_data.eq(self.p_tdata),

@@ -9,11 +9,11 @@ from .sizes import PARAMETER_BITS
 
 def facts(config, engine) -> dict:
     """In JSON types. Cycles are of ``clk``; widths in bits."""
-    sizes, lane = engine.sizes, config.activation.lane_width
+    sizes, lane, gemm = engine.sizes, config.activation.lane_width, config.gemm
     weights = sizes.columns * sizes.depth
     return {
         "streams": {
-            "b": described("s_axis_b", "sink", config.weight, weights, config.weight.lane_width),
+            "b": described("s_axis_b", "sink", gemm.b, weights, gemm.b_lane_width),
             "p": described("s_axis_p", "sink", Format(PARAMETER_BITS), 1, PARAMETER_BITS),
             "x": described("s_axis_x", "sink", config.activation, sizes.columns, lane),
             "y": described("m_axis_y", "source", config.activation, sizes.columns, lane),
@@ -21,7 +21,7 @@ def facts(config, engine) -> dict:
         "formats": {
             "activation": str(config.activation),
             "weight": str(config.weight),
-            "accumulator": str(config.gemm.accumulator_format),
+            "accumulator": str(gemm.accumulator_format),
             "normalised": str(sizes.normalised),
         },
         "limits": {

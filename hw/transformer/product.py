@@ -10,6 +10,7 @@ from ..cells import shared
 from ..engine.core import ArrayChoice, CoreShape, connect, elements, table_ports
 from ..engine.gemm import CORES
 from ..formats import Format
+from ..weights import CODINGS, WeightFormat
 from .memory import chosen, read_ports, write_ports
 from .rotation import Rotation, angle_ports
 from .sizes import Sizes
@@ -18,8 +19,8 @@ from .walk import OPERANDS, TILES, Walk, job_ports
 __all__ = ["Product", "in_lanes"]
 
 
-def in_lanes(data, format: Format):
-    """Signed elements side by side, each extended to its lane of a stream."""
+def in_lanes(data, format: Format | WeightFormat):
+    """Signed elements, or codes, side by side, each extended to its lane of a stream."""
     words = [data.word_select(n, format.width) for n in range(len(data) // format.width)]
     return Cat(Cat(word, word[-1].replicate(format.lane_width - format.width)) for word in words)
 
@@ -79,10 +80,15 @@ class Product(wiring.Component):
             core.add_bias.eq(1),
             core.requantize.eq(1),
             core.b_tvalid.eq(self.b_valid),
-            core.b_tdata.eq(in_lanes(self.b_data, sizes.weight)),
+            core.b_tdata.eq(in_lanes(self.b_data, sizes.beat)),
             self.b_ready.eq(core.b_tready),
             core.c_tready.eq(1),
         ]
+        if sizes.serial:
+            m.d.comb += [
+                core.b_bits.eq(sizes.weight.width),
+                core.b_coding.eq(CODINGS.index(sizes.weight.coding)),
+            ]
         self._operands(m, core)
         self._results(m, core)
         return m

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..formats import Format, signed_width
+from ..weights import WeightFormat
 
 PARAMETER_BITS = 32
 SUM_BITS = 16
@@ -51,12 +52,14 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """``rows``, ``columns``, ``depth``: the array's block, m, n and k; ``keys``: per cycle of
-    attention; ``pre``: norms come first, ``normed``: there are any, ``centred``: their mean is
-    subtracted; the others as in the configuration's ``[model]``."""
+    """``rows``, ``columns``, ``depth``: the array's block, m, n and k; ``serial``: weights come to
+    it a bit at a time; ``keys``: per cycle of attention; ``pre``: norms come first, ``normed``:
+    there are any, ``centred``: their mean is subtracted; the others as in the configuration's
+    ``[model]``."""
 
     activation: Format
-    weight: Format
+    weight: Format | WeightFormat
+    serial: bool
     width: int
     heads: int
     kv_heads: int
@@ -239,6 +242,11 @@ class Sizes:
             if step.kind is Kind.PRODUCT
         }
 
+    @property
+    def weights(self) -> int:
+        """Of all products."""
+        return self.layers * sum(inputs * outputs for inputs, outputs in self.products.values())
+
     def _norm(self, name: str, *, lone: bool = False) -> Step:
         return Step(kind=Kind.NORM, name=name, inputs=self.width, outputs=self.width, lone=lone)
 
@@ -255,7 +263,8 @@ class Sizes:
         """Beats from the weight memory."""
         if step.kind is not Kind.PRODUCT:
             return 0
-        return step.outputs // self.columns * (step.inputs // self.depth)
+        blocks = step.outputs // self.columns * (step.inputs // self.depth)
+        return blocks * (self.weight.width if self.serial else 1)
 
     @cached_property
     def parameters(self) -> int:
@@ -271,8 +280,13 @@ class Sizes:
         return sum(map(of, self.prologue)) + self.layers * sum(map(of, self.body))
 
     @property
+    def beat(self) -> Format | WeightFormat:
+        """Of an element of a beat of weights."""
+        return WeightFormat(1) if self.serial else self.weight
+
+    @property
     def weight_width(self) -> int:
-        return self.columns * self.depth * self.weight.width
+        return self.columns * self.depth * self.beat.width
 
     @property
     def normalised(self) -> Format:

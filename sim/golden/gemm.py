@@ -46,7 +46,7 @@ def gemm(
     if isinstance(block, bool) or not isinstance(block, int) or block < 1:
         raise ValueError(f"block must be a positive integer, not {block!r}")
     a = checked("a", a, a_format.min, a_format.max, (None, None))
-    b = lut.weights(b, b_format, (a.shape[1], None))
+    b = lut.weights("b", b, b_format, (a.shape[1], None))
     m, n = a.shape[0], b.shape[1]
     most = magnitude(b_format)
     if zeros is not None:

@@ -128,12 +128,12 @@ def quantised(
     return total, rows
 
 
-def weights(b, format: Format | WeightFormat, shape: tuple) -> np.ndarray:
+def weights(name: str, b, format: Format | WeightFormat, shape: tuple) -> np.ndarray:
     """``b`` as an ``int64`` array, if all of it are numbers of ``format``; else one clear
-    :class:`ValueError`."""
-    b = checked("b", b, format.min, format.max, shape)
+    :class:`ValueError`, in which it is called ``name``."""
+    b = checked(name, b, format.min, format.max, shape)
     if getattr(format, "coding", None) is Coding.BINARY and not np.isin(b, BINARY).all():
-        raise ValueError("b must be -1 or 1")
+        raise ValueError(f"{name} must be -1 or 1")
     return b
 
 

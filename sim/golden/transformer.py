@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from matweave.hw.formats import Format, Overflow, Rounding
+from matweave.hw.weights import WeightFormat
 
 from .arithmetic import checked
 from .attention import streaming
@@ -87,7 +88,7 @@ class Numbers:
     sums of products are exact."""
 
     activation: Format
-    weight: Format
+    weight: Format | WeightFormat
     heads: int
     kv_heads: int
     softmax: Softmax
@@ -255,7 +256,7 @@ def for_config(config) -> Numbers:
     softmax = config.softmax
     return Numbers(
         activation=config.activation,
-        weight=config.weight,
+        weight=config.weight_format,
         heads=config.model.heads,
         kv_heads=config.model.kv_heads,
         softmax=Softmax(

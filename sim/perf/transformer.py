@@ -8,14 +8,12 @@ from matweave.hw.transformer.sizes import Kind, Step
 
 from . import gemm
 
-BETWEEN = 6
+BETWEEN = 5
 """Cycles between two steps: the end of one, the first parameter, the start of the next."""
 RECIPROCAL = 10
 """Cycles of the divider of a norm: 19 bits and one, two a cycle."""
 ROTATION = 4
 """Cycles in which a pair is turned."""
-QUERIES = 4
-"""Cycles that a query takes at least, as results are normalised."""
 
 
 def predict(config: EncoderConfig, tokens: int, *, load: bool = False, position: int = 0) -> int:
@@ -61,8 +59,9 @@ def _attention(config: EncoderConfig, tokens: int, position: int) -> int:
     seen = range(position + 1, position + tokens + 1) if sizes.causal else [tokens] * tokens
     found = 0
     for keys in seen:
-        beats = max(-(-keys // sizes.keys), sizes.parts * -(-keys // sizes.rows))
-        found += max(beats + sizes.parts + 3, QUERIES)
+        # Beats of keys; words of keys, and the query's own, through one port.
+        words = sizes.parts * (1 + -(-keys // sizes.rows))
+        found += max(-(-keys // sizes.keys), words)
     return sizes.heads * found + last
 
 

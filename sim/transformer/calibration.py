@@ -1,7 +1,7 @@
 """Scales from sample data: a float model to the integers of an encoder.
 
 A quantity is its integer times its scale; all are symmetric. An activation's scale is its largest
-magnitude in the samples over the format's largest number, a weight's the same of its output.
+magnitude in the samples over the format's largest number, those of weights are in :mod:`.weights`.
 """
 
 import math
@@ -22,6 +22,7 @@ from ..golden.gemm import BIAS
 from ..golden.requantize import SHIFT_MAX
 from . import floating
 from .floating import PYTORCH, Details, Tensors
+from .weights import quantised
 
 MOST = 2.0**100
 """Of magnitudes, and one over the least: beyond, products of scales leave what a double holds."""
@@ -159,10 +160,8 @@ class _Builder:
 
     def _dense(self, weight, bias, source: str, target: str) -> golden.Dense:
         """``weight`` (outputs, inputs) with a scale for each output."""
-        format, scales = self._config.weight, self._scales
-        largest = np.abs(weight).max(axis=1)
-        # The scale of an output with hardly a weight is not its own: its bias would not fit.
-        scale = np.maximum(np.maximum(largest, largest.max() / 128), 2.0**-40) / format.max
+        scales = self._scales
+        weights, scale = quantised(weight, self._config.weight_format)
         sums = scale * scales[source]
         multiplier, shift = dyadic(sums / scales[target])
         biases = _rounded(bias / sums)
@@ -173,7 +172,7 @@ class _Builder:
                 f"is beyond {BIAS.width} bits of its weights' and inputs' scale"
             )
         return golden.Dense(
-            weights=np.clip(_rounded(weight / scale[:, None]), format.min, format.max).T,
+            weights=weights.T,
             bias=biases,
             multiplier=multiplier,
             shift=shift,

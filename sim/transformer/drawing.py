@@ -54,10 +54,10 @@ def _angles(config: EncoderConfig, rng) -> np.ndarray | None:
 
 
 def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> Dense:
-    inputs, outputs = size
+    (inputs, outputs), weight = size, config.weight_format
     kind = rng.choice(VALUES) if corners else "random"
     # A random sum is of about this size, and a third of the format is wanted.
-    sums = math.sqrt(inputs) * config.activation.max * config.weight.max / 3
+    sums = math.sqrt(inputs) * config.activation.max * weight.max / 3
     wanted = config.activation.max / 2
     shift = round(30 + math.log2(max(sums / wanted, 1)))
     multiplier = rng.integers(1 << 30, MULTIPLIER_MAX, outputs, endpoint=True)
@@ -67,7 +67,7 @@ def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> 
         multiplier[at], shifts[at] = rng.choice([0, 1, MULTIPLIER_MAX]), rng.choice([0, SHIFT_MAX])
     most = max(1, int(sums))
     return Dense(
-        weights=values(config.weight, kind, size, rng),
+        weights=values(weight, kind, size, rng),
         bias=rng.integers(-most, most, outputs, endpoint=True),
         multiplier=multiplier,
         shift=shifts,

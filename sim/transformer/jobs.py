@@ -136,7 +136,7 @@ def stream_bytes(config: EncoderConfig) -> tuple[dict[str, int], dict[str, int]]
     """Input and output port prefixes with their bytes per beat."""
     g = config.array.geometry
     word = g.n * config.activation.lane_width // 8
-    weights = g.b_lanes * config.weight.lane_width // 8
+    weights = g.b_lanes * config.gemm.b_lane_width // 8
     return {"s_axis_b": weights, "s_axis_p": 4, "s_axis_x": word}, {"m_axis_y": word}
 
 

@@ -13,9 +13,10 @@ def weight_beats(
 ) -> np.ndarray:
     """Beats of stream B, (beats, bytes): of all products in their order; ``fill`` as in
     :mod:`..layout`."""
+    gemm = config.gemm
     return np.concatenate(
         [
-            layout.pack_b(dense.weights, config.array.geometry, config.weight, fill)
+            layout.pack_b(dense.weights, gemm.geometry, gemm.b, fill, serial=gemm.serial)
             for layer in parameters.layers
             for dense in layer.products
         ]

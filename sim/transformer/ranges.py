@@ -8,6 +8,7 @@ from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 from matweave.hw.transformer.config import EncoderConfig
 from matweave.hw.transformer.sizes import ANGLE, GAIN, NORM_BIAS, SUM_BITS
 
+from ..golden import lut
 from ..golden.arithmetic import checked
 from ..golden.gemm import BIAS
 from ..golden.requantize import MULTIPLIER_MAX, SHIFT_MAX
@@ -65,10 +66,9 @@ def _layer(name: str, config: EncoderConfig, layer: Layer) -> Layer:
 
 
 def _dense(name: str, config: EncoderConfig, dense: Dense, size: tuple[int, int]) -> Dense:
-    weight = config.weight
     each = (size[1],)
     return Dense(
-        weights=checked(f"{name}.weights", dense.weights, weight.min, weight.max, size),
+        weights=lut.weights(f"{name}.weights", dense.weights, config.weight_format, size),
         bias=checked(f"{name}.bias", dense.bias, BIAS.min, BIAS.max, each),
         multiplier=checked(f"{name}.multiplier", dense.multiplier, 0, MULTIPLIER_MAX, each),
         shift=checked(f"{name}.shift", dense.shift, 0, SHIFT_MAX, each),

@@ -47,6 +47,21 @@ def test_how_fast_it_is_told():
     assert f'data-figure="/performance/cycles" value="{cycles}"' in text
 
 
+def test_weights_that_are_looked_up():
+    settings = engines.load("tiny_lut_encoder")
+    engine = engines.of(settings)
+    assert engines.from_tables(settings.canonical()) == settings
+    (array,) = (each for each in engine.multipliers() if each.part == "array")
+    assert (array.count, array.bits) == (4 * 4 * 2, (8, 3))
+    assert "no multiplication" in array.recoded
+    told = engine.performance(50.0, 80.0, 1_000_000)
+    weights = 4 * 8 * 8 + 2 * 8 * 12
+    assert told["macs"] == 5 * weights
+    # Three bits of each weight; the words of table and parameters.
+    sizes = settings.sizes
+    assert told["model_bytes"] == weights * 3 // 8 + 4 * (256 + sizes.parameters)
+
+
 class Line:
     """A device that takes everything and gives what the engine would; it is reset as often as
     ``resets`` says."""

@@ -16,13 +16,16 @@ from .engines import KINDS, PACKED, engine
 pytestmark = pytest.mark.requires_tool("verilator", "iverilog", "g++", "make", "perl")
 
 CASES, LARGEST = 8, 16
-FEWER = {"tiny_encoder": (3, 5), "tiny_decoder": (2, 5), "packed_attention": (4, 12)}
+FEWER = {
+    "tiny_encoder": (3, 5), "tiny_decoder": (2, 5), "tiny_lut_encoder": (2, 5),
+    "packed_attention": (4, 12),
+}  # fmt: skip
 """Of what takes thousands of cycles, or a second one of its kind."""
 
 
 ENGINES = [
     *KINDS, "tiny_lut_serial", "tiny_lut_fp16", "tiny_attention", "tiny_encoder", "tiny_decoder",
-    *PACKED,
+    "tiny_lut_encoder", *PACKED,
 ]  # fmt: skip
 SLOW = ["packed_attention_wide"]
 

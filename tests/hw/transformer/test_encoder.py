@@ -77,6 +77,18 @@ def test_steps_have_all_weights_and_parameters():
         ("model.context=7", "model.context: is for decoders; set model.causal = true or leave it "
          "away"),
         ("model.norm='batch'", "model.norm: 'batch' is not a norm; allowed are layer, rms, none"),
+        ("weight='ternary'", "weight: ternary weights are looked up; set array.kind = 'lookup', or "
+         "an int2 to int16"),
+        ("weight='uint4'", "weight: 'uint4' is not a format of weights; allowed are binary, "
+         "ternary and int2 to int16"),
+        ("array.kind='lookup' weight='int5'", "weight: int5 is not looked up; allowed are binary, "
+         "ternary, int2, int3, int4, int6, int8"),
+        ("array.kind='lookup' pe.kind='ent'", "pe.kind: ent is no PE of lookup; allowed are table"),
+        ("pe.kind='table'", "pe.kind: table is no PE of output_stationary; allowed are booth, ent"),
+        ("array.kind='lookup'", "array.k: 4 does not divide columns, 2"),
+        ("array.kind='lookup' array.k=2 weight='int3'", "of the lut part: array.columns: a beat of "
+         "B, 4 weights of 3 bits, must be whole bytes and has 12 bits; make array.columns a "
+         "multiple of 4"),
         ("array.columns=3", "array.columns: 3 does not divide a head's elements, model.head, 4"),
         ("model.width=9 model.head=4", "array.columns: 2 does not divide model.width, 9"),
         ("model.norm='none' model.order='pre'", "model.order: without norms there is no order "
