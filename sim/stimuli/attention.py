@@ -145,8 +145,7 @@ class AttentionStimuli(Stimuli):
             for below in (False, True):
                 yield from self._scaled(query, odd, 0, rng, below)
         for index, (place, shift, multiplier) in enumerate(self._nearest(ordered)):
-            copies = self.config.limits.queries if index % 2 else 1
-            yield self._copied(ordered[place], Scale(multiplier, shift), rng, copies)
+            yield self._played(ordered[place], Scale(multiplier, shift), rng, full=index % 2)
 
     def _nearest(self, queries: list[Query]) -> list[tuple[int, ...]]:
         """Of all products those nearest to a tie: the place of their query, shift, multiplier."""
@@ -201,14 +200,23 @@ class AttentionStimuli(Stimuli):
     def _scaled(self, query, halves, zero, rng, below: bool = False) -> Iterator[Step]:
         scale = self._scale(query, halves, zero, below)
         if scale is not None:
-            yield self._copied(query, scale, rng)
+            yield self._played(query, scale, rng)
 
-    def _copied(self, query: Query, scale: Scale, rng, copies: int = 1) -> Step:
-        """A job of as many copies of ``query``; of several the results have to wait."""
-        q = np.repeat(query.job.q, copies, axis=1)
-        job = dataclasses.replace(query.job, q=q, scale=scale, partial=False)
-        pauses = {"o": Pause(0.05, 60, int(rng.integers(1, 1 << 30)))} if copies > 1 else {}
-        return self.whole(job, rng, pauses=pauses)
+    def _played(self, query: Query, scale: Scale, rng, full: bool = False) -> Step:
+        """``query`` with that scale; ``full``: in a job of as many as there can be, all of which
+        are that query, and whose results have to wait."""
+        job = dataclasses.replace(query.job, scale=scale, partial=False)
+        if not full:
+            return self.whole(job, rng)
+        limits = self.config.limits
+        repeated = {"q": np.tile(job.q, (limits.kv_heads * limits.group, limits.queries, 1))}
+        repeated |= {name: np.tile(getattr(job, name), (limits.kv_heads, 1, 1)) for name in "kv"}
+        for name in ("k_groups", "v_groups"):
+            if groups := getattr(job, name):
+                each = (np.tile(x, (limits.kv_heads, 1, 1)) for x in (groups.minimum, groups.step))
+                repeated[name] = kivi.Groups(*each)
+        pauses = {"o": Pause(0.1, 300, int(rng.integers(1, 1 << 30)))}
+        return self.whole(dataclasses.replace(job, **repeated), rng, pauses=pauses)
 
     def full(self) -> Iterator[Step]:
         """As many queries as there can be, of few keys, whose results wait until all is full."""
