@@ -44,6 +44,8 @@ class Requantizer(wiring.Component):
         At most 31; 31 for ``Rounding.TFLITE_DOUBLE`` and for two ``multiplier_stages``.
     least_shift : int
         What ``shift`` counts from; 0 for ``Rounding.TFLITE_DOUBLE``.
+    scaled_bits : int, optional
+        Of ``i * multiplier / 2**shift``, rounded down, if it never has as many as these could give.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class Requantizer(wiring.Component):
         multiplier_stages: int = 1,
         multiplier_bits: int = 31,
         least_shift: int = 0,
+        scaled_bits: int | None = None,
     ):
         if not in_format.signed or in_format.width > 64:
             raise ValueError(f"in_format must be signed, of at most 64 bits, not {in_format}")
@@ -98,7 +101,7 @@ class Requantizer(wiring.Component):
             raise ValueError(
                 f"least_shift must be 0 for tflite_double and at most {most}, not {least_shift}"
             )
-        self.least_shift = least_shift
+        self.least_shift, self.scaled_bits = least_shift, scaled_bits
         self.in_format, self.out_format, self.rounding = in_format, out_format, rounding
         self.multiplier_bits = multiplier_bits
         self.multiplier_stages, self.latency = multiplier_stages, latency(multiplier_stages)
@@ -234,11 +237,12 @@ class Requantizer(wiring.Component):
         # Of what does not fit, so many bits change nothing: with any zero point it is still beyond
         # the output format. (Its largest is 2**16 - 1, that of a zero point 2**16.)
         free = ((1 << 16) - self.out_format.max).bit_length() - 1
+        above = floor[_KEPT - 1 : self.scaled_bits and max(self.scaled_bits, _KEPT)]
         fits = Signal()
         saturated = Signal(signed(_KEPT))
         limit = Cat(floor[:free], (~negative).replicate(_KEPT - 1 - free), negative)
         m.d.comb += [
-            fits.eq((floor[_KEPT - 1 :] ^ negative.replicate(width - _KEPT)) == 0),
+            fits.eq((above ^ negative.replicate(len(above))) == 0),
             saturated.eq(Mux(fits, floor[:_KEPT], limit)),
         ]
         return saturated, increment

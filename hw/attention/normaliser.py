@@ -167,6 +167,7 @@ class Normaliser(wiring.Component):
                 rounding=shape.rounding,
                 multiplier_bits=shape.product_bits,
                 least_shift=shape.least_result_shift,
+                scaled_bits=shape.result_bits,
             )
             m.d.comb += [
                 scale.en.eq(1),

@@ -17,20 +17,21 @@ from ..golden.requantize import ZERO_POINT
 from .engines import Stimuli
 from .steps import Step, access
 
-N_SCALES, N_POOL, N_TIES = 600, 800, 100
+N_SCALES, N_POOL, N_ENDS, N_TIES = 600, 1500, 20, 300
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
     """A job of one query. Of one of its elements: the sign; its sum's size times the reciprocal's
-    ``product``, worth ``2**-shift``; and what the reciprocal left of its numerator, over the
-    divisor."""
+    ``product``, worth ``2**-shift``; what the reciprocal left of its numerator, over the divisor;
+    and the divisor's trailing zeros."""
 
     job: AttentionJob
     negative: bool
     product: int
     shift: int
     left: float
+    zeros: int
 
 
 class AttentionStimuli(Stimuli):
@@ -140,12 +141,19 @@ class AttentionStimuli(Stimuli):
             job = self._with_values(q, k, Scale(logit, shift), Scale(1, 0), rng)
             found |= {query.left: query for query in self._queries(job, index % d)}
         ordered = [query for _, query in sorted(found.items())]
-        for query in [*ordered[:N_TIES], *ordered[-N_TIES:]]:
+        for query in self._ends(ordered):
             odd = 2 * int(rng.integers(0, config.output.format.max)) + 1
             for below in (False, True):
                 yield from self._scaled(query, odd, 0, rng, below)
         for index, (place, shift, multiplier) in enumerate(self._nearest(ordered)):
             yield self._played(ordered[place], Scale(multiplier, shift), rng, full=index % 2)
+
+    def _ends(self, ordered: list[Query]) -> Iterator[Query]:
+        """Of totals with each number of trailing zeros the first and the last ones."""
+        for zeros in range(self.config.shape.total_width):
+            some = [query for query in ordered if query.zeros == zeros]
+            yield from some[:N_ENDS]
+            yield from some[N_ENDS:][-N_ENDS:]
 
     def _nearest(self, queries: list[Query]) -> list[tuple[int, ...]]:
         """Of all products those nearest to a tie: the place of their query, shift, multiplier."""
@@ -161,7 +169,7 @@ class AttentionStimuli(Stimuli):
         off = np.abs(multiplier * product - wide)
         usable = (multiplier > 0) & (multiplier < 1 << shape.multiplier_bits)
         off = np.where(usable & (more <= shape.max_output_shift), off, np.iinfo(np.int64).max)
-        nearest = np.argpartition(off, 2 * N_TIES, axis=None)[: 2 * N_TIES]
+        nearest = np.argpartition(off, N_TIES, axis=None)[:N_TIES]
         places = np.unravel_index(nearest, off.shape)
         return [
             (int(place), int(shift), int(multiplier[place, odd, shift, side]))
@@ -184,6 +192,7 @@ class AttentionStimuli(Stimuli):
                 product=abs(sums[element]) * r,
                 shift=k - GUARD + shape.reciprocal - 1,
                 left=(numerator - r * mantissa) / mantissa,
+                zeros=(mantissa & -mantissa).bit_length() - 1,
             )
 
     def _scale(self, query: Query, halves: int, zero: int, below: bool = False) -> Scale | None:

@@ -99,9 +99,9 @@ def test_golden(width, rounding, stages):
 
 @pytest.mark.parametrize("rounding", [r for r in Rounding if r is not Rounding.TFLITE_DOUBLE])
 @pytest.mark.parametrize("least", [1, 17, 31])
-def test_a_shift_that_counts_from_a_least_one(rounding, least):
+def test_a_shift_that_counts_from_a_least_one_and_few_scaled_bits(rounding, least):
     rng = random.Random(least)
-    in_format, out_format = Format(18), Format(8)
+    in_format, out_format, bits = Format(18), Format(8), 20
     operands, expected = [], []
     for multiplier, shift in scales(rng):
         if shift < least:
@@ -109,11 +109,19 @@ def test_a_shift_that_counts_from_a_least_one(rounding, least):
         scale = Requantize(
             multiplier=multiplier, shift=shift, zero_point=0, format=out_format, rounding=rounding
         )
-        chosen = list(values(rng, in_format, multiplier, shift))
+        chosen = [
+            value
+            for value in values(rng, in_format, multiplier, shift)
+            if -1 << (bits - 1) <= (value * multiplier) >> shift < 1 << (bits - 1)
+        ]
         operands += [(value, multiplier, shift - least, 0, 0) for value in chosen]
         expected += scale(np.array(chosen)[:, None], in_format).ravel().tolist()
     requantizer = Requantizer(
-        in_format=in_format, out_format=out_format, rounding=rounding, least_shift=least
+        in_format=in_format,
+        out_format=out_format,
+        rounding=rounding,
+        least_shift=least,
+        scaled_bits=bits,
     )
     assert run(requantizer, operands, rng) == expected
 
