@@ -2,36 +2,22 @@
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from matweave.hw.attention.shape import GUARD, LOGIT_MULTIPLIER_BITS, MAX_SHIFT
+from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 
-from ..attention import cache
 from ..attention.jobs import AttentionJob
 from ..driver import Access, Pause, write
-from ..golden.attention import integers, kivi
+from ..golden.attention import kivi
 from ..golden.attention.streaming import LOGIT, Scale
 from ..golden.requantize import ZERO_POINT
+from . import attention_ties
+from .attention_ties import Query
 from .engines import Stimuli
 from .steps import Step, access
 
-N_SCALES, N_POOL, N_ENDS, N_TIES = 600, 1500, 20, 300
-
-
-@dataclass(frozen=True, eq=False)
-class Query:
-    """A job of one query. Of one of its elements: the sign; its sum's size times the reciprocal's
-    ``product``, worth ``2**-shift``; what the reciprocal left of its numerator, over the divisor;
-    and the divisor's trailing zeros."""
-
-    job: AttentionJob
-    negative: bool
-    product: int
-    shift: int
-    left: float
-    zeros: int
+N_SCALES, N_POOLS = 600, 24
 
 
 class AttentionStimuli(Stimuli):
@@ -64,20 +50,6 @@ class AttentionStimuli(Stimuli):
         q = np.zeros((limits.kv_heads * limits.group, queries, d), np.int64)
         k = np.zeros((limits.kv_heads, keys, d), np.int64)
         return AttentionJob(q, k, k, Scale(1, 0), Scale(1, 0))
-
-    def _one(self, job: AttentionJob) -> AttentionJob:
-        """Of ``job`` the first query of the first head, without masks by position."""
-        rest = {"causal": False, "window": 0, "position": 0, "partial": False}
-        for name in ("k_groups", "v_groups"):
-            groups = getattr(job, name)
-            if groups is not None:
-                rest[name] = dataclasses.replace(
-                    groups, minimum=groups.minimum[:1], step=groups.step[:1]
-                )
-        masked = None if job.masked is None else job.masked[:1]
-        return dataclasses.replace(
-            job, q=job.q[:1, :1], k=job.k[:1], v=job.v[:1], masked=masked, **rest
-        )
 
     def scales(self) -> Iterator[Step]:
         """Logits and results of every size, by multipliers of every length with shifts that leave
@@ -113,101 +85,42 @@ class AttentionStimuli(Stimuli):
         shape = self.config.shape
         wanted = _near_powers(shape.v.width + shape.multiplier_bits)
         for index, (size, with_zero) in enumerate((w, z) for z in (0, 0, 1, 1) for w in wanted):
-            job = self._one(self.job(9, index))
+            job = attention_ties.one(self.job(9, index))
             if not shape.v_bits:
                 column = np.maximum(job.v[:, :, :1], -shape.v.max)
                 signs = (-1) ** (np.arange(shape.dimension) + index)
                 job = dataclasses.replace(job, v=column * signs)
             zero = int(rng.integers(ZERO_POINT.min, ZERO_POINT.max + 1)) if with_zero else 0
             zero >>= int(rng.integers(0, 16))
-            for query in self._queries(job, index % shape.dimension):
-                result = size * (-1) ** query.negative - zero
-                if result * (-1) ** query.negative > 0:
-                    yield from self._scaled(query, 2 * abs(result), zero, rng)
+            states = dataclasses.replace(job, partial=True).expected(self.config)
+            total, _, *sums = states[0, 0].tolist()
+            of_element = sums[index % shape.dimension]
+            if not of_element:
+                continue
+            query = attention_ties.query(self.config, job, total, of_element)
+            result = size * (-1) ** query.negative - zero
+            if result * (-1) ** query.negative > 0:
+                yield from self._scaled(query, 2 * abs(result), zero, rng)
 
     def ties(self) -> Iterator[Step]:
         """Results hardly above a tie and hardly below one, of totals that hardly divide the
         numerator of their reciprocal or just not: a last place of it, or of a product, shows."""
         rng = np.random.default_rng([self.seed, 20])
-        config, limits, d = self.config, self.config.limits, self.config.array.dimension
         found = {}
-        for index in range(N_POOL):
-            keys = int(rng.integers(limits.keys // 2, limits.keys + 1))
-            q = rng.integers(config.q.min, config.q.max + 1, (1, 64, d))
-            k = rng.integers(config.k.min, config.k.max + 1, (1, keys, d))
-            # Blocks whose maxima are some bits apart: lower bits of the total.
-            logit = 1 + int(rng.integers(1 << rng.integers(1, 8)))
-            shift = max(config.shape.dot.width - 7, 0)
-            job = self._with_values(q, k, Scale(logit, shift), Scale(1, 0), rng)
-            found |= {query.left: query for query in self._queries(job, index % d)}
+        for index in range(N_POOLS):
+            found |= {query.left: query for query in attention_ties.pool(self.config, index, rng)}
         ordered = [query for _, query in sorted(found.items())]
-        for query in self._ends(ordered):
-            odd = 2 * int(rng.integers(0, config.output.format.max)) + 1
+        for query in attention_ties.ends(ordered):
+            odd = 2 * int(rng.integers(0, self.config.output.format.max)) + 1
             for below in (False, True):
                 yield from self._scaled(query, odd, 0, rng, below)
-        for index, (place, shift, multiplier) in enumerate(self._nearest(ordered)):
+        for index, (place, shift, multiplier) in enumerate(
+            attention_ties.nearest(self.config, ordered)
+        ):
             yield self._played(ordered[place], Scale(multiplier, shift), rng, full=index % 2)
 
-    def _ends(self, ordered: list[Query]) -> Iterator[Query]:
-        """Of totals with each number of trailing zeros the first and the last ones."""
-        for zeros in range(self.config.shape.total_width):
-            some = [query for query in ordered if query.zeros == zeros]
-            yield from some[:N_ENDS]
-            yield from some[N_ENDS:][-N_ENDS:]
-
-    def _nearest(self, queries: list[Query]) -> list[tuple[int, ...]]:
-        """Of all products those nearest to a tie: the place of their query, shift, multiplier."""
-        shape = self.config.shape
-        product, shift = (
-            np.array([getattr(query, name) for query in queries])[:, None, None, None]
-            for name in ("product", "shift")
-        )
-        odd = np.arange(1, 2 * self.config.output.format.max, 2)[:, None, None]
-        more = np.arange(shape.multiplier_bits + 1)[:, None]
-        wide = odd << np.minimum(shift + more - 1, 62 - self.config.output.format.width)
-        multiplier = wide // product + np.arange(2)
-        off = np.abs(multiplier * product - wide)
-        usable = (multiplier > 0) & (multiplier < 1 << shape.multiplier_bits)
-        off = np.where(usable & (more <= shape.max_output_shift), off, np.iinfo(np.int64).max)
-        nearest = np.argpartition(off, N_TIES, axis=None)[:N_TIES]
-        places = np.unravel_index(nearest, off.shape)
-        return [
-            (int(place), int(shift), int(multiplier[place, odd, shift, side]))
-            for place, odd, shift, side in zip(*places, strict=True)
-        ]
-
-    def _queries(self, job: AttentionJob, element: int) -> Iterator[Query]:
-        """The queries of ``job`` whose ``element`` is not 0."""
-        shape = self.config.shape
-        states = dataclasses.replace(job, partial=True).expected(self.config)[0]
-        for index, (total, _, *sums) in enumerate(states.tolist()):
-            if not total or not sums[element]:
-                continue
-            r, k = (int(x) for x in integers.reciprocal(total, shape.total_width, shape.reciprocal))
-            mantissa = total << (shape.total_width - k)
-            numerator = 1 << (shape.total_width - 1 + shape.reciprocal)
-            yield Query(
-                job=dataclasses.replace(job, q=job.q[:, index : index + 1]),
-                negative=sums[element] < 0,
-                product=abs(sums[element]) * r,
-                shift=k - GUARD + shape.reciprocal - 1,
-                left=(numerator - r * mantissa) / mantissa,
-                zeros=(mantissa & -mantissa).bit_length() - 1,
-            )
-
-    def _scale(self, query: Query, halves: int, zero: int, below: bool = False) -> Scale | None:
-        """With which the size of the result without ``zero`` is at least, or is below, so many
-        halves, and hardly so."""
-        shape = self.config.shape
-        for shift in reversed(range(shape.max_output_shift + 1)):
-            wide = halves << (shift + query.shift - 1)
-            multiplier = -(-wide // query.product) - below
-            if multiplier < 1 << shape.multiplier_bits:
-                return Scale(multiplier, shift, zero)
-        return None
-
     def _scaled(self, query, halves, zero, rng, below: bool = False) -> Iterator[Step]:
-        scale = self._scale(query, halves, zero, below)
+        scale = attention_ties.scale(self.config, query, halves, zero, below)
         if scale is not None:
             yield self._played(query, scale, rng)
 
@@ -237,7 +150,7 @@ class AttentionStimuli(Stimuli):
             q = rng.integers(config.q.min, config.q.max + 1, q_size)
             k = rng.integers(config.k.min, config.k.max + 1, (limits.kv_heads, keys, d))
             scales = self.job(11, index)
-            job = self._with_values(q, k, scales.logit, scales.scale, rng)
+            job = attention_ties.with_values(self.config, q, k, scales.logit, scales.scale, rng)
             yield self.whole(job, rng, pauses={"o": Pause(0.01 + index % 3 / 10, 200, index + 1)})
             yield access(*self.registers())
 
@@ -281,17 +194,7 @@ class AttentionStimuli(Stimuli):
             int(rng.integers(1 << shape.multiplier_bits)),
             int(rng.integers(shape.max_output_shift + 1)),
         )
-        return self.whole(self._with_values(q, k, logit, scale, rng), rng)
-
-    def _with_values(self, q, k, logit: Scale, scale: Scale, rng) -> AttentionJob:
-        """A job of random values, which gives states if it can."""
-        config, packed = self.config, {}
-        v = rng.integers(config.v.min, config.v.max + 1, k.shape)
-        if config.shape.k_bits:
-            k, packed["k_groups"] = kivi.quantised(k, **cache.k_numbers(config))
-        if config.shape.v_bits:
-            v, packed["v_groups"] = cache.drawn(v, config.v, rng, **cache.v_numbers(config))
-        return AttentionJob(q, k, v, logit, scale, partial=config.output.partial, **packed)
+        return self.whole(attention_ties.with_values(self.config, q, k, logit, scale, rng), rng)
 
 
 def _near_powers(bits: int) -> list[int]:
