@@ -49,7 +49,7 @@ def one(job: AttentionJob, row: int = 0) -> AttentionJob:
 def pool(config: AttentionConfig, index: int, rng) -> Iterator[Query]:
     """Many queries, each with keys of its own, of the same values."""
     limits, d = config.limits, config.array.dimension
-    keys = int(rng.integers(limits.keys // 2, limits.keys + 1))
+    keys = int(rng.integers(max(limits.keys // 2, 1), limits.keys + 1))
     q = rng.integers(config.q.min, config.q.max + 1, (1, 1, d))
     k = rng.integers(config.k.min, config.k.max + 1, (N_POOL, keys, d))
     if index % 2:  # like the first of their block: lower bits of the total
