@@ -66,8 +66,9 @@ class Normaliser(wiring.Component):
         of_query = Signal(len(divided.o_data), name="of_query", reset_less=True)
         with m.If(load):
             m.d.sync += [sums.eq(waiting.o_data), of_query.eq(divided.o_data)]
-        with m.Elif(emit & ~head):
-            m.d.sync += sums.eq(sums >> len(for_lanes))
+        if shape.output_beats > 1:
+            with m.Elif(emit & ~head):
+                m.d.sync += sums.eq(sums >> len(for_lanes))
         product, rest = of_query[: shape.product_bits], of_query[shape.product_bits :]
         shift, final, of_state = rest[:6], rest[6], rest[7:]
         lanes = self._requantisers(m, for_lanes, product, shift)

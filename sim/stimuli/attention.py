@@ -141,17 +141,19 @@ class AttentionStimuli(Stimuli):
         return self.whole(dataclasses.replace(job, **repeated), rng, pauses=pauses)
 
     def full(self) -> Iterator[Step]:
-        """As many queries as there can be, of few keys, whose results wait until all is full."""
+        """As many queries as there can be, of few keys; until all before it is full, values do not
+        come or results are not taken."""
         rng = np.random.default_rng([self.seed, 21])
         config, limits, d = self.config, self.config.limits, self.config.array.dimension
         q_size = (limits.kv_heads * limits.group, limits.queries, d)
-        for index in range(12):
+        for index in range(16):
             keys = min(1 + index % 4, limits.keys)
             q = rng.integers(config.q.min, config.q.max + 1, q_size)
             k = rng.integers(config.k.min, config.k.max + 1, (limits.kv_heads, keys, d))
             scales = self.job(11, index)
             job = attention_ties.with_values(self.config, q, k, scales.logit, scales.scale, rng)
-            yield self.whole(job, rng, pauses={"o": Pause(0.01 + index % 3 / 10, 200, index + 1)})
+            pause = Pause(0.01 + index % 3 / 10, 200, index + 1)
+            yield self.whole(job, rng, pauses={"ov"[index // 4 % 2]: pause})
             yield access(*self.registers())
 
     def logits(self) -> Iterator[Step]:
