@@ -379,6 +379,19 @@ def test_the_gate_passes_if_all_survivors_are_shown(two_engines, monkeypatch):
     assert found.figure == "4 of 6 killed, 2 by proved stalls, 0 equivalent, 0 not shown"
 
 
+def test_the_whole_gate_looks_at_attention_too(monkeypatch):
+    looked = []
+
+    def look(_, engine):
+        looked.append(engine)
+        return gate.Kind(engine.name, mutants=1, killed=1)
+
+    monkeypatch.setattr(gate, "look", look)
+    assert gate.mutants(Context(1, False, lambda *_: None)).ok
+    assert {"tiny_os", "tiny_lut", "tiny_attention", "tiny_packed"} <= {e.name for e in looked}
+    assert not any("encoder" in e.name or "fp16" in e.name for e in looked)
+
+
 @pytest.mark.slow
 @pytest.mark.requires_tool("verilator", "g++", "bitwuzla")
 def test_a_long_stall_shows_a_counter_bit_and_nothing_else(config):
