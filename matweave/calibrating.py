@@ -22,6 +22,8 @@ from . import child, matrices
 
 COMPARED = 16
 """Sequences of the samples that the golden model runs."""
+LLAMA = {"causal": True, "gated": True, "norm": "rms", "order": "pre", "rotary": "halves"}
+"""What an engine's ``[model]`` says for layers as Llama has them."""
 SAME = 1e-3
 """How far a graph, in float32, may be from the float model, relative to the largest result."""
 
@@ -35,14 +37,17 @@ def calibrate(
     progress: Callable[..., None],
     *,
     function: str | None = None,
+    epsilon: float | None = None,
 ) -> dict[str, Any]:
     """Write the parameters of the engine ``origin`` to ``path``; what was found. ``function``: of
-    the hidden layer, where the file does not say."""
+    the hidden layer, ``epsilon``: added to variances, where the file does not say."""
     if function is not None and function not in floating.FUNCTIONS:
         raise UserError(
             f"--function: {plain(function)} is no function of the hidden layer; allowed are "
             f"{', '.join(floating.FUNCTIONS)}"
         )
+    if epsilon is not None and not 0 <= epsilon < 1:
+        raise UserError(f"--epsilon: {epsilon:g} is none; it must be 0 or more and below 1")
     settings = config.load(origin, overrides)
     if not isinstance(settings, EncoderConfig):
         raise UserError(f"{settings.name}: calibration is for encoders, not kind {settings.kind}")
@@ -55,7 +60,7 @@ def calibrate(
             f"{model.context}"
         )
     progress(f"reading {weights.name}")
-    tensors, details, not_run = read(weights, settings, function)
+    tensors, details, not_run = read(weights, settings, function, epsilon)
     progress("running the float model")
     try:
         found = calibrated(settings, tensors, data, details)
@@ -105,7 +110,10 @@ def text(result: dict[str, Any]) -> str:
 
 
 def read(
-    path: Path, settings: EncoderConfig, function: str | None = None
+    path: Path,
+    settings: EncoderConfig,
+    function: str | None = None,
+    epsilon: float | None = None,
 ) -> tuple[dict[str, np.ndarray], floating.Details, str | None]:
     """The tensors of a float model, from a file that a child reads; what that says beside; and why
     a graph was not compared with the float model."""
@@ -120,14 +128,30 @@ def read(
         raise UserError(f"{plain(path)}: {plain(error)}") from None
     if "error" in header:
         raise UserError(header["error"])
-    not_run = header.pop("not_run", None)
-    if function is not None and header.setdefault("function", function) != function:
-        raise UserError(f"--function: {plain(path.name)} has {plain(header['function'])} itself")
+    not_run, usual = header.pop("not_run", None), header.pop("usual_function", None)
+    for name, given in (("function", function), ("epsilon", epsilon)):
+        if given is not None and header.setdefault(name, given) != given:
+            raise UserError(f"--{name}: {plain(path.name)} has {plain(header[name])} itself")
+    if usual is not None:
+        header.setdefault("function", usual)
+        _of_llama(path, settings)
     details = floating.Details(**header)
     of_graph = [tensors.pop(f"check.{name}", None) for name in "xy"]
     if of_graph[0] is not None:
         _same(path, settings, tensors, details, *of_graph)
     return tensors, details, not_run
+
+
+def _of_llama(path: Path, settings: EncoderConfig) -> None:
+    """Refuse an engine that would make something else of a file with Llama's names."""
+    model = settings.model
+    for name, wanted in LLAMA.items():
+        if getattr(model, name) != wanted:
+            word = str(wanted).lower() if wanted is True else repr(wanted)
+            raise UserError(
+                f"{plain(path.name)}: has a Llama's tensors, and {settings.name} another kind of "
+                f"layers; set model.{name} = {word}"
+            )
 
 
 def _same(path: Path, settings: EncoderConfig, tensors, details, x, y) -> None:

@@ -16,7 +16,8 @@ def calibrate(
         Path,
         typer.Argument(
             metavar="WEIGHTS",
-            help=".safetensors or .npz, with the names of PyTorch's TransformerEncoder, or .onnx.",
+            help=".safetensors or .npz, with the names of PyTorch's TransformerEncoder or of "
+            "transformers' Llama, or .onnx.",
         ),
     ],
     samples: Annotated[
@@ -27,6 +28,10 @@ def calibrate(
         str | None,
         typer.Option(help="Of the hidden layer: gelu, gelu_tanh, relu or silu; ONNX files say it."),
     ] = None,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(help="Added to variances; 1e-5 unless given. ONNX files say it."),
+    ] = None,
     overrides: Set = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -36,7 +41,14 @@ def calibrate(
 
     with Reporter() as progress:
         result = calibrating.calibrate(
-            config, overrides or [], weights, samples, output, progress, function=function
+            config,
+            overrides or [],
+            weights,
+            samples,
+            output,
+            progress,
+            function=function,
+            epsilon=epsilon,
         )
     show(result, calibrating.text, as_json)
 

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 
 from matweave.hw.errors import ConfigError, UserError, plain
 
-from . import child
+from . import child, llama_names
 
 SUFFIXES = (".safetensors", ".npz", ".onnx")
 
@@ -47,7 +47,8 @@ def main() -> int:
 
 
 def load(path: str, shapes: Mapping[str, list[int]]) -> tuple[dict[str, np.ndarray], dict]:
-    """The tensors by their names; and what the file says beside: ``function``, ``epsilon``.
+    """The tensors by their names; and what the file says beside: ``function``, ``epsilon``, or
+    which function models of its names usually have (``usual_function``).
 
     A file with a graph also gives ``check.x`` and ``check.y``, what that made of what in a run, or
     says why it could ``not_run``.
@@ -61,8 +62,7 @@ def load(path: str, shapes: Mapping[str, list[int]]) -> tuple[dict[str, np.ndarr
     if not file.is_file():
         raise ConfigError(f"{plain(path)}: there is no such file")
     try:
-        found = readers[file.suffix.lower()](file, shapes)
-        return found if isinstance(found, tuple) else (found, {})
+        return readers[file.suffix.lower()](file, shapes)
     except (UserError, ImportError, MemoryError):
         raise
     except Exception as error:  # whatever a foreign file makes foreign code do
@@ -70,34 +70,57 @@ def load(path: str, shapes: Mapping[str, list[int]]) -> tuple[dict[str, np.ndarr
         raise ConfigError(f"{plain(file.name)}: cannot be read: {plain(line)}") from None
 
 
-def _safetensors(file: Path, shapes) -> dict[str, np.ndarray]:
+def _safetensors(file: Path, shapes) -> tuple[dict[str, np.ndarray], dict]:
     from safetensors import safe_open
 
     with safe_open(file, framework="numpy") as tensors:
-        names = list(tensors.keys())
-        found = {}
-        for name, shape in shapes.items():
-            _present(name, names, file)
-            _shaped(name, tensors.get_slice(name).get_shape(), shape)
-            found[name] = _float(name, tensors.get_tensor(name))
-        return found
+
+        def shape(name):
+            return tensors.get_slice(name).get_shape()
+
+        return _named(file, list(tensors.keys()), shape, tensors.get_tensor, shapes)
 
 
-def _npz(file: Path, shapes) -> dict[str, np.ndarray]:
+def _npz(file: Path, shapes) -> tuple[dict[str, np.ndarray], dict]:
     if not zipfile.is_zipfile(file):
         raise ConfigError(f"{plain(file.name)}: is not an .npz file")
     with np.load(file, allow_pickle=False) as tensors:
-        found = {}
-        for name, shape in shapes.items():
-            _present(name, tensors.files, file)
+
+        def shape(name):
             # A small file may hold any number of zeros: nothing is unpacked that is not wanted.
             with tensors.zip.open(f"{name}.npy") as member:
                 version = npy.read_magic(member)
                 old = version == (1, 0)
                 read = npy.read_array_header_1_0 if old else npy.read_array_header_2_0
-                _shaped(name, read(member)[0], shape)
-            found[name] = _float(name, tensors[name])
-        return found
+                return read(member)[0]
+
+        return _named(file, tensors.files, shape, tensors.__getitem__, shapes)
+
+
+def _named(
+    file: Path, names: list[str], shape: Callable, tensor: Callable, shapes
+) -> tuple[dict[str, np.ndarray], dict]:
+    """Tensors by their names in a file; or by those that Llama's have."""
+    before = llama_names.prefix(names)
+
+    def read(name, wanted):
+        _present(name, names, file)
+        _shaped(name, shape(name), wanted)
+        return _float(name, tensor(name))
+
+    if before is None:
+        return {name: read(name, wanted) for name, wanted in shapes.items()}, {}
+    found = {}
+    for name, (_, *rest) in shapes.items():
+        parts = llama_names.parts(name, before, shapes)
+        # They have biases or not.
+        left_out = name.endswith("bias") and not any(part.name in names for part in parts)
+        found[name] = (
+            np.zeros(shapes[name])
+            if left_out
+            else np.concatenate([read(part.name, [part.rows, *rest]) for part in parts])
+        )
+    return found, {"usual_function": llama_names.FUNCTION}
 
 
 def _onnx(file: Path, shapes) -> tuple[dict[str, np.ndarray], dict]:

@@ -1,7 +1,7 @@
 """Encoders and decoders: what the flow knows of :class:`~matweave.hw.config.EncoderConfig`."""
 
 from ...hw.config import EncoderConfig
-from ...hw.transformer.sizes import GAIN
+from ...hw.transformer.sizes import GAIN, GATE_BITS
 from ...sim.perf import transformer as perf
 from ...sim.transformer.jobs import stream_bytes
 from .engine import BITS_PER_BYTE, Configured, Multipliers, digits
@@ -24,6 +24,7 @@ class Encoder(Configured):
             Multipliers("normaliser", shape.output_lanes, (shape.sum.width, 31)),
             # Of an element: two in its sum, its square, its quotient, its gain.
             Multipliers("norms", 5 * sizes.columns, (sizes.normalised.width, GAIN.width)),
+            *[Multipliers("gates", 2 * sizes.columns, (2 * each, GATE_BITS))] * sizes.gated,
         ]
 
     def faster(self, words):

@@ -1,4 +1,5 @@
-"""What else a layer needs: rotation of pairs by a position's angle, and addition of residuals."""
+"""What else a layer needs: rotation of pairs by a position's angle, addition of residuals, and
+products of gates."""
 
 from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
@@ -7,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 from ..formats import Format, Rounding
 from .rounded import LATENCY, rounded
 
-__all__ = ["ResidualAdd", "Rotate"]
+__all__ = ["ResidualAdd", "Rotate", "ScaledProduct"]
 
 
 class Rotate(wiring.Component):
@@ -78,5 +79,40 @@ class ResidualAdd(wiring.Component):
         value = self.a * self.of_a + self.b * self.of_b
         m.d.comb += self.o.eq(
             rounded(m, value, most, self.shift, to=self.format, rounding=self.rounding)
+        )
+        return m
+
+
+class ScaledProduct(wiring.Component):
+    """``o = clamp(round(a b multiplier / 2**shift))``, half up: what a gate lets through.
+
+    ``a``, ``b``, ``o``: of ``format``, signed; ``multiplier``: ``multiplier_bits``, unsigned, and
+    ``shift``: 0 to 62, both constant while there are numbers on their way. Rounded once.
+    ``latency`` cycles; never stops.
+    """
+
+    latency = LATENCY
+
+    def __init__(self, *, format: Format, multiplier_bits: int = 16):
+        if not format.signed:
+            raise ValueError(f"format must be signed, not {format}")
+        self.format, self.multiplier_bits = format, multiplier_bits
+        number = signed(format.width)
+        super().__init__(
+            {
+                **{name: In(number) for name in ("a", "b")},
+                "multiplier": In(multiplier_bits),
+                "shift": In(6),
+                "o": Out(number),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        most = self.format.min**2
+        m.d.comb += self.o.eq(
+            rounded(
+                m, self.a * self.b, most, self.shift, to=self.format, multiplier=self.multiplier
+            )
         )
         return m

@@ -68,6 +68,11 @@ class Model(Table):
     rotary_base: integer(2, 1 << 30) = Field(
         10_000, description="Of the angles of `rotary`: pair i turns by base^(-2i/head) per token."
     )
+    gated: bool = Field(
+        False,
+        description="Gated feed-forward (GLU): the function of one product, the gate, times "
+        "another, as Llama has it (SwiGLU).",
+    )
     context: integer(1, 1 << 16) = Field(
         default_factory=lambda data: data.get("tokens", 1),
         description="Most tokens of a decoder's sequence, over all its jobs; as `tokens` unless "
@@ -293,6 +298,7 @@ class EncoderConfig(EngineTable):
             normed=model.norm != "none",
             centred=model.norm == "layer",
             epsilon=model.epsilon,
+            gated=model.gated,
             rows=g.m,
             columns=g.n,
             depth=g.k,

@@ -12,6 +12,8 @@ from ..stream import sink_ports, source_ports
 from .attend import Attend
 from .attend import scale_ports as attention_scales
 from .fetch import Fetch
+from .gate import Gate
+from .gate import scale_ports as gate_scales
 from .memory import Activations, Replay, connect_reads, connect_writes
 from .normalise import SumNorm
 from .normalise import scale_ports as norm_scales
@@ -22,6 +24,8 @@ from .sizes import PARAMETER_BITS, Kind, Sizes
 
 __all__ = ["STALLS", "EncoderCore", "core_ports"]
 
+ALWAYS = (Kind.PRODUCT, Kind.ATTENTION, Kind.NORM)
+"""Steps that all layers have."""
 STALLS = ("b", "p", "x", "y")
 """Streams whose waits are counted."""
 
@@ -68,6 +72,8 @@ class EncoderCore(wiring.Component):
         m.submodules.attend = attend = shared(Attend, sizes=sizes, shape=self.attention)
         m.submodules.norm = norm = shared(SumNorm, sizes=sizes)
         parts = {Kind.PRODUCT: product, Kind.ATTENTION: attend, Kind.NORM: norm}
+        if sizes.gated:
+            m.submodules.gate = parts[Kind.GATE] = shared(Gate, sizes=sizes)
         busy = {kind: sequencer.running & (sequencer.kind == KINDS.index(kind)) for kind in parts}
         for kind, part in parts.items():
             m.d.comb += part.start.eq(sequencer.run & busy[kind])
@@ -82,9 +88,9 @@ class EncoderCore(wiring.Component):
         if sizes.causal:
             self._cache(m, sequencer, attend)
         replay = self._model(m, sequencer, product)
-        self._parameters(m, sequencer, replay, product, attend, norm)
+        self._parameters(m, sequencer, replay, parts)
         ports = self._ports(m, sequencer)
-        self._memories(m, sequencer, ports, busy, product, attend, norm)
+        self._memories(m, sequencer, ports, busy, parts)
         return m
 
     def _tokens(self, m, part):
@@ -179,9 +185,9 @@ class EncoderCore(wiring.Component):
         ]
         return come
 
-    def _parameters(self, m, sequencer, replay, product, attend, norm):
+    def _parameters(self, m, sequencer, replay, parts):
         """Each step's own, from the memory to where they are used."""
-        sizes = self.sizes
+        sizes, product, norm = self.sizes, parts[Kind.PRODUCT], parts[Kind.NORM]
         m.submodules.fetch = fetch = shared(Fetch, sizes=sizes)
         m.d.comb += [
             fetch.start.eq(sequencer.fetch),
@@ -192,14 +198,15 @@ class EncoderCore(wiring.Component):
             fetch.p_data.eq(replay.o_data),
             replay.o_ready.eq(fetch.p_ready),
         ]
-        for part, kind, names in (
-            (attend, None, attention_scales(self.attention)),
-            (norm, Kind.NORM if sizes.normed else None, norm_scales()),
-            (product, Kind.PRODUCT, ()),
-        ):
-            for number, name in enumerate(names):
+        scales = {
+            Kind.ATTENTION: attention_scales(self.attention),
+            Kind.NORM: norm_scales(),
+            Kind.GATE: gate_scales(),
+        }
+        for kind, part in parts.items():
+            for number, name in enumerate(scales.get(kind, ())):
                 m.d.comb += getattr(part, name).eq(getattr(fetch, f"number_{number}"))
-            if kind is not None:
+            if sizes.per_channel(kind):
                 here = fetch.kind == KINDS.index(kind)
                 m.d.comb += [
                     part.t_en.eq(Mux(here, fetch.t_en, 0)),
@@ -239,20 +246,27 @@ class EncoderCore(wiring.Component):
         ]
         return ports
 
-    def _memories(self, m, sequencer, ports, busy, product, attend, norm):
+    def _memories(self, m, sequencer, ports, busy, parts):
         """Who reads and writes which memory: one part at a time, chosen by the step."""
         sizes = self.sizes
+        product, attend, norm = (parts[kind] for kind in ALWAYS)
         memories = []
         for number in range(2):
             memory = shared(Activations, sizes=sizes, memory=number)
             m.submodules[f"memory_{number}"] = memory
             memories.append(memory)
-        products, attention, norms = (busy[kind] for kind in Kind)
+        products, attention, norms = (busy[kind] for kind in ALWAYS)
         carried = sizes.region(sizes.carried)[0]
+        reads, writes = {}, {}
+        if sizes.gated:
+            gate, gates = parts[Kind.GATE], busy[Kind.GATE]
+            reads = {(gate, "g"): (gates, None), (gate, "h"): (None, gates)}
+            writes = {(gate, "o"): (None, gates)}
         connect_reads(
             m,
             memories,
             {
+                **reads,
                 (product, "a"): (products & ~sequencer.source, products & sequencer.source),
                 (attend, "k"): (attention, None),
                 (attend, "v"): (None, attention),
@@ -265,6 +279,7 @@ class EncoderCore(wiring.Component):
             m,
             memories,
             {
+                **writes,
                 (ports, "x"): (ports.taking, None),
                 (product, "c"): (products & ~sequencer.target, products & sequencer.target),
                 (attend, "o"): (None, attention),

@@ -15,7 +15,9 @@ __all__ = [
     "connect_reads",
     "connect_writes",
     "read_ports",
+    "side_by_side",
     "write_ports",
+    "written",
 ]
 
 
@@ -84,6 +86,36 @@ def connect_writes(m, memories, writers):
                         getattr(memory, f"w_{each}").eq(getattr(part, f"{name}_{each}"))
                         for each in ("row", "address", "data")
                     ]
+
+
+def side_by_side(m, part, walks: dict, room=1):
+    """Reads words at ``walks`` through the ports of ``part`` of their names, as long as there is
+    ``room``: the words, when they are ``here``. All walks are of one order, and each has a memory
+    of its own, so that they go together."""
+    first = next(iter(walks))
+    row = Signal.like(walks[first].row, name="row_read", reset_less=True)
+    with m.If(getattr(part, f"{first}_taken")):
+        m.d.sync += row.eq(walks[first].row)
+    words = []
+    for name, walk in walks.items():
+        m.d.comb += [
+            getattr(part, f"{name}_want").eq(walk.running & room),
+            getattr(part, f"{name}_address").eq(walk.address),
+            walk.take.eq(getattr(part, f"{name}_taken")),
+            getattr(part, f"{name}_accept").eq(1),
+        ]
+        words.append(chosen(getattr(part, f"{name}_data"), row, part.sizes.word_width))
+    return words
+
+
+def written(m, part, name: str, walk, valid, data):
+    """``data`` through the write port ``name`` of ``part`` to where ``walk`` is."""
+    m.d.comb += [
+        getattr(part, f"{name}_en").eq(valid),
+        getattr(part, f"{name}_row").eq(walk.row),
+        getattr(part, f"{name}_address").eq(walk.address),
+        getattr(part, f"{name}_data").eq(data),
+    ]
 
 
 class Activations(wiring.Component):

@@ -12,9 +12,9 @@ from ..cells import shared
 from ..engine.core import connect
 from ..engine.output import ChannelTable
 from ..stream import RowQueue
-from .memory import chosen, read_ports, write_ports
+from .memory import read_ports, side_by_side, write_ports, written
 from .sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS, Sizes
-from .walk import TOKENS, Walk, job_ports
+from .walk import job_ports, token_walk
 
 __all__ = ["SumNorm", "scale_ports"]
 
@@ -74,7 +74,7 @@ class SumNorm(wiring.Component):
         walk = self._walk(m, "s_walk", "x")
         m.d.comb += walk.take.eq(summed)
         # What has nothing added to it stays as it is.
-        self._write(m, "s", walk, summed & ~self.lone, sums)
+        written(m, self, "s", walk, summed & ~self.lone, sums)
         self._result(m, *self._gained(m, norm))
         return m
 
@@ -104,49 +104,23 @@ class SumNorm(wiring.Component):
         """Words in the order of the tokens, to where the next step reads them."""
         walk = self._walk(m, "n_walk", self.sizes.carried)
         m.d.comb += [walk.take.eq(valid), self.done.eq(valid & walk.lasts.all())]
-        self._write(m, "n", walk, valid, data)
+        written(m, self, "n", walk, valid, data)
 
     def _walk(self, m, name: str, region: str):
-        memory, place = self.sizes.region(region)
-        m.submodules[name] = walk = shared(Walk, sizes=self.sizes, loops=TOKENS)
+        walk = token_walk(m, name, self.sizes, region, self.sizes.words)
         connect(m, walk, self, ["start", *job_ports(self.sizes)])
-        m.d.comb += [
-            walk.words.eq(self.sizes.words),
-            walk.stride.eq(self.sizes.strides[memory]),
-            walk.offset.eq(place),
-        ]
         return walk
-
-    def _write(self, m, port: str, walk, valid, data):
-        m.d.comb += [
-            getattr(self, f"{port}_en").eq(valid),
-            getattr(self, f"{port}_row").eq(walk.row),
-            getattr(self, f"{port}_address").eq(walk.address),
-            getattr(self, f"{port}_data").eq(data),
-        ]
 
     def _read(self, m, queue):
         """Words of x and y, side by side, as long as the queue, if any, has room for them."""
-        sizes = self.sizes
         walks = {"x": self._walk(m, "x_walk", "x"), "y": self._walk(m, "y_walk", "p")}
         on_way = Signal(range(QUEUE + 1))
-        row = Signal.like(walks["x"].row, name="row_read", reset_less=True)
         reads = Signal()
         m.d.comb += reads.eq(self.x_taken)
         if queue is not None:
             m.d.sync += on_way.eq(on_way + reads - (queue.o_valid & queue.o_ready))
-        with m.If(reads):
-            m.d.sync += row.eq(walks["x"].row)
-        words = []
-        for name, walk in walks.items():
-            m.d.comb += [
-                getattr(self, f"{name}_want").eq(walk.running & (on_way != QUEUE)),
-                getattr(self, f"{name}_address").eq(walk.address),
-                walk.take.eq(getattr(self, f"{name}_taken")),
-                getattr(self, f"{name}_accept").eq(1),
-            ]
-            words.append(chosen(getattr(self, f"{name}_data"), row, sizes.word_width))
-        return self.x_here, (words[0], Mux(self.lone, 0, words[1]))
+        x, y = side_by_side(m, self, walks, on_way != QUEUE)
+        return self.x_here, (x, Mux(self.lone, 0, y))
 
     def _sums(self, m, valid, words):
         width = self.sizes.activation.width

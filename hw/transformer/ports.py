@@ -4,13 +4,12 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..cells import shared
 from ..engine.core import connect, elements
 from ..stream import sink_ports, source_ports
 from .memory import chosen, read_ports, write_ports
 from .product import in_lanes
 from .sizes import Sizes
-from .walk import TOKENS, Walk, job_ports
+from .walk import job_ports, token_walk
 
 __all__ = ["TokenPorts"]
 
@@ -76,13 +75,7 @@ class TokenPorts(wiring.Component):
         return m
 
     def _walk(self, m, name: str, region: str, start):
-        memory, place = self.sizes.region(region)
-        m.submodules[name] = walk = shared(Walk, sizes=self.sizes, loops=TOKENS)
+        walk = token_walk(m, name, self.sizes, region, self.sizes.words)
         connect(m, walk, self, job_ports(self.sizes))
-        m.d.comb += [
-            walk.start.eq(start),
-            walk.words.eq(self.sizes.words),
-            walk.stride.eq(self.sizes.strides[memory]),
-            walk.offset.eq(place),
-        ]
+        m.d.comb += walk.start.eq(start)
         return walk

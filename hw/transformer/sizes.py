@@ -14,13 +14,15 @@ from ..weights import WeightFormat
 PARAMETER_BITS = 32
 SUM_BITS = 16
 """Of a sum's two multipliers."""
+GATE_BITS = 16
+"""Of a gate's multiplier."""
 GAIN, NORM_BIAS = Format(16), Format(24)
 ANGLE = Format(16)
 """Of a cosine or sine, 14 bits after the point."""
 FRACTION = 7
 """Fraction bits of a normalised number."""
 HEADER = 4
-"""Parameters of attention, and of a sum with its norm, before those of channels."""
+"""Parameters of attention, of a sum with its norm before those of channels, and of a gate."""
 MOST_PER_CHANNEL = 3
 """Parameters of a channel: of a product bias, multiplier, shift; of a norm gain, bias."""
 
@@ -31,11 +33,12 @@ class Kind(enum.Enum):
     PRODUCT = "product"
     ATTENTION = "attention"
     NORM = "norm"
+    GATE = "gate"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """``source``, ``target``: names of the regions of a product, ``inputs``, ``outputs``: elements
+    """``source``, ``target``: names of the regions of a product; ``inputs``, ``outputs``: elements
     of a token in them; ``table``: through the table of functions; ``lone``: a norm without anything
     added before it; ``rotary``: positions turn its result."""
 
@@ -74,6 +77,7 @@ class Sizes:
     normed: bool
     centred: bool
     epsilon: int
+    gated: bool
     rows: int
     columns: int
     depth: int
@@ -129,10 +133,11 @@ class Sizes:
             **dict.fromkeys("xup", self.words),
             **dict.fromkeys("qo", self.query_words),
             **dict.fromkeys("kv", self.kv_words),
-            "h": self.hidden_words,
+            **dict.fromkeys("gh", self.hidden_words),
         }
         places = []
-        for names in ("xqk", "uvoph" if self.pre else "voph"):
+        gate = "g" if self.gated else ""
+        for names in (f"xqk{gate}", "uvoph" if self.pre else "voph"):
             local = [name for name in names if name not in self.cached]
             starts = [sum(words[name] for name in local[:n]) for n in range(len(local) + 1)]
             places.append(dict(zip([*local, "end"], starts, strict=True)))
@@ -228,9 +233,20 @@ class Sizes:
             Step(kind=Kind.ATTENTION, name="attention", inputs=queries, outputs=queries),
             product("output", "o", "p", queries, width),
             self._norm("norm_attention"),
-            product("up", into, "h", width, self.hidden, table=True),
+            *self._hidden(product),
             product("down", "h", "p", self.hidden, width),
             self._norm("norm_hidden"),
+        )
+
+    def _hidden(self, product) -> tuple[Step, ...]:
+        """The steps to the hidden layer: through the table; or that of a gate, times another."""
+        into, width, hidden = self.carried, self.width, self.hidden
+        if not self.gated:
+            return (product("up", into, "h", width, hidden, table=True),)
+        return (
+            product("gate", into, "g", width, hidden, table=True),
+            product("up", into, "h", width, hidden),
+            Step(kind=Kind.GATE, name="gated", inputs=hidden, outputs=hidden),
         )
 
     @property
@@ -252,7 +268,7 @@ class Sizes:
 
     def per_channel(self, kind: Kind) -> int:
         """Parameters of each channel of a step's result."""
-        return {Kind.PRODUCT: 3, Kind.ATTENTION: 0, Kind.NORM: 2 if self.normed else 0}[kind]
+        return {Kind.PRODUCT: 3, Kind.NORM: 2 if self.normed else 0}.get(kind, 0)
 
     def step_parameters(self, step: Step) -> int:
         """Words from the parameter memory."""

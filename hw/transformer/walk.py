@@ -4,10 +4,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..cells import shared
 from ..engine.walk import Rows, Steps, advance, finished
 from .sizes import Sizes
 
-__all__ = ["OPERANDS", "TILES", "TOKENS", "Walk", "heads", "job_ports", "keys"]
+__all__ = ["OPERANDS", "TILES", "TOKENS", "Walk", "heads", "job_ports", "keys", "token_walk"]
 
 OPERANDS = ("sub", "word", "panel")
 """Of A: parts of a word of all rows of a panel."""
@@ -163,6 +164,19 @@ class Walk(wiring.Component):
         with m.Elif(self.take & finished(*inner)):
             m.d.sync += base.eq(Mux(made[name].last, 0, base + step))
         return base
+
+
+def token_walk(m, name: str, sizes: Sizes, region: str, words: int) -> Walk:
+    """A walk, which is the submodule ``name``, over ``words`` words of each token in a region that
+    is none of a cache; its start and job are to be connected."""
+    memory, place = sizes.region(region)
+    m.submodules[name] = walk = shared(Walk, sizes=sizes, loops=TOKENS)
+    m.d.comb += [
+        walk.words.eq(words),
+        walk.stride.eq(sizes.strides[memory]),
+        walk.offset.eq(place),
+    ]
+    return walk
 
 
 class _RowsFrom(Rows):

@@ -13,7 +13,7 @@ from matweave.hw.weights import WeightFormat
 
 from .arithmetic import checked
 from .attention import streaming
-from .attention.elementwise import residual, rope
+from .attention.elementwise import residual, rope, scaled_product
 from .attention.norm import norm
 from .attention.streaming import Scale, Softmax
 from .gemm import gemm
@@ -57,11 +57,15 @@ class Layer:
     up: Dense
     down: Dense
     norm_hidden: SumNorm
+    gate: Dense | None = None
+    """Of a gated feed-forward, with ``gated``: what its products are scaled by."""
+    gated: Scale | None = None
 
     @property
     def products(self) -> tuple[Dense, ...]:
         """All products with weights, in their order."""
-        return self.q, self.k, self.v, self.output, self.up, self.down
+        gate = () if self.gate is None else (self.gate,)
+        return self.q, self.k, self.v, self.output, *gate, self.up, self.down
 
     @property
     def norms(self) -> tuple[SumNorm, ...]:
@@ -162,11 +166,27 @@ def extended(
         seen = tell("attention", attend(q, k, v, layer, numbers))
         y = tell("output", dense(seen, layer.output, numbers))
         x, carried = _next(x, y, layer.norm_attention, numbers, pre, tell, "attention")
-        hidden = tell("up", dense(carried, layer.up, numbers))
-        hidden = tell("hidden", np.asarray(parameters.table, np.int64)[hidden])
+        hidden = _hidden(carried, layer, parameters.table, numbers, tell)
         y = tell("down", dense(hidden, layer.down, numbers))
         x, carried = _next(x, y, layer.norm_hidden, numbers, pre, tell, "hidden")
     return carried, Cache(tuple(layers))
+
+
+def _hidden(x, layer: Layer, table, numbers: Numbers, tell) -> np.ndarray:
+    """The hidden layer, behind its function; or that of the gate, times what it lets through."""
+    table = np.asarray(table, np.int64)
+    if layer.gate is None:
+        return tell("hidden", table[tell("up", dense(x, layer.up, numbers))])
+    opened = tell("opened", table[tell("gate", dense(x, layer.gate, numbers))])
+    up = tell("up", dense(x, layer.up, numbers))
+    found = scaled_product(
+        opened,
+        up,
+        multiplier=layer.gated.multiplier,
+        shift=layer.gated.shift,
+        format=numbers.activation,
+    )
+    return tell("hidden", found.astype(np.int64))
 
 
 def _next(x, y, step: SumNorm, numbers: Numbers, pre: bool, tell, name: str):

@@ -37,6 +37,8 @@ def step_cycles(config: EncoderConfig, step: Step, tokens: int, position: int = 
         work = _product(config, step, tokens + position % config.sizes.rows)
     elif step.kind is Kind.ATTENTION:
         work = _attention(config, tokens, position)
+    elif step.kind is Kind.GATE:
+        work = tokens * config.sizes.hidden_words + 10
     else:
         work = _norm(config, tokens)
     if step.kind is Kind.PRODUCT and config.sizes.rotary:

@@ -13,7 +13,7 @@ import numpy as np
 from matweave.hw.attention.lookup import FUNCTIONS, entries
 from matweave.hw.formats import Format
 from matweave.hw.transformer.config import EncoderConfig
-from matweave.hw.transformer.sizes import FRACTION, GAIN, NORM_BIAS, SUM_BITS
+from matweave.hw.transformer.sizes import FRACTION, GAIN, GATE_BITS, NORM_BIAS, SUM_BITS
 
 from ..golden import transformer as golden
 from ..golden.attention.elementwise import rope_table
@@ -26,6 +26,8 @@ from .weights import quantised
 
 MOST = 2.0**100
 """Of magnitudes, and one over the least: beyond, products of scales leave what a double holds."""
+TABLE = {False: ("up", "hidden"), True: ("gate", "opened")}
+"""What the table of functions is between, in layers without and with gates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +58,8 @@ def calibrate(
     scales = _Scales(config.activation, samples)
     with np.errstate(over="ignore", invalid="ignore"):  # `watch` says so, in words
         floating.encoder(samples, tensors, config, scales.watch, details)
-    scales.join([f"{n}.up" for n in range(model.layers)])
-    scales.join([f"{n}.hidden" for n in range(model.layers)])
+    for name in TABLE[model.gated]:
+        scales.join([f"{n}.{name}" for n in range(model.layers)])
     if model.rotary != "none":
         for name in (f"{n}.{part}" for n in range(model.layers) for part in "qk"):
             scales.join([name, f"{name}_turned"])
@@ -115,8 +117,7 @@ class _Builder:
             layers.append(layer)
         table = entries(
             self._function,
-            scales["0.up"],
-            scales["0.hidden"],
+            *(scales[f"0.{name}"] for name in TABLE[config.model.gated]),
             width=config.activation.width,
         )
         return golden.Parameters(np.array(table), tuple(layers), first, self._angles())
@@ -147,6 +148,9 @@ class _Builder:
         parts["norm_attention"] = self._norm(x, of + "output", of, "attention")
         between = f"{of}{self._carried}_attention"
         parts["up"] = self._named(prefix + "linear1", between, of + "up")
+        if model.gated:
+            parts["gate"] = self._named(prefix + "linear_gate", between, of + "gate")
+            parts["gated"] = self._gated(of)
         parts["down"] = self._named(prefix + "linear2", of + "hidden", of + "down")
         x = of + "sum_attention" if self._pre else between
         parts["norm_hidden"] = self._norm(x, of + "down", of, "hidden")
@@ -191,6 +195,12 @@ class _Builder:
             bits=shape.multiplier_bits,
             most=shape.max_output_shift,
         )
+        return Scale(int(multiplier), int(shift))
+
+    def _gated(self, of: str) -> Scale:
+        scales = self._scales
+        worth = scales[of + "opened"] * scales[of + "up"] / scales[of + "hidden"]
+        multiplier, shift = dyadic(worth, bits=GATE_BITS)
         return Scale(int(multiplier), int(shift))
 
     def _lone(self) -> golden.SumNorm:

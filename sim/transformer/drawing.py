@@ -5,11 +5,13 @@ import math
 
 import numpy as np
 
+from matweave.hw.attention.shape import MAX_SHIFT
 from matweave.hw.transformer.config import EncoderConfig
-from matweave.hw.transformer.sizes import GAIN, NORM_BIAS, SUM_BITS
+from matweave.hw.transformer.sizes import GAIN, GATE_BITS, NORM_BIAS, SUM_BITS
 
 from ..attention.jobs import logit_scale, result_scale
 from ..cases import VALUES, values
+from ..golden.attention.streaming import Scale
 from ..golden.requantize import MULTIPLIER_MAX, SHIFT_MAX
 from ..golden.transformer import Dense, Layer, Parameters, SumNorm
 
@@ -23,20 +25,17 @@ def parameters(config: EncoderConfig, rng, *, corners: bool = False) -> Paramete
     )
     layers = []
     for _ in range(model.layers):
-        q, k, v, output, up, down = (
-            _dense(config, size, rng, corners) for size in config.sizes.products.values()
-        )
+        products = {
+            name: _dense(config, size, rng, corners) for name, size in config.sizes.products.items()
+        }
+        gated = {"gated": _gated(config, rng, corners)} if model.gated else {}
         layers.append(
             Layer(
-                q=q,
-                k=k,
-                v=v,
+                **products,
+                **gated,
                 logit=logit_scale(config.attend, "huge" if corners else "random", rng),
                 scale=dataclasses.replace(result_scale(config.attend, rng), zero_point=0),
-                output=output,
                 norm_attention=_norm(config, rng, corners),
-                up=up,
-                down=down,
                 norm_hidden=_norm(config, rng, corners),
             )
         )
@@ -72,6 +71,14 @@ def _dense(config: EncoderConfig, size: tuple[int, int], rng, corners: bool) -> 
         multiplier=multiplier,
         shift=shifts,
     )
+
+
+def _gated(config: EncoderConfig, rng, corners: bool) -> Scale:
+    """Products of activations of the usual size become such, or now and then anything."""
+    if corners:
+        return Scale(int(rng.choice([0, 1, (1 << GATE_BITS) - 1])), int(rng.integers(MAX_SHIFT)))
+    multiplier = int(rng.integers(1 << (GATE_BITS - 1), 1 << GATE_BITS))
+    return Scale(multiplier, GATE_BITS + config.activation.width - 3)
 
 
 def _norm(config: EncoderConfig, rng, corners: bool) -> SumNorm:

@@ -69,6 +69,8 @@ def shapes(config: EncoderConfig) -> dict[str, tuple[int, ...]]:
             "linear2.weight": (d, f),
             "linear2.bias": (d,),
         }
+        if model.gated:
+            layer |= {"linear_gate.weight": (f, d), "linear_gate.bias": (f,)}
         found |= {f"layers.{n}.{name}": shape for name, shape in layer.items()}
     for name in norms(config):
         found[f"{name}.weight"] = (d,)
@@ -136,8 +138,13 @@ def encoder(
         seen = tell("attention", attend(q, k, v, model.heads, causal=model.causal)[0])
         y = tell("output", affine(seen, tensors, f"{of}.self_attn.out_proj"))
         x, carried = step(x, y, "attention")
-        hidden = tell("up", affine(carried, tensors, f"{of}.linear1"))
-        hidden = tell("hidden", FUNCTIONS[details.function](hidden))
+        up = tell("up", affine(carried, tensors, f"{of}.linear1"))
+        if model.gated:
+            gate = tell("gate", affine(carried, tensors, f"{of}.linear_gate"))
+            hidden = tell("opened", FUNCTIONS[details.function](gate)) * up
+        else:
+            hidden = FUNCTIONS[details.function](up)
+        tell("hidden", hidden)
         y = tell("down", affine(hidden, tensors, f"{of}.linear2"))
         x, carried = step(x, y, "hidden")
     return carried

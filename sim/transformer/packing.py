@@ -45,7 +45,9 @@ def _layer(layer: Layer) -> list[int]:
         *(number for scale in scales for number in (scale.multiplier, scale.shift)),
         *_dense(layer.output),
         *_norm(layer.norm_attention),
+        *([] if layer.gate is None else _dense(layer.gate)),
         *_dense(layer.up),
+        *([] if layer.gated is None else [layer.gated.multiplier, layer.gated.shift, 0, 0]),
         *_dense(layer.down),
         *_norm(layer.norm_hidden),
     ]

@@ -6,7 +6,7 @@ import numpy as np
 
 from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 from matweave.hw.transformer.config import EncoderConfig
-from matweave.hw.transformer.sizes import ANGLE, GAIN, NORM_BIAS, SUM_BITS
+from matweave.hw.transformer.sizes import ANGLE, GAIN, GATE_BITS, NORM_BIAS, SUM_BITS
 
 from ..golden import lut
 from ..golden.arithmetic import checked
@@ -49,6 +49,12 @@ def check(config: EncoderConfig, parameters: Parameters) -> Parameters:
 def _layer(name: str, config: EncoderConfig, layer: Layer) -> Layer:
     attention = config.attend.shape
     found = {}
+    gated = config.model.gated
+    if (layer.gate is not None) != gated or (layer.gated is not None) != gated:
+        raise ValueError(
+            f"{name}: a gate belongs to gated layers; this engine's are "
+            f"{'gated' if gated else 'not'}"
+        )
     for part, size in config.sizes.products.items():
         found[part] = _dense(f"{name}.{part}", config, getattr(layer, part), size)
     for part in ("norm_attention", "norm_hidden"):
@@ -56,6 +62,7 @@ def _layer(name: str, config: EncoderConfig, layer: Layer) -> Layer:
     for part, bits, shift in (
         ("logit", LOGIT_MULTIPLIER_BITS, MAX_SHIFT),
         ("scale", attention.multiplier_bits, attention.max_output_shift),
+        *[("gated", GATE_BITS, MAX_SHIFT)] * gated,
     ):
         scale = getattr(layer, part)
         _within(f"{name}.{part}.multiplier", scale.multiplier, (1 << bits) - 1)

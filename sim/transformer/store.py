@@ -19,8 +19,11 @@ KINDS = {
     **dict.fromkeys(("q", "k", "v", "output", "up", "down"), Dense),
     **dict.fromkeys(("logit", "scale"), Scale),
     **dict.fromkeys(("norm_attention", "norm_hidden"), SumNorm),
+    "gate": Dense,
+    "gated": Scale,
 }
-"""What a layer is made of."""
+"""What a layer is made of; without a gate, of all but the last two."""
+OF_GATES = ("gate", "gated")
 
 
 def to_arrays(model: Calibrated) -> dict[str, np.ndarray]:
@@ -32,7 +35,7 @@ def to_arrays(model: Calibrated) -> dict[str, np.ndarray]:
         "table": np.asarray(model.parameters.table),
     }
     for number, layer in enumerate(model.parameters.layers):
-        for part in KINDS:
+        for part in _parts(layer.gate is not None):
             found |= _fields(f"layers.{number}.{part}", getattr(layer, part))
     if model.parameters.first is not None:
         found |= _fields("first", model.parameters.first)
@@ -85,13 +88,16 @@ def _from_arrays(arrays: Mapping[str, np.ndarray]) -> Calibrated:
     layers = []
     while f"layers.{len(layers)}.q.weights" in arrays:
         of = f"layers.{len(layers)}"
-        layers.append(
-            Layer(**{part: _part(arrays, f"{of}.{part}", cls) for part, cls in KINDS.items()})
-        )
+        parts = _parts(f"{of}.gate.weights" in arrays)
+        layers.append(Layer(**{part: _part(arrays, f"{of}.{part}", KINDS[part]) for part in parts}))
     first = _part(arrays, "first", SumNorm) if "first.gain" in arrays else None
     angles = np.asarray(arrays["angles"], np.int64) if "angles" in arrays else None
     parameters = Parameters(np.asarray(arrays["table"], np.int64), tuple(layers), first, angles)
     return Calibrated(parameters, float(arrays["scale_x"]), float(arrays["scale_y"]))
+
+
+def _parts(gated: bool) -> list[str]:
+    return [part for part in KINDS if gated or part not in OF_GATES]
 
 
 def _fields(name: str, part) -> dict:

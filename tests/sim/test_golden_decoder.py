@@ -3,6 +3,7 @@ their definitions; models without norms; calibration of both."""
 
 import dataclasses
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -88,6 +89,29 @@ def test_heads_that_share_keys_are_heads_with_the_same_keys(seed):
     )
 
 
+def test_what_a_gate_lets_through_is_rounded_once(seed):
+    """Against fractions; ties away from the lower number."""
+    settings = config.load("tiny_decoder")
+    numbers = golden.for_config(settings)
+    parameters, x = drawn(settings, seed, 9)
+    seen = {}
+    golden.encoder(x, parameters, numbers, seen.__setitem__)
+    limited = 0
+    for n, layer in enumerate(parameters.layers):
+        opened = parameters.table[seen[f"{n}.gate"]]
+        assert np.array_equal(seen[f"{n}.opened"], opened)
+        scale = Fraction(layer.gated.multiplier, 1 << layer.gated.shift)
+        for gate, up, hidden in zip(opened.flat, seen[f"{n}.up"].flat, seen[f"{n}.hidden"].flat,
+                                    strict=True):  # fmt: skip
+            exact = math.floor(int(gate) * int(up) * scale + Fraction(1, 2))
+            assert hidden == min(max(exact, -128), 127)
+            limited += hidden != exact
+        assert len(set(seen[f"{n}.hidden"].flat)) > 20
+        down = golden.dense(seen[f"{n}.hidden"], layer.down, numbers)
+        assert np.array_equal(seen[f"{n}.down"], down)
+    assert limited < x.size
+
+
 def test_without_norms_the_sums_go_on(seed):
     settings = config.load("btag")
     numbers = golden.for_config(settings)
@@ -110,7 +134,12 @@ def test_without_norms_the_sums_go_on(seed):
     ("name", "overrides", "function", "tokens"),
     [
         ("decode_128", ("model.layers=2",), "silu", 21),
-        ("decode_128", ("model.layers=2", "model.norm='layer'", "model.order='post'"), "gelu", 5),
+        (
+            "decode_128",
+            ("model.layers=2", "model.norm='layer'", "model.order='post'", "model.gated=false"),
+            "gelu",
+            5,
+        ),
         ("decode_128", ("model.layers=2", "model.rotary='interleaved'"), "silu", 30),
         ("btag", (), "relu", 15),
     ],

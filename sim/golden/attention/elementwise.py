@@ -1,4 +1,4 @@
-"""What else a layer needs: rotary position embedding by table, and residual addition."""
+"""What else a layer needs: rotary position embedding by table, residuals, products of gates."""
 
 import math
 
@@ -55,3 +55,9 @@ def residual(a, b, *, of_a, of_b, format: Format, once: bool = True, rounding=Ro
         for x, of in ((a, of_a), (b, of_b))
     )
     return integers.clamped(integers.scaled(total, 1, shift, rounding), format)
+
+
+def scaled_product(a, b, *, multiplier: int, shift: int, format: Format):
+    """``a b multiplier / 2**shift``, rounded half up once."""
+    product = np.asarray(a).astype(object) * np.asarray(b).astype(object)
+    return integers.clamped(integers.scaled(product, multiplier, shift, Rounding.HALF_UP), format)

@@ -1,13 +1,15 @@
 """The small blocks for every input, or many."""
 
 import itertools
+import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from matweave.hw.arith.requantize import Requantizer
 from matweave.hw.attention import lookup
-from matweave.hw.attention.elementwise import ResidualAdd, Rotate
+from matweave.hw.attention.elementwise import ResidualAdd, Rotate, ScaledProduct
 from matweave.hw.attention.gelu import PolynomialGelu
 from matweave.hw.attention.shift_gelu import ShiftGelu
 from matweave.hw.formats import Format, Rounding
@@ -87,6 +89,23 @@ def test_a_residual_is_rounded_once(rounding):
         padded = {name: [*map(int, v)] + [0] * dut.latency for name, v in inputs.items()}
         found = ports.simulated(dut, padded | constant)["o"][dut.latency :]
         assert [x - 256 if x > 127 else x for x in found] == golden.tolist()
+
+
+@pytest.mark.parametrize(("multiplier", "shift"), [(1, 0), (3, 4), (65535, 30), (1, 62), (0, 3)])
+def test_a_scaled_product_is_rounded_once(multiplier, shift):
+    pairs = np.array(list(itertools.product((-128, -127, -77, -1, 0, 1, 50, 127), repeat=2)))
+    golden = elementwise.scaled_product(
+        *pairs.T, multiplier=multiplier, shift=shift, format=INT8
+    ).tolist()
+    exact = [Fraction(int(a) * int(b) * multiplier, 1 << shift) for a, b in pairs]
+    assert golden == [min(max(math.floor(x + Fraction(1, 2)), -128), 127) for x in exact]
+    dut = ScaledProduct(format=INT8)
+    constant = {name: [value] * (len(pairs) + dut.latency) for name, value in
+                (("multiplier", multiplier), ("shift", shift))}  # fmt: skip
+    inputs = {"a": pairs[:, 0], "b": pairs[:, 1]}
+    padded = {name: [*map(int, v)] + [0] * dut.latency for name, v in inputs.items()}
+    found = ports.simulated(dut, padded | constant)["o"][dut.latency :]
+    assert [x - 256 if x > 127 else x for x in found] == golden
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,18 @@ def test_layers_without_norms(seed):
     pysim.simulate(settings, script)
 
 
+@pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("order", ["post", "pre"])
-def test_regions_do_not_overlap_and_fill_their_memories(order):
-    settings = config.load("tiny_decoder", [f"model.order='{order}'", "model.layers=3"])
+def test_regions_do_not_overlap_and_fill_their_memories(order, gated):
+    settings = config.load(
+        "tiny_decoder",
+        [f"model.order='{order}'", "model.layers=3", f"model.gated={str(gated).lower()}"],
+    )
     sizes = settings.sizes
     model, places = settings.model, [set(), set()]
-    words = {"x": 4, "u": 4, "p": 4, "q": 8, "o": 8, "h": 3}
+    words = {"x": 4, "u": 4, "p": 4, "q": 8, "o": 8, "h": 3, "g": 3}
+    if gated:  # they are read together
+        assert sizes.region("g")[0] != sizes.region("h")[0]
 
     def add(memory, address):
         assert address not in places[memory]
@@ -89,7 +95,7 @@ def test_regions_do_not_overlap_and_fill_their_memories(order):
 
     # A job that begins in a panel's last row has the most panels.
     panels = -(-(model.tokens + 3) // 4)
-    for name in "xuqoph" if order == "pre" else "xqoph":
+    for name in ("xuqoph" if order == "pre" else "xqoph") + "g" * gated:
         memory, place = sizes.region(name)
         for panel in range(panels):
             for word in range(words[name]):
@@ -107,7 +113,7 @@ def test_the_manifest_and_the_header_have_what_there_is():
     decoder, encoder = (config.load(f"tiny_{kind}") for kind in ("decoder", "encoder"))
     content = manifest(decoder, build(decoder))
     assert content["limits"] == {"tokens": 6, "context": 14}
-    assert content["memories"]["cache"] == {"k": 36, "v": 57, "layer": 16, "panel": 4}
+    assert content["memories"]["cache"] == {"k": 45, "v": 57, "layer": 16, "panel": 4}
     assert content["registers"]["addresses"]["POSITION"] == EncoderRegister.POSITION
     assert "TINY_DECODER_CACHED" in c_header(content)
     content = manifest(encoder, build(encoder))

@@ -112,8 +112,8 @@ def test_steps_have_all_weights_and_parameters():
         ("pe.kind='opt4c'", "of the gemm part: pe.kind: opt4c works only in the array "
          "digit_serial; allowed in output_stationary are"),
         ("model.layer=3", "model.layer: unknown key; allowed are width, heads, hidden, layers, "
-         "tokens, norm, order, epsilon, head, kv_heads, causal, rotary, rotary_base, context; "
-         "did you mean 'layers'?"),
+         "tokens, norm, order, epsilon, head, kv_heads, causal, rotary, rotary_base, gated, "
+         "context; did you mean 'layers'?"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_one_line(override, message):
