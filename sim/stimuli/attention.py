@@ -8,10 +8,11 @@ import numpy as np
 from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
 
 from ..attention.jobs import AttentionJob
-from ..driver import Access, Pause, write
+from ..driver import Access, Pause, flush, write
 from ..golden.attention import kivi
 from ..golden.attention.streaming import LOGIT, Scale
 from ..golden.requantize import ZERO_POINT
+from ..registers import Control, Register
 from . import attention_ties
 from .attention_ties import Query
 from .engines import Stimuli
@@ -153,8 +154,14 @@ class AttentionStimuli(Stimuli):
             scales = self.job(11, index)
             job = attention_ties.with_values(self.config, q, k, scales.logit, scales.scale, rng)
             pause = Pause(0.01 + index % 3 / 10, 200, index + 1)
-            yield self.whole(job, rng, pauses={"ov"[index // 4 % 2]: pause})
+            step = self.whole(job, rng, pauses={"ov"[index // 4 % 2]: pause})
+            yield step
             yield access(*self.registers())
+            # And a reset while it is full, as no result is taken at all.
+            held = self.whole(job, rng, pauses={"o": Pause(1.0, 1 << 20, 1)}, drain=0)
+            reset = flush(Register.CONTROL, Control.SOFT_RESET, at=400 + index)
+            yield dataclasses.replace(held, operations=(*held.operations, reset), job=None)
+            yield step
 
     def logits(self) -> Iterator[Step]:
         """Logits that have every bit alone, or just not, before they are limited as well."""
