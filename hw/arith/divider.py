@@ -1,7 +1,7 @@
 """Restoring dividers, two bits of the quotient per step: serial ones of a constant numerator, and
 pipelined ones."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -22,7 +22,7 @@ def _step(m, remainder, divisor, name: str, digits=(0, 0)):
     width, found = len(divisor), []
     for bit, digit in enumerate(digits):
         of = Signal(width + 1, name=f"{name}remainder_{bit}")
-        less = Signal(width + 2, name=f"{name}difference_{bit}")
+        less = Signal(width + 1, name=f"{name}difference_{bit}")  # from -divisor to divisor - 1
         m.d.comb += [of.eq(remainder), less.eq(of - divisor)]
         fits = ~less[-1]
         found.insert(0, fits)
@@ -31,20 +31,22 @@ def _step(m, remainder, divisor, name: str, digits=(0, 0)):
     return Cat(found), remainder
 
 
-def _pipeline(m, rest, divisor, stages: int):
-    """A quotient after so many stages, with a register behind each."""
+def _pipeline(m, found, left, divisor, stages: int, *, above=()):
+    """A quotient after so many stages, with a register behind each. ``found``, ``left``: of the
+    first step. ``above``: bits of the divisor above ``divisor``, if there are constant ones."""
     quotient, width = Cat(), len(divisor)
     for stage in range(stages):
-        found, left = _step(m, rest, divisor, f"stage_{stage}_")
         registers = [
             Signal(bits, name=f"stage_{stage}_{name}", reset_less=True)
             for name, bits in (
-                ("divisor", width), ("rest", width + 1), ("quotient", 2 * stage + 2)
+                ("divisor", width), ("rest", width + len(above) + 1), ("quotient", 2 * stage + 2)
             )
         ]  # fmt: skip
         for register, value in zip(registers, (divisor, left, Cat(found, quotient)), strict=True):
             m.d.sync += register.eq(value)
         divisor, rest, quotient = registers
+        if stage + 1 < stages:
+            found, left = _step(m, rest, Cat(divisor, *above), f"stage_{stage + 1}_")
     return quotient
 
 
@@ -98,13 +100,15 @@ class PipelinedDivider(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.o.eq(_pipeline(m, self.n, self.i, self.latency))
+        found, left = _step(m, self.n, self.i, "stage_0_")
+        m.d.comb += self.o.eq(_pipeline(m, found, left, self.i, self.latency))
         return m
 
 
 class PipelinedReciprocal(wiring.Component):
-    """``o = floor(2**(width - 1 + precision) / i)`` of another ``i``, whose highest bit is set, in
-    every cycle; never stops. ``o`` has ``precision + 1`` bits, an even number."""
+    """``o = floor(2**(width - 1 + precision) / i)`` of another ``i`` in every cycle; never stops.
+    The highest bit of ``i`` counts as set, whatever it is. ``o`` has ``precision + 1`` bits, an
+    even number."""
 
     def __init__(self, *, width: int, precision: int):
         if precision < 1 or not precision % 2:
@@ -114,5 +118,12 @@ class PipelinedReciprocal(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.d.comb += self.o.eq(_pipeline(m, 1 << (self.width - 1), self.i, self.latency))
+        # Of 2**(width - 1) by 2**(width - 1) + low: the first bit is set if low is 0, else the
+        # second. Either way 2**(width - 1) - low is left of twice that, modulo 2**(width - 1).
+        low = self.i[:-1]
+        left = Signal(len(low), name="stage_0_left")
+        m.d.comb += left.eq(-low)
+        found = Cat(low.any(), ~low.any())
+        quotient = _pipeline(m, found, left << 1, low, self.latency, above=[Const(1, 1)])
+        m.d.comb += self.o.eq(quotient)
         return m

@@ -42,6 +42,10 @@ class Requantizer(wiring.Component):
         1 or 2.
     multiplier_bits : int
         At most 31; 31 for ``Rounding.TFLITE_DOUBLE`` and for two ``multiplier_stages``.
+    least_shift : int
+        What ``shift`` counts from; 0 for ``Rounding.TFLITE_DOUBLE``.
+    scaled_bits : int, optional
+        Of ``i * multiplier / 2**shift``, rounded down, if it never has as many as these could give.
 
     Attributes
     ----------
@@ -51,7 +55,7 @@ class Requantizer(wiring.Component):
     i : In(signed(in_format.width))
     multiplier : In(multiplier_bits)
     shift : In(6)
-        0 to 62.
+        0 to 62 - ``least_shift``: so much more than that.
     zero_point : In(signed(17))
         Of the results, as ``relu``: constant while there are any on their way.
     relu : In(1)
@@ -67,6 +71,8 @@ class Requantizer(wiring.Component):
         rounding: Rounding,
         multiplier_stages: int = 1,
         multiplier_bits: int = 31,
+        least_shift: int = 0,
+        scaled_bits: int | None = None,
     ):
         if not in_format.signed or in_format.width > 64:
             raise ValueError(f"in_format must be signed, of at most 64 bits, not {in_format}")
@@ -90,6 +96,12 @@ class Requantizer(wiring.Component):
                 f"multiplier_bits must be 1 to 31, and {_KEPT} with in_format's, not "
                 f"{multiplier_bits} with {in_format}"
             )
+        most = in_format.width + multiplier_bits - _KEPT
+        if not 0 <= least_shift <= (0 if rounding is Rounding.TFLITE_DOUBLE else most):
+            raise ValueError(
+                f"least_shift must be 0 for tflite_double and at most {most}, not {least_shift}"
+            )
+        self.least_shift, self.scaled_bits = least_shift, scaled_bits
         self.in_format, self.out_format, self.rounding = in_format, out_format, rounding
         self.multiplier_bits = multiplier_bits
         self.multiplier_stages, self.latency = multiplier_stages, latency(multiplier_stages)
@@ -192,10 +204,14 @@ class Requantizer(wiring.Component):
         A barrel shifter, smallest step first. Below the value's lowest bit it keeps the *guard*,
         worth one half, and *sticky*: whether anything is left below that.
         """
-        width = len(value) + 1
+        least = self.least_shift
+        width = len(value) + 1 - least
         current = Signal(signed(width), name="unshifted")
         sticky = Signal(name="sticky_none")
-        m.d.comb += current.eq(Cat(0, value).as_signed())
+        unshifted = Cat(0, value)
+        m.d.comb += current.eq((unshifted[least:] if least else unshifted).as_signed())
+        if least:
+            m.d.comb += sticky.eq(unshifted[:least].any())
         for step in range(len(amount)):
             lost = current[: 1 << step].any()
             shifted = Signal(signed(width), name=f"shifted_{step}")
@@ -221,11 +237,12 @@ class Requantizer(wiring.Component):
         # Of what does not fit, so many bits change nothing: with any zero point it is still beyond
         # the output format. (Its largest is 2**16 - 1, that of a zero point 2**16.)
         free = ((1 << 16) - self.out_format.max).bit_length() - 1
+        above = floor[_KEPT - 1 : self.scaled_bits and max(self.scaled_bits, _KEPT)]
         fits = Signal()
         saturated = Signal(signed(_KEPT))
         limit = Cat(floor[:free], (~negative).replicate(_KEPT - 1 - free), negative)
         m.d.comb += [
-            fits.eq((floor[_KEPT - 1 :] ^ negative.replicate(width - _KEPT)) == 0),
+            fits.eq((above ^ negative.replicate(len(above))) == 0),
             saturated.eq(Mux(fits, floor[:_KEPT], limit)),
         ]
         return saturated, increment

@@ -15,9 +15,8 @@ class BlockQueue(wiring.Component):
     """Beats of ``width`` bits with a number ``highest`` each -> the same beats, with their block's.
 
     A block is the beats up to one with ``i_end``. Its first beat comes out in the cycle in which
-    that one goes in, or later: ``o_valid``, ``o_data``, ``o_start`` (first of its block), and
-    ``o_highest``, the maximum over its beats. As of :class:`..stream.RowQueue` the producer never
-    exceeds ``depth`` beats.
+    that one goes in, or later: ``o_valid``, ``o_data`` and ``o_highest``, the maximum over its
+    block's beats. As of :class:`..stream.RowQueue` the producer never exceeds ``depth`` beats.
     """
 
     def __init__(self, *, width: int, depth: int, maximum: Format):
@@ -30,7 +29,6 @@ class BlockQueue(wiring.Component):
                 "i_highest": In(signed(maximum.width)),
                 "o_valid": Out(1),
                 "o_ready": In(1),
-                "o_start": Out(1),
                 "o_data": Out(width),
                 "o_highest": Out(signed(maximum.width)),
             }
@@ -46,12 +44,8 @@ class BlockQueue(wiring.Component):
         highest = Signal(signed(self.maximum.width))
         with m.If(self.i_valid):
             m.d.sync += [so_far.eq(highest), begun.eq(~self.i_end)]
-        # What comes out begins a block after the last beat of one, and first of all.
-        within = Signal()
         given = Signal()
         end = beats.o_data[-1]
-        with m.If(given):
-            m.d.sync += within.eq(~end)
         m.d.comb += [
             highest.eq(Mux(begun & (so_far > self.i_highest), so_far, self.i_highest)),
             beats.i_valid.eq(self.i_valid),
@@ -63,7 +57,6 @@ class BlockQueue(wiring.Component):
             given.eq(self.o_valid & self.o_ready),
             beats.o_ready.eq(given),
             blocks.o_ready.eq(given & end),
-            self.o_start.eq(~within),
             self.o_data.eq(beats.o_data),
             self.o_highest.eq(blocks.o_data),
         ]

@@ -3,7 +3,7 @@
 import math
 from fractions import Fraction
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -52,8 +52,9 @@ class Exponential(wiring.Component):
         m = Module()
         whole = Signal(len(self.t) - self.fraction)
         shift = Signal(range(self.vanishing + 1), reset_less=True)
-        entry = Signal(self.width, reset_less=True)
-        table = Array(Const(e, self.width) for e in entries(self.fraction, self.width))
+        # Without their highest bit, which is 1.
+        entry, half = Signal(self.width - 1, reset_less=True), 1 << (self.width - 1)
+        table = Array(Const(e - half, len(entry)) for e in entries(self.fraction, self.width))
         gone = Signal()
         m.d.comb += [
             whole.eq(self.t >> self.fraction),
@@ -69,6 +70,6 @@ class Exponential(wiring.Component):
         )
         total = Signal(self.vanishing + 1)
         result = Signal.like(self.o, reset_less=True)
-        m.d.comb += [total.eq(entry + offsets[shift]), self.o.eq(result)]
+        m.d.comb += [total.eq(Cat(entry, Const(1, 1)) + offsets[shift]), self.o.eq(result)]
         m.d.sync += result.eq(total >> shift)
         return m

@@ -66,9 +66,10 @@ class Normaliser(wiring.Component):
         of_query = Signal(len(divided.o_data), name="of_query", reset_less=True)
         with m.If(load):
             m.d.sync += [sums.eq(waiting.o_data), of_query.eq(divided.o_data)]
-        with m.Elif(emit & ~head):
-            m.d.sync += sums.eq(sums >> len(for_lanes))
-        product, rest = of_query[:31], of_query[31:]
+        if shape.output_beats > 1:
+            with m.Elif(emit & ~head):
+                m.d.sync += sums.eq(sums >> len(for_lanes))
+        product, rest = of_query[: shape.product_bits], of_query[shape.product_bits :]
         shift, final, of_state = rest[:6], rest[6], rest[7:]
         lanes = self._requantisers(m, for_lanes, product, shift)
         if shape.partial:
@@ -98,10 +99,13 @@ class Normaliser(wiring.Component):
 
     def _divided(self, m):
         """A queue of what belongs to the sums that wait, in their order: r times the multiplier,
-        the shift that goes with it, ``final``, and for states the total and the maximum."""
+        the shift that goes with it, beyond the least, ``final``, and for states the total and the
+        maximum. Without a key the sums are 0, and nothing else matters."""
         shape = self.shape
-        width = shape.total_width
-        m.submodules.leading = leading = shared(Normalise, width=width)
+        width, least = shape.total_width, shape.least_result_shift
+        m.submodules.leading = leading = shared(
+            Normalise, width=width, least=shape.least_total_bits
+        )
         m.submodules.divider = divider = shared(
             PipelinedReciprocal, width=width, precision=shape.reciprocal
         )
@@ -111,18 +115,18 @@ class Normaliser(wiring.Component):
         if shape.partial:
             beside = Cat(beside, self.total, self.maximum)
         beside = delayed(m, beside, 1 + shape.divide_cycles, "beside")
-        product = Signal(31, reset_less=True)
+        product = Signal(shape.product_bits, reset_less=True)
         shift = Signal(6, reset_less=True)
         m.d.comb += [leading.i.eq(self.total), divider.i.eq(mantissa)]
         m.d.sync += [
             mantissa.eq(leading.mantissa),
             product.eq(divider.o * self.multiplier),
-            shift.eq(self.shift + beside[:bits] + (shape.reciprocal - 1 - GUARD)),
+            shift.eq(self.shift + beside[:bits] + (shape.reciprocal - 1 - GUARD - least)),
         ]
         late = delayed(m, beside[bits:], 1, "late")
         valid = delayed(m, self.valid, 2 + shape.divide_cycles, "divided", reset=True)
         m.submodules.divided = queue = shared(
-            RowQueue, width=31 + 6 + len(late), depth=shape.states
+            RowQueue, width=shape.product_bits + 6 + len(late), depth=shape.states
         )
         m.d.comb += [queue.i_data.eq(Cat(product, shift, late)), queue.i_valid.eq(valid)]
         return queue
@@ -162,6 +166,9 @@ class Normaliser(wiring.Component):
                 in_format=shape.sum,
                 out_format=shape.output,
                 rounding=shape.rounding,
+                multiplier_bits=shape.product_bits,
+                least_shift=shape.least_result_shift,
+                scaled_bits=shape.result_bits,
             )
             m.d.comb += [
                 scale.en.eq(1),

@@ -96,6 +96,12 @@ class Shape:
         """Bits of the sum of exponentials, its ``GUARD`` bits among them."""
         return (self.max_keys * self.p.max).bit_length() + GUARD
 
+    @property
+    def least_total_bits(self) -> int:
+        """Bits that the total of a query has at least, if it has seen a key: relative to the
+        running maximum that maximum's own exponential is one half or more."""
+        return self.exponential + GUARD
+
     @cached_property
     def sum(self) -> Format:
         """Of an output before its division."""
@@ -112,6 +118,29 @@ class Shape:
     def multiplier_bits(self) -> int:
         """Of the result's multiplier, which the reciprocal is multiplied with."""
         return 30 - self.reciprocal
+
+    @property
+    def product_bits(self) -> int:
+        """Of that product: the reciprocal is at most ``2**reciprocal``."""
+        return self.reciprocal + self.multiplier_bits
+
+    @property
+    def least_result_shift(self) -> int:
+        """Of a sum times that product, if its query has seen a key."""
+        return self.least_total_bits + self.reciprocal - 1 - GUARD
+
+    @cached_property
+    def result_bits(self) -> int:
+        """Of a scaled sum, rounded down. A sum is at most V's largest times its total, but for what
+        rounds: at most a half, and of the total half of its last place, in every beat, and less
+        than one and a last place in renormalisations (which round down, and then once). The total
+        is at least half of an exponential's range, so that in units of it all that is little."""
+        most = max(-self.v.min, self.v.max)
+        beats, last = -(-self.max_keys // self.lanes) + 1, 1 << GUARD
+        rounds = beats * last + 2 * last + most * (beats + 2)  # in halves of a last place
+        ratio = most + -(-rounds // (1 << self.least_total_bits))
+        largest = ratio * ((1 << self.multiplier_bits) - 1)
+        return signed_width(-largest - 1, largest)
 
     @property
     def max_output_shift(self) -> int:

@@ -161,7 +161,6 @@ class StreamingAttention(wiring.Component):
             weights.valid.eq(blocks.o_valid & blocks.o_ready),
             weights.u.eq(blocks.o_data[:logit_bits]),
             weights.keep.eq(blocks.o_data[logit_bits:][: shape.lanes]),
-            weights.start.eq(blocks.o_start),
             weights.first.eq(first),
             weights.highest.eq(blocks.o_highest),
             weights.flags.eq(Cat(flags)),

@@ -16,10 +16,10 @@ __all__ = ["Weights"]
 class Weights(wiring.Component):
     """Beats of logits -> beats of p, ``latency`` cycles later; never stops.
 
-    ``valid`` with ``u``, ``keep``, ``start`` (first of a block), ``highest`` (the block's maximum),
-    ``first`` (of its query) and any ``flags``. p is relative to its block's maximum. ``rescale``:
-    by how much the state shrinks before p is added, 0 but in a block's first beat; ``align``: by
-    how much what p adds does; ``maximum``: the running one, relative to which the state then is.
+    ``valid`` with ``u``, ``keep``, ``highest`` (the block's maximum), ``first`` (of its query) and
+    any ``flags``. p is relative to its block's maximum. ``rescale``: by how much the state shrinks
+    before p is added, 0 but in a block's first beat; ``align``: by how much what p adds does;
+    ``maximum``: the running one, relative to which the state then is.
     """
 
     latency = 1 + Exponential.latency
@@ -31,7 +31,6 @@ class Weights(wiring.Component):
                 "valid": In(1),
                 "u": In(shape.lanes * LOGIT.width),
                 "keep": In(shape.lanes),
-                "start": In(1),
                 "first": In(1),
                 "highest": In(signed(shape.maximum.width)),
                 "flags": In(flags),
@@ -57,9 +56,9 @@ class Weights(wiring.Component):
             running.m.eq(maximum),
             running.c.eq(self.highest),
         ]
-        with m.If(self.valid & self.start):
+        # Within a block the running maximum is no longer below the block's: it stays, shift is 0.
+        with m.If(self.valid):
             m.d.sync += maximum.eq(running.o)
-        # Within a block the running maximum is no longer below the block's: shift is 0.
         u = delayed(m, self.u, 1, "u")
         highest = Signal(signed(shape.maximum.width), reset_less=True)
         m.d.sync += highest.eq(self.highest)

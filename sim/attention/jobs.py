@@ -230,30 +230,25 @@ class AttentionJob:
             values = np.delete(values, np.s_[2 : config.output.lanes], axis=-1)
         return values.reshape(heads * group, queries, -1)
 
-    def expected(self, config: AttentionConfig) -> np.ndarray:
-        """What the golden model says."""
-        softmax = config.softmax
+    def operands(self, config: AttentionConfig) -> tuple[np.ndarray, np.ndarray]:
+        """K and V, which are not packed."""
         k, v = self.k, self.v
         if config.shape.k_bits:
-            numbers = cache.k_numbers(config)
-            k = kivi.dequantised(k, self.k_groups, format=config.k, **numbers)
+            k = kivi.dequantised(k, self.k_groups, format=config.k, **cache.k_numbers(config))
         if config.shape.v_bits:
-            numbers = cache.v_numbers(config)
-            v = kivi.dequantised(v, self.v_groups, format=config.v, **numbers)
+            v = kivi.dequantised(v, self.v_groups, format=config.v, **cache.v_numbers(config))
+        return k, v
+
+    def expected(self, config: AttentionConfig) -> np.ndarray:
+        """What the golden model says."""
+        k, v = self.operands(config)
         return golden.attention(
             self.q,
             k,
             v,
             logit=self.logit,
             scale=self.scale,
-            numbers=golden.Softmax(
-                fraction=softmax.fraction,
-                exponential=softmax.exponential,
-                reciprocal=softmax.reciprocal,
-                total=config.shape.total_width,
-                lanes=config.array.lanes,
-                dither=softmax.dither,
-            ),
+            numbers=numbers(config),
             block=config.array.block,
             formats=(config.q, config.k, config.v, config.output.format),
             rounding=config.output.rounding,
@@ -291,6 +286,19 @@ class AttentionJob:
         writes = [(AttentionRegister[name], value) for name, value in values.items()]
         writes.append((AttentionRegister.CONTROL, Control.START))
         return [(int(address), int(data) & 0xFFFF_FFFF) for address, data in writes]
+
+
+def numbers(config: AttentionConfig) -> golden.Softmax:
+    """Those of its softmax."""
+    softmax = config.softmax
+    return golden.Softmax(
+        fraction=softmax.fraction,
+        exponential=softmax.exponential,
+        reciprocal=softmax.reciprocal,
+        total=config.shape.total_width,
+        lanes=config.array.lanes,
+        dither=softmax.dither,
+    )
 
 
 def _coded(config: AttentionConfig, name: str) -> Format:

@@ -21,7 +21,7 @@ def engines(context: Context) -> list[GemmConfig]:
 
 ATTENTION = [
     "q='int3'", "k='int3'", "v='int3'", "array.dimension=2", "output.format='int4'",
-    "limits={queries=3,keys=10,kv_heads=2,group=2}", "softmax.exponential=8",
+    "limits={queries=8,keys=16,kv_heads=2,group=2}", "softmax.exponential=8",
     "softmax.reciprocal=9", "softmax.fraction=4",
 ]  # fmt: skip
 PACKED = ["cache.k='int2'", "cache.v='int2'", "cache.k_group=4", "cache.v_group=2"]
@@ -32,7 +32,8 @@ ENCODER = [
 
 
 def small_attention(*more: str) -> EngineTable:
-    """With as few gates as each part of it can have."""
+    """With as few gates as each part of it can have, but more queries than can wait, and enough
+    keys that their total has every bit."""
     return configuration.load("tiny_attention", [*ATTENTION, *more])
 
 

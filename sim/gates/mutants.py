@@ -4,7 +4,7 @@ import os
 import traceback
 from dataclasses import dataclass, field
 
-from .common import engines
+from .common import engines, others
 from .registry import Context, Measured, gate
 
 
@@ -60,12 +60,13 @@ def look(context: Context, config) -> Kind:
 
 @gate("mutants", "mutants, gate level", "at least 500 an engine, every survivor shown equivalent")
 def mutants(context: Context) -> Measured:
-    """Of GEMM and lookup engines of integers. Whether faults in floating-point adders, or in
-    attention's normaliser, that no job shows are ones that none can show is more than the solvers'
-    budgets have been tried on."""
+    """Of GEMM, lookup and attention engines of integers. Of faults in floating-point adders, and in
+    an encoder's norms and multipliers, too many are shown neither by a job nor to be none."""
     kinds = []
-    integers = [config for config in engines(context) if not config.floats]
-    for kind in context.each(look, integers):
+    chosen = [config for config in engines(context) if not config.floats]
+    if not context.quick:
+        chosen += [config for config in others(context) if config.kind == "attention"]
+    for kind in context.each(look, chosen):
         kinds.append(kind)
         context.say(str(kinds[-1]))
         for line in kinds[-1].findings():

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from matweave.hw.config import GemmConfig
 
 from . import jobs, register_port, scales, weights
+from .attention import AttentionStimuli
 from .engines import Stimuli
 from .steps import Step, hard_reset, observe
 
@@ -22,7 +23,8 @@ __all__ = ["Step", "observe", "stimuli"]
 def stimuli(config: GemmConfig, seed: int) -> Iterator[Step]:
     """The steps for the engine of ``config``; some random ones from ``seed``."""
     if config.kind not in ("gemm", "lut"):
-        yield from Stimuli(config, seed).steps()
+        of_kind = AttentionStimuli if config.kind == "attention" else Stimuli
+        yield from of_kind(config, seed).steps()
         return
     scaled = config.output.mode != "raw"
     # Jobs first: they find most of what there is to find.

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from matweave.hw.attention.shape import LOGIT_MULTIPLIER_BITS, MAX_SHIFT
-
 from .. import kinds
 from ..driver import Access, Pause, flush, read, write
-from ..golden.attention.streaming import Scale
 from ..harness import Setting
 from ..registers import Control, Register
-from .steps import PLAIN, WATCHDOG, Step, access, hard_reset
+from .steps import PLAIN, WATCHDOG, Step, access, hard_reset, other_words
 
-N_JOBS, N_RESETS, N_STORMS, N_SCALES = 60, 40, 12, 600
+N_JOBS, N_RESETS, N_STORMS = 60, 40, 12
 PATTERNS = ((0.0, 1), (0.1, 1), (0.5, 1), (0.9, 1), (0.05, 20), (0.3, 5))
+PATTERNS_OF_BITS = (
+    0xFFFF_FFFF, 0, 0x5555_5555, 0xAAAA_AAAA, 62, 63, 0x1_0003, 0x15, 0x2A,
+)  # fmt: skip
 LONG = 1 << 12
 """Longest pause, for the counters' bits."""
 WORDS = range(0, 0x80, 4)
@@ -35,13 +35,17 @@ class Stimuli:
         yield hard_reset()
         yield self.look()
         parts = (
-            self.corners, self.scales, self.starts, self.writes, self.errors, self.bounds,
+            self.corners, self.numbers, self.starts, self.writes, self.errors, self.bounds,
             self.resets, self.busy, self.offered, self.storms, self.changed, self.surplus,
             self.held, self.long,
         )  # fmt: skip
         for part in parts:
             yield from part()
         yield self.look()
+
+    def numbers(self) -> Iterator[Step]:
+        """Jobs whose numbers are chosen for what the kind computes."""
+        return iter(())
 
     def job(self, stream: int, index: int):
         """The job number ``index`` of one of several sequences."""
@@ -93,51 +97,30 @@ class Stimuli:
                 again = dataclasses.replace(job, x=self.job(1, index).x, load=False)
                 yield self.whole(again, rng, pauses=pauses)
 
-    def scales(self) -> Iterator[Step]:
-        """Of attention: logits and results of every size, by multipliers of every length with
-        shifts that leave of them what the format has, or a bit more or less; or one that is any."""
-        if self.config.kind != "attention":
-            return
-        rng = np.random.default_rng([self.seed, 6])
-        shape = self.config.shape
-        output, v = self.config.output.format, self.config.v
-        for index in range(N_SCALES):
-            job = self.job(8, index)
-            length = int(rng.integers(1, shape.multiplier_bits + 1))
-            multiplier = int(rng.integers(1 << (length - 1), 1 << length))
-            # Sums over their total are as wide as V.
-            shift = length + v.width - output.width - int(rng.integers(-1, 3))
-            zero = int(rng.choice([0, rng.integers(output.min, output.max + 1)]))
-            scale = Scale(multiplier, min(max(shift, 0), shape.max_output_shift), zero)
-            logit = int(rng.integers(1, LOGIT_MULTIPLIER_BITS + 1))
-            wide = shape.dot.width + logit - int(rng.integers(6, 18))
-            factor = int(rng.integers(1 << (logit - 1), 1 << logit))
-            logit = Scale(factor, min(max(wide, 0), MAX_SHIFT))
-            if index % 4 == 1:
-                logit = dataclasses.replace(logit, shift=int(rng.integers(MAX_SHIFT + 1)))
-            if index % 4 == 3:
-                any_shift = int(rng.integers(shape.max_output_shift + 1))
-                scale = dataclasses.replace(scale, shift=any_shift)
-            job = dataclasses.replace(job, scale=scale, logit=logit, partial=False)
-            yield self.whole(job, rng, pauses=self.pauses(rng) if index % 2 else {})
-
     def starts(self) -> Iterator[Step]:
         """Every register that a start looks at: all powers of two, their neighbours, and what is
         near to the legal ones. What did start is aborted."""
-        plain = [write(*each) for each in self.job(2, 5).registers(self.config)[:-1]]
-        for register in self._writable:
-            values = [*range(48), *(1 << bit for bit in range(32))]
-            values += [(1 << bit) - 1 for bit in range(2, 33)]
-            legal = next((each.data for each in plain if each.address == register), 0)
-            values += [legal ^ 1 << bit for bit in range(32)]
-            for value in values:
-                yield access(*plain, write(register, value), *self._tried())
+        for plain in self.plain():
+            for register in self._writable:
+                yield from self._started(plain, register)
         for mode in range(16):
             for values in (0, 1, 3, 6):
                 others = [write(each, values) for each in self._writable]
                 yield access(*others, write(self.kind.registers["MODE"], mode), *self._tried())
         both = write(Register.CONTROL, Control.START | Control.SOFT_RESET)
-        yield access(*plain, both, *self.state(), *self._tried(), *self.registers())
+        yield access(*self.plain()[0], both, *self.state(), *self._tried(), *self.registers())
+
+    def plain(self) -> list[list[Access]]:
+        """The writes of small jobs, without their starts."""
+        return [[write(*each) for each in self.job(2, 5).registers(self.config)[:-1]]]
+
+    def _started(self, plain: list[Access], register: int) -> Iterator[Step]:
+        values = [*range(48), *(1 << bit for bit in range(32))]
+        values += [(1 << bit) - 1 for bit in range(2, 33)]
+        legal = next((each.data for each in plain if each.address == register), 0)
+        values += [legal ^ 1 << bit for bit in range(32)]
+        for value in values:
+            yield access(*plain, write(register, value), *self._tried())
 
     def _tried(self) -> list[Access]:
         return [
@@ -152,7 +135,7 @@ class Stimuli:
     def writes(self) -> Iterator[Step]:
         """Every register: patterns, strobes, and what cannot be written."""
         for delays in (False, True):
-            for pattern in (0xFFFF_FFFF, 0, 0x5555_5555, 0xAAAA_AAAA, 62, 63, 0x1_0003):
+            for pattern in PATTERNS_OF_BITS:
                 for strobe in (15, 0, 1, 2, 4, 8, 5, 10):
                     writes = [write(each, pattern) for each in self._writable]
                     yield access(*writes, *self.registers(), setting=Setting(strobe, delays))
@@ -169,15 +152,16 @@ class Stimuli:
         yield access(*self.registers())
 
     def errors(self) -> Iterator[Step]:
-        """Every error bit cleared by itself, and none by what only looks like it."""
+        """Every error bit cleared by itself, and none by a write to any other word."""
         start = write(Register.CONTROL, Control.START)
         job = [write(*each) for each in self.job(2, 5).registers(self.config)]
         refused = [write(each, 0xFFFF_FFFF) for each in self._writable]
         end = [flush(Register.CONTROL, Control.SOFT_RESET), write(Register.ERROR, 15)]
         no_job = [write(each, 0) for each in self._writable]
+        modes = [write(self.kind.registers["MODE"], 4), start]
+        raised = [*refused, *no_job, start, *modes, *job, start, *self.state()]
+        yield access(*raised, *other_words(), *self.registers(), *end)
         for clear in (0, 1, 2, 4, 8, 7, 11, 13, 14, 15):
-            modes = [write(self.kind.registers["MODE"], 4), start]
-            raised = [*refused, *no_job, start, *modes, *job, start, *self.state()]
             yield access(*raised, write(Register.ERROR, clear), *self.state(), *end, *self.state())
 
     def bounds(self) -> Iterator[Step]:

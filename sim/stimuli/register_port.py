@@ -11,7 +11,16 @@ from ..cases import case
 from ..driver import Access, flush, read, write
 from ..harness import Setting
 from ..registers import READ_WRITE, Control, Mode, Register, tables
-from .steps import Step, access, all_registers, hard_reset, job_step, random_pauses, state
+from .steps import (
+    Step,
+    access,
+    all_registers,
+    hard_reset,
+    job_step,
+    other_words,
+    random_pauses,
+    state,
+)
 
 N_STORMS = 16
 
@@ -95,9 +104,11 @@ def _try(last: Access) -> list[Access]:
 
 
 def _raise_all(config: GemmConfig) -> list[Access]:
-    """Every error: illegal size, illegal mode, start while busy, illegal shift."""
+    """Every error: illegal size, illegal mode (where one is), start while busy, illegal shift."""
     base = tables(config.limits.n)
     legal, illegal = (4, 0) if config.output.mode == "requantized" else (0, 4)
+    if config.kind == "lut":  # after a reset nothing is kept
+        illegal = legal | Mode.KEEP_B
     start = write(Register.CONTROL, Control.START)
     return [
         *[write(Register.M, 0), start, *[write(Register[name], 1) for name in "MNK"]],
@@ -108,7 +119,8 @@ def _raise_all(config: GemmConfig) -> list[Access]:
 
 
 def errors(config: GemmConfig) -> Iterator[Step]:
-    """Illegal scales, every error bit cleared by itself, and none by what only looks like it."""
+    """Illegal scales, every error bit cleared by itself, and none by what only looks like it: any
+    other word, the registers' offsets in the tables' windows."""
     base = tables(config.limits.n)
     illegal = [62, 63, 64, *(1 << bit for bit in range(32)), 0xFFFF_FFFF]
     for address in (base["shift"], base["multiplier"], Register.SHIFT, Register.MULTIPLIER):
@@ -121,6 +133,7 @@ def errors(config: GemmConfig) -> Iterator[Step]:
     for window in base.values():
         aliases = [write(window + address, 15) for address in names]
         yield access(*_raise_all(config), *aliases, *all_registers(), *end)
+    yield access(*_raise_all(config), *other_words(), *all_registers(), *end)
 
 
 def late_data(config: GemmConfig) -> Iterator[Step]:

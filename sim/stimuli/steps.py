@@ -75,6 +75,12 @@ def all_registers() -> list[Access]:
     return [read(Register[name]) for name in names]
 
 
+def other_words() -> list[Access]:
+    """Writes that would be commands at CONTROL and ERROR, to every other word up to 0xFC."""
+    commands = (Register.CONTROL, Register.ERROR)
+    return [write(word, 15) for word in range(0, 0x100, 4) if word not in commands]
+
+
 def job_step(config: GemmConfig, job: Job, *, fill, pauses=None, setting=PLAIN, **options) -> Step:
     """One whole job, or the part of it that ``options`` say."""
     job = job.checked(config)

@@ -97,6 +97,35 @@ def test_golden(width, rounding, stages):
         assert not wrong, wrong[:3]
 
 
+@pytest.mark.parametrize("rounding", [r for r in Rounding if r is not Rounding.TFLITE_DOUBLE])
+@pytest.mark.parametrize("least", [1, 17, 31])
+def test_a_shift_that_counts_from_a_least_one_and_few_scaled_bits(rounding, least):
+    rng = random.Random(least)
+    in_format, out_format, bits = Format(18), Format(8), 20
+    operands, expected = [], []
+    for multiplier, shift in scales(rng):
+        if shift < least:
+            continue
+        scale = Requantize(
+            multiplier=multiplier, shift=shift, zero_point=0, format=out_format, rounding=rounding
+        )
+        chosen = [
+            value
+            for value in values(rng, in_format, multiplier, shift)
+            if -1 << (bits - 1) <= (value * multiplier) >> shift < 1 << (bits - 1)
+        ]
+        operands += [(value, multiplier, shift - least, 0, 0) for value in chosen]
+        expected += scale(np.array(chosen)[:, None], in_format).ravel().tolist()
+    requantizer = Requantizer(
+        in_format=in_format,
+        out_format=out_format,
+        rounding=rounding,
+        least_shift=least,
+        scaled_bits=bits,
+    )
+    assert run(requantizer, operands, rng) == expected
+
+
 @pytest.mark.parametrize("out", ["int2", "uint2", "int16", "uint5"])
 @pytest.mark.parametrize("zero_point", [-(1 << 16), -1, 0, 3, (1 << 16) - 1])
 def test_clamp_at_every_edge(out, zero_point):
@@ -128,6 +157,7 @@ def test_clamp_at_every_edge(out, zero_point):
         ),
         ({"rounding": "up"}, "'up' is not a valid Rounding"),
         ({"multiplier_stages": 3}, "multiplier_stages must be 1 or 2, not 3"),
+        ({"least_shift": 46}, "least_shift must be 0 for tflite_double and at most 45, not 46"),
     ],
 )
 def test_bad_parameters(options, message):

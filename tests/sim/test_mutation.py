@@ -1,6 +1,7 @@
 """Rung 6: the stimuli notice faults, and what they cannot notice is told apart."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -9,13 +10,15 @@ from matweave.hw.emit import generate
 from matweave.sim import equivalence, invariants, kinds, mutation, stalls
 from matweave.sim.gates import Context
 from matweave.sim.gates import mutants as gate
-from matweave.sim.gates.common import others
+from matweave.sim.gates.common import others, small_attention
 from matweave.sim.gatesim import Simulator
 from matweave.sim.harness import wrapper
 from matweave.sim.mutation import MutantEngine, Mutation, Report
 from matweave.sim.native import EngineError
 from matweave.sim.nets import Nets
-from matweave.sim.stimuli import observe, stimuli
+from matweave.sim.stimuli import observe, register_port, stimuli
+from matweave.sim.stimuli.attention import AttentionStimuli
+from matweave.sim.stimuli.steps import hard_reset
 
 from .netlists import MEMORY, RING, cell, fault
 
@@ -60,6 +63,38 @@ def test_the_stimuli_are_right_repeatable_and_notice_a_fault(config, seed):
     changed = unconnected(wrapper(text, config.name), "s_axil_rresp")
     with MutantEngine.from_verilog(changed, config, seed=seed) as engine:
         assert mutation._killed(engine, steps, expected, 0)
+
+
+@pytest.mark.requires_tool("verilator", "g++")
+def test_a_write_beside_the_registers_that_clears_an_error_is_noticed(seed):
+    """The error of a mode that is not there, which few jobs raise."""
+    small = ["a=int4", "limits={m=4,n=4,k=4}"]
+    config = configuration.load("tiny_lut", small)
+    text = wrapper(generate(config).verilog, config.name)
+    before, start, after = text.partition("clear = 4'h0;")
+    inside, beside, rest = after.partition("        default: ;\n      endcase")
+    assert start and beside and "endmodule" not in inside
+    faulty = inside + beside.replace("default: ;", "default: clear = w_data[3:0] & 4'h4;") + rest
+    steps = [hard_reset(), *register_port.errors(config)]
+    with MutantEngine.from_verilog(text, config, seed=seed) as engine:
+        expected = mutation.play(engine, steps)
+    with MutantEngine.from_verilog(before + start + faulty, config, seed=seed) as engine:
+        assert mutation._killed(engine, steps, expected, 0)
+
+
+def test_attention_gets_results_beside_ties(seed):
+    config = small_attention()
+    count = 0
+    for step in AttentionStimuli(config, seed).ties():
+        given = step.job.expected(config)
+        multiplier = step.job.scale.multiplier
+        beside = (
+            replace(step.job, scale=replace(step.job.scale, multiplier=multiplier + off))
+            for off in (-1, 1)
+        )
+        assert any((job.expected(config) != given).any() for job in beside)
+        count += 1
+    assert count > 200
 
 
 OTHERS = {other.name: other for other in others(Context(1, False, print))}
@@ -342,6 +377,19 @@ def test_the_gate_passes_if_all_survivors_are_shown(two_engines, monkeypatch):
     found = gate.mutants(context)
     assert found.ok and not found.findings
     assert found.figure == "4 of 6 killed, 2 by proved stalls, 0 equivalent, 0 not shown"
+
+
+def test_the_whole_gate_looks_at_attention_too(monkeypatch):
+    looked = []
+
+    def look(_, engine):
+        looked.append(engine)
+        return gate.Kind(engine.name, mutants=1, killed=1)
+
+    monkeypatch.setattr(gate, "look", look)
+    assert gate.mutants(Context(1, False, lambda *_: None)).ok
+    assert {"tiny_os", "tiny_lut", "tiny_attention", "tiny_packed"} <= {e.name for e in looked}
+    assert not any("encoder" in e.name or "fp16" in e.name for e in looked)
 
 
 @pytest.mark.slow

@@ -178,13 +178,13 @@ def test_blocks_leave_whole_with_their_maximum():
         inside = len(sent) - len(o)
         assert 0 <= inside <= depth
         if found["o_valid"][cycle] and inputs["o_ready"][cycle]:
-            o.append([found[name][cycle] for name in ("o_data", "o_start", "o_highest")])
+            o.append([found[name][cycle] for name in ("o_data", "o_highest")])
     wanted, start = [], 0
     for number, (_, _, end) in enumerate(i):
         if end:
             block = i[start : number + 1]
             most = max(highest for _, highest, _ in block)
-            wanted += [[data, int(n == 0), most & 15] for n, (data, _, _) in enumerate(block)]
+            wanted += [[data, most & 15] for data, _, _ in block]
             start = number + 1
-    o = [[data, start, highest & 15] for data, start, highest in o]
+    o = [[data, highest & 15] for data, highest in o]
     assert o == wanted
