@@ -9,6 +9,7 @@ core between its memories, requantisers included) in standard cells, of the flow
 area`` with the least area times path; memories are not counted.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -110,7 +111,9 @@ def measured(options, library):
     from matweave.hw import config as configurations
 
     for name in options.engines:
-        config = configurations.load(name.split(",")[0], name.split(",")[1:])
+        # Not at the commas within a table.
+        origin, *overrides = re.split(r",(?![^{]*})", name)
+        config = configurations.load(origin, overrides)
         figures = {
             "weight": str(config.weight), "array": config.array.kind,
             "macs_per_cycle": config.macs_per_cycle,

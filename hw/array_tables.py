@@ -166,7 +166,7 @@ class Lookup(Table):
     """M tables, each of all sums of ``k`` elements of A with signs, and N lanes at each of them."""
 
     title: ClassVar[str] = "weights looked up in tables of sums of A"
-    kind: Literal["lookup"] = Field("lookup", description="There is no other.")
+    kind: Literal["lookup"] = Field("lookup", description="A lookup engine has no other.")
     rows: Side = Field(description="Tables, along M.")
     columns: Side = Field(description="Lanes per table, along N.")
     k: integer(2, 6) = Field(4, description="Elements of A in a table, along K.")

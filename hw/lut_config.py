@@ -20,7 +20,7 @@ MAX_GROUPS = 256
 class LookupPe(Pe):
     """A table of activation sums in which weights are looked up."""
 
-    kind: Literal["table"] = Field("table", description="There is no other.")
+    kind: Literal["table"] = Field("table", description="A lookup array has no other.")
 
 
 class LookupAccumulator(Accumulator):

@@ -46,8 +46,8 @@ def calibrate(
             f"--function: {plain(function)} is no function of the hidden layer; allowed are "
             f"{', '.join(floating.FUNCTIONS)}"
         )
-    if epsilon is not None and not 0 <= epsilon < 1:
-        raise UserError(f"--epsilon: {epsilon:g} is none; it must be 0 or more and below 1")
+    if epsilon is not None and not 0 < epsilon < 1:
+        raise UserError(f"--epsilon: {epsilon:g} is none; it must be above 0 and below 1")
     settings = config.load(origin, overrides)
     if not isinstance(settings, EncoderConfig):
         raise UserError(f"{settings.name}: calibration is for encoders, not kind {settings.kind}")

@@ -30,7 +30,10 @@ def calibrate(
     ] = None,
     epsilon: Annotated[
         float | None,
-        typer.Option(help="Added to variances; 1e-5 unless given. ONNX files say it."),
+        typer.Option(
+            help="Added to variances in the float model; 1e-5 unless given, ONNX files say it. The "
+            "engine's is model.epsilon."
+        ),
     ] = None,
     overrides: Set = None,
     as_json: Json = False,

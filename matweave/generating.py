@@ -29,6 +29,8 @@ def generate(
 
 def text(result: dict[str, Any]) -> str:
     width = max(map(len, result["files"]))
-    lines = [f"{result['name']}: {result['macs_per_cycle']} multiply-accumulates per cycle"]
+    # Of bit-serial weights a fraction.
+    peak = round(result["macs_per_cycle"], 2)
+    lines = [f"{result['name']}: {peak} multiply-accumulates per cycle"]
     lines += [f"  {name:{width}}  {size:>9,} bytes" for name, size in result["files"].items()]
     return "\n".join([*lines, f"in {result['folder']}"])

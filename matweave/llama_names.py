@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 FUNCTION = "silu"
 """Theirs, unless something else is said."""
+COMPUTED = ("rotary_emb.inv_freq",)
+"""Ends of names that some files have and nobody needs."""
 _LAYER = {
     "self_attn.out_proj": "self_attn.o_proj",
     "linear_gate": "mlp.gate_proj",

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,7 @@ def load(path: str, shapes: Mapping[str, list[int]]) -> tuple[dict[str, np.ndarr
 
 
 def _safetensors(file: Path, shapes) -> tuple[dict[str, np.ndarray], dict]:
+    import ml_dtypes  # noqa: F401 - NumPy knows bfloat16 by it
     from safetensors import safe_open
 
     with safe_open(file, framework="numpy") as tensors:
@@ -109,18 +110,32 @@ def _named(
         return _float(name, tensor(name))
 
     if before is None:
+        _unread("", names, shapes, file)
         return {name: read(name, wanted) for name, wanted in shapes.items()}, {}
+    parts = {name: llama_names.parts(name, before, shapes) for name in shapes}
+    _unread(before, names, {part.name for each in parts.values() for part in each}, file)
     found = {}
     for name, (_, *rest) in shapes.items():
-        parts = llama_names.parts(name, before, shapes)
         # They have biases or not.
-        left_out = name.endswith("bias") and not any(part.name in names for part in parts)
+        left_out = name.endswith("bias") and not any(part.name in names for part in parts[name])
         found[name] = (
             np.zeros(shapes[name])
             if left_out
-            else np.concatenate([read(part.name, [part.rows, *rest]) for part in parts])
+            else np.concatenate([read(part.name, [part.rows, *rest]) for part in parts[name]])
         )
     return found, {"usual_function": llama_names.FUNCTION}
+
+
+def _unread(before: str, names: list[str], read: Collection[str], file: Path) -> None:
+    """Refuse tensors of layers, or of a last norm, that are none of the engine's: without them it
+    is another model."""
+    for name in names:
+        in_layers = name.startswith((f"{before}layers.", f"{before}norm."))
+        if in_layers and name not in read and not name.endswith(llama_names.COMPUTED):
+            raise ConfigError(
+                f"{plain(file.name)}: {plain(name)}: this engine has no use for it; the file is of "
+                "another model (see model.layers, model.order, model.norm, model.gated)"
+            )
 
 
 def _onnx(file: Path, shapes) -> tuple[dict[str, np.ndarray], dict]:
@@ -145,12 +160,12 @@ def _present(name: str, names, file: Path) -> None:
 
 def _shaped(name: str, found, wanted) -> None:
     if list(found) != list(wanted):
-        sizes = (" × ".join(map(str, each)) for each in (found, wanted))
+        sizes = (" × ".join(map(str, each)) or "one number" for each in (found, wanted))
         raise ConfigError("{}: is {} and must be {} for this engine".format(name, *sizes))
 
 
 def _float(name: str, tensor: np.ndarray) -> np.ndarray:
-    if tensor.dtype.kind != "f":
+    if tensor.dtype.kind != "f" and tensor.dtype.name != "bfloat16":
         raise ConfigError(
             f"{name}: has elements of type {plain(tensor.dtype)}, which are no floats"
         )

@@ -104,7 +104,8 @@ def test_a_decoder_of_another_function(tmp_path, matweave):
 
 def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
     def error(weights, *more, engine="tiny_encoder", x=samples):
-        ended = matweave("calibrate", engine, weights, x, "-o", tmp_path / "out.npz", *more)
+        order = [PRE] * (engine == "tiny_encoder")
+        ended = matweave("calibrate", engine, weights, x, "-o", tmp_path / "out.npz", *order, *more)
         assert ended.status == 2
         assert not (tmp_path / "out.npz").exists()
         return ended.error
@@ -126,13 +127,14 @@ def test_mistakes_are_one_line(tmp_path, matweave, tensors, samples):
     assert "bad.safetensors: cannot be read" in error(tmp_path / "bad.safetensors")
     message = error(good, "--set=model.hidden=14")
     assert "layers.0.linear1.weight: is 6 × 8 and must be 14 × 8 for this engine" in message
-    assert "norm.weight: is missing; there are" in error(
-        _without(tmp_path, tensors, "norm.weight"), PRE
-    )
+    assert "norm.weight: is missing; there are" in error(_without(tmp_path, tensors, "norm.weight"))
     assert "elements that are not finite" in error(
         saved(**{"layers.0.linear1.bias": np.full(6, np.nan)})
     )
     assert "which are no floats" in error(saved(**{"layers.0.linear1.bias": np.zeros(6, int)}))
+    for name in ("layers.2.linear1.weight", "layers.0.linear_gate.weight", "norm.more"):
+        message = error(saved(**{name: np.zeros(3)}))
+        assert f"w.npz: {name}: this engine has no use for it" in message
     np.save(tmp_path / "long.npy", np.zeros((2, 7, 8)))
     assert "have 7 tokens; tiny_encoder takes at most 6" in error(good, x=tmp_path / "long.npy")
     np.save(tmp_path / "flat.npy", np.zeros((11, 8)))

@@ -34,6 +34,7 @@ def llama(settings, rng, *, prefix="model.", biases=()):
         "post_attention_layernorm": (WIDTH,),
     }
     found = {"lm_head.weight": rng.normal(size=(11, WIDTH))}
+    found[f"{prefix}layers.0.self_attn.rotary_emb.inv_freq"] = np.ones(HEAD // 2)
     for n in range(settings.model.layers):
         for name, shape in shapes.items():
             weight = rng.normal(size=shape) / shape[-1] ** 0.5 + (len(shape) == 1)
@@ -111,10 +112,11 @@ def test_mistakes_are_one_line(settings, seed, tmp_path, matweave):
         assert not (tmp_path / "m.npz").exists()
         return ended.error
 
+    for wish, name in (("gated=false", "layers.0.mlp.gate_proj"), ("order='post'", "norm")):
+        message = error(f"--set=model.{wish}")
+        assert f"w.npz: model.{name}.weight: this engine has no use for it" in message
     for wish, name in (
-        ("gated=false", "gated = true"),
         ("norm='layer'", "norm = 'rms'"),
-        ("order='post'", "order = 'pre'"),
         ("rotary='interleaved'", "rotary = 'halves'"),
         ("rotary='none'", "rotary = 'halves'"),
     ):
@@ -122,12 +124,31 @@ def test_mistakes_are_one_line(settings, seed, tmp_path, matweave):
             "w.npz: has a Llama's tensors, and tiny_decoder another kind of layers; set "
             f"model.{name}" in error(f"--set=model.{wish}")
         )
-    assert "--epsilon: 2 is none; it must be 0 or more and below 1" in error("--epsilon", "2")
+    for epsilon in ("2", "0", "nan"):
+        message = error("--epsilon", epsilon)
+        assert f"--epsilon: {epsilon} is none; it must be above 0 and below 1" in message
     short = {"model.layers.1.self_attn.k_proj.weight": np.zeros((HEAD, WIDTH))}
     message = error(**short)
     assert "model.layers.1.self_attn.k_proj.weight: is 4 × 8 and must be 8 × 8" in message
+    for name in ("layers.2.mlp.up_proj.weight", "layers.0.self_attn.q_norm.weight",
+                 "layers.1.input_layernorm.bias", "norm.bias"):  # fmt: skip
+        message = error(**{f"model.{name}": np.zeros(3)})
+        assert f"w.npz: model.{name}: this engine has no use for it; the file is of" in message
     part = {"model.layers.0.self_attn.k_proj.bias": np.zeros(2 * HEAD)}
     assert "model.layers.0.self_attn.q_proj.bias: is missing" in error(**part)
+
+
+def test_bfloat16_is_read(settings, seed, tmp_path):
+    import ml_dtypes
+    from safetensors.numpy import save_file
+
+    tensors = llama(settings, np.random.default_rng(seed))
+    rounded = {name: value.astype(ml_dtypes.bfloat16) for name, value in tensors.items()}
+    save_file(rounded, tmp_path / "w.safetensors")
+    found, _, _ = calibrating.read(tmp_path / "w.safetensors", settings)
+    weight = rounded["model.layers.1.mlp.up_proj.weight"].astype(np.float64)
+    assert np.array_equal(found["layers.1.linear1.weight"], weight)
+    assert not np.array_equal(weight, tensors["model.layers.1.mlp.up_proj.weight"])
 
 
 @pytest.mark.slow

@@ -24,7 +24,11 @@ class Encoder(Configured):
             Multipliers("normaliser", shape.output_lanes, (shape.sum.width, 31)),
             # Of an element: two in its sum, its square, its quotient, its gain.
             Multipliers("norms", 5 * sizes.columns, (sizes.normalised.width, GAIN.width)),
-            *[Multipliers("gates", 2 * sizes.columns, (2 * each, GATE_BITS))] * sizes.gated,
+            *[
+                Multipliers("gates", sizes.columns, (each, each)),
+                Multipliers("scales of gates", sizes.columns, (2 * each, GATE_BITS)),
+            ]
+            * sizes.gated,
         ]
 
     def faster(self, words):
@@ -87,7 +91,7 @@ class Encoder(Configured):
             "baud": baud,
             "sequence_bytes": moved,
             "model_bytes": sizes.weight_beats * stream_bytes(config)[0]["s_axis_b"]
-            + 4 * (sizes.parameters + sizes.entries),
+            + 4 * (sizes.parameters + sizes.entries + sizes.angles),
             "sequences_s_over_link": digits(baud / BITS_PER_BYTE / moved),
         }
 

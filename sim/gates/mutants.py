@@ -4,7 +4,7 @@ import os
 import traceback
 from dataclasses import dataclass, field
 
-from .common import engines, others
+from .common import engines, small_attention
 from .registry import Context, Measured, gate
 
 
@@ -60,13 +60,23 @@ def look(context: Context, config) -> Kind:
 
 @gate("mutants", "mutants, gate level", "at least 500 an engine, every survivor shown equivalent")
 def mutants(context: Context) -> Measured:
-    """Of GEMM, lookup and attention engines of integers. Of faults in floating-point adders, and in
-    an encoder's norms and multipliers, too many are shown neither by a job nor to be none."""
+    """Of GEMM and lookup engines of integers."""
+    return played(context, [config for config in engines(context) if not config.floats])
+
+
+@gate("attention_mutants", "mutants of attention", "at least 500, 98 of 100 killed or equivalent")
+def attention_mutants(context: Context) -> Measured:
+    """Of an attention engine. Low bits within its divider change one result in thousands, and
+    whether a fault there changes any is beyond the budgets of the solvers. Of faults in an
+    encoder's norms and multipliers, and in floating-point adders, too many are shown neither by a
+    job nor to be none: there is no gate of them yet."""
+    return played(context, [small_attention()], unshown=0.02)
+
+
+def played(context: Context, configs, unshown: float = 0.0) -> Measured:
+    """Mutants of the engines of ``configs``; the share of them that may be ``unshown``."""
     kinds = []
-    chosen = [config for config in engines(context) if not config.floats]
-    if not context.quick:
-        chosen += [config for config in others(context) if config.kind == "attention"]
-    for kind in context.each(look, chosen):
+    for kind in context.each(look, configs):
         kinds.append(kind)
         context.say(str(kinds[-1]))
         for line in kinds[-1].findings():
@@ -81,5 +91,8 @@ def mutants(context: Context) -> Measured:
     figure += f", {total('equivalent')} equivalent, {left} not shown"
     crashed = sum(bool(kind.crash) for kind in kinds)
     figure += f"; {crashed} of {len(kinds)} engines crashed" * bool(crashed)
-    ok = not open_ones and all(kind.mutants for kind in kinds)
+    ok = all(
+        kind.mutants and not kind.crash and len(kind.not_shown) <= unshown * kind.mutants
+        for kind in kinds
+    )
     return Measured(figure, ok, "; ".join(map(str, kinds)), tuple(open_ones))

@@ -51,12 +51,21 @@ def _product(config: EncoderConfig, step: Step, tokens: int) -> int:
     if config.array.kind == "digit_serial":
         blocks = -(-tokens // sizes.rows) * (step.outputs // sizes.columns)
         return (blocks * step.inputs + 2 * sizes.rows) * (config.activation.width // 2 + 1)
-    # A tile's rows leave one after another, and so does the next product's first tile behind them.
+    return gemm.predict(config.gemm, tokens, step.outputs, step.inputs) + _behind(
+        config, step, tokens
+    )
+
+
+def _behind(config: EncoderConfig, step: Step, tokens: int) -> int:
+    """Cycles that the first tile waits behind the last one of a product before: rows of the array
+    leave one after another, those that have no token too."""
+    sizes, steps = config.sizes, (*config.sizes.prologue, *config.sizes.body)
+    if steps[steps.index(step) - 1].kind is not Kind.PRODUCT:
+        return 0
     rows = (tokens - 1) % sizes.rows + 1
     on_way = rows + gemm.array_latency(config.gemm) + gemm.output_latency(config.gemm)
     tile = sizes.step_weights(step) // (step.outputs // sizes.columns)
-    waits = max(0, sizes.rows - on_way - tile - sizes.lead(step) - BETWEEN)
-    return gemm.predict(config.gemm, tokens, step.outputs, step.inputs) + waits
+    return max(0, sizes.rows - on_way - tile - sizes.lead(step) - BETWEEN)
 
 
 def _attention(config: EncoderConfig, tokens: int, position: int) -> int:

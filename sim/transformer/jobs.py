@@ -159,7 +159,9 @@ def case(config: EncoderConfig, seed: int, index: int, largest: int | None = Non
     tokens = int(min(max(tokens, 1), bound))
     kind = VALUES[index % len(VALUES)] if index % 2 else "random"
     x = values(config.activation, kind, (tokens, config.model.width), rng)
-    job = EncoderJob(x, drawn(config, rng, corners=index % 3 == 2))
+    # Of a decoder every third job brings a model (:func:`cases`).
+    corners = index % 9 == 6 if config.model.causal else index % 3 == 2
+    job = EncoderJob(x, drawn(config, rng, corners=corners))
     return Case(f"{index}: {tokens} tokens {size}, x {kind}", job.checked(config))
 
 

@@ -7,7 +7,7 @@ from matweave.hw.weights import Coding, WeightFormat
 
 FEW_BITS = 4
 """Of formats for which the largest magnitude need not have the largest number."""
-PARTS = np.linspace(1, 0.25, 31)
+PARTS = np.geomspace(1, 1 / 64, 64)
 """Of the largest magnitude, which may have it."""
 LEAST_PART, LEAST = 1 / 128, 2.0**-40
 """Least scale of an output, as a part of the largest, and at all: the scale of an output with
@@ -53,14 +53,16 @@ def _of_signs(magnitudes: np.ndarray, *, every: bool) -> np.ndarray:
     means = np.cumsum(ordered, axis=1) / counts
     if every:
         return means[:, -1]
-    best = (counts * means**2).argmax(axis=1)
+    best = (np.sqrt(counts) * means).argmax(axis=1)
     return means[np.arange(len(means)), best]
 
 
 def _rounded(weight: np.ndarray, scale: np.ndarray, format) -> np.ndarray:
-    found = np.clip(np.rint(weight / scale[:, None]), format.min, format.max)
+    with np.errstate(over="ignore"):  # what is infinite is clipped, too
+        found = np.clip(np.rint(weight / scale[:, None]), format.min, format.max)
     return found.astype(np.int64)
 
 
 def _error(weight: np.ndarray, scale: np.ndarray, format) -> np.ndarray:
-    return ((_rounded(weight, scale, format) * scale[:, None] - weight) ** 2).sum(axis=1)
+    with np.errstate(over="ignore"):
+        return ((_rounded(weight, scale, format) * scale[:, None] - weight) ** 2).sum(axis=1)

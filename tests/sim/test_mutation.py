@@ -379,17 +379,32 @@ def test_the_gate_passes_if_all_survivors_are_shown(two_engines, monkeypatch):
     assert found.figure == "4 of 6 killed, 2 by proved stalls, 0 equivalent, 0 not shown"
 
 
-def test_the_whole_gate_looks_at_attention_too(monkeypatch):
+def test_whose_mutants_the_gates_look_at(monkeypatch):
     looked = []
 
     def look(_, engine):
-        looked.append(engine)
+        looked.append(engine.name)
         return gate.Kind(engine.name, mutants=1, killed=1)
 
     monkeypatch.setattr(gate, "look", look)
-    assert gate.mutants(Context(1, False, lambda *_: None)).ok
-    assert {"tiny_os", "tiny_lut", "tiny_attention", "tiny_packed"} <= {e.name for e in looked}
-    assert not any("encoder" in e.name or "fp16" in e.name for e in looked)
+    context = Context(1, False, lambda *_: None)
+    assert gate.mutants(context).ok
+    assert {"tiny_os", "tiny_lut"} <= set(looked)
+    assert not any("fp16" in engine for engine in looked)
+    looked.clear()
+    assert gate.attention_mutants(context).ok
+    assert looked == ["tiny_attention"]
+
+
+@pytest.mark.parametrize(("left", "ok"), [(0, True), (2, True), (3, False)])
+def test_of_attention_few_may_be_not_shown(left, ok, monkeypatch):
+    found = gate.Kind("tiny_attention", mutants=100, killed=100 - left, not_shown=["one"] * left)
+    monkeypatch.setattr(gate, "look", lambda *_: found)
+    measured = gate.attention_mutants(Context(1, False, lambda *_: None))
+    assert measured.ok is ok
+    assert len(measured.findings) == left
+    monkeypatch.setattr(gate, "engines", lambda _: [configuration.load("tiny_os")])
+    assert gate.mutants(Context(1, False, lambda *_: None)).ok is (left == 0)
 
 
 @pytest.mark.slow
