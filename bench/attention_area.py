@@ -7,8 +7,9 @@ there is one, else with twice as many elements of a result per beat; further set
 repeated are synthesised once, queues are flip-flops. ``parts``: area of all instances of those
 cells; ``queues``: of the queues. Energy (``--power``) is of Gaussian operands, logits of two nats,
 256 keys per query (:mod:`matweave.fpga.targets.asic.attention_stimuli`). ``--luts`` counts an
-ECP5's cells as Yosys maps them, without DSP blocks; ``--route`` places and routes the core out of
-context on an LFE5U-85F, every input behind a register, with DSP blocks or (``--no-dsp``) without.
+ECP5's cells as Yosys maps them, module by module and without DSP blocks; ``--route`` places and
+routes the core out of context on an LFE5U-85F, every input behind a register, with DSP blocks or
+(``--no-dsp``) without.
 """
 
 import json
@@ -131,7 +132,7 @@ def fabric(shape, options) -> dict:
     found = {}
     if options.luts:
         verilog = emit.verilog(StreamingAttention(shape=shape), "block")
-        used = resources.synthesise(verilog, "block", "ecp5")
+        used = resources.synthesise(verilog, "block", "ecp5", apart=True)
         luts = used.luts + resources.CARRY_LUTS["ecp5"] * used.carries
         found |= {"ecp5_luts": luts, "ecp5_flops": used.flops}
     if options.route:
@@ -139,7 +140,7 @@ def fabric(shape, options) -> dict:
         verilog = emit.verilog(registered, "block")
         try:
             usage = out_of_context.implement(
-                verilog, "block", dsp=not options.no_dsp, clock=options.clock
+                verilog, "block", dsp=not options.no_dsp, booth=options.no_dsp, clock=options.clock
             )
         except ToolFailed as error:
             return found | {"why_not_routed": str(error)}
@@ -216,7 +217,7 @@ def main() -> int:
     parser.add_argument("--power", action="store_true", help="energy too")
     parser.add_argument("--luts", action="store_true", help="ECP5's LUTs")
     parser.add_argument("--route", action="store_true", help="ECP5, placed and routed")
-    parser.add_argument("--no-dsp", action="store_true", help="route multipliers of LUTs")
+    parser.add_argument("--no-dsp", action="store_true", help="route Booth multipliers of LUTs")
     parser.add_argument("--clock", type=float, default=60.0, help="MHz to place and route for")
     parser.add_argument(
         "--from", dest="earlier", type=Path, nargs="+", help="JSON of earlier runs; measure nothing"

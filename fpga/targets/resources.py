@@ -42,9 +42,12 @@ class Resources:
         return asdict(self)
 
 
-def synthesise(verilog: str, top: str, family: str, *, dsp: bool = False) -> Resources:
-    """Map module ``top`` to ``family``, with DSP blocks if ``dsp``; cached by content. Raises
-    :class:`ConfigError` for an unknown family, and :class:`.toolchain.ToolError` where Yosys is
+def synthesise(
+    verilog: str, top: str, family: str, *, dsp: bool = False, apart: bool = False
+) -> Resources:
+    """Map module ``top`` to ``family``, with DSP blocks if ``dsp``; cached by content. ``apart``:
+    modules stay, so that each is mapped once, however many instances of it are counted: large
+    designs are ECP5's in minutes, and somewhat larger. Raises :class:`ConfigError` for an unknown family, and :class:`.toolchain.ToolError` where Yosys is
     missing or fails."""
     if family not in SCRIPTS:
         raise ConfigError(
@@ -54,6 +57,8 @@ def synthesise(verilog: str, top: str, family: str, *, dsp: bool = False) -> Res
     mapping = SCRIPTS[family].format(top=top)
     if dsp:
         mapping = mapping.replace(" -nodsp", "").replace("synth_ice40", "synth_ice40 -dsp")
+    if apart:
+        mapping = mapping.replace("synth_ecp5", "synth_ecp5 -noflatten")
     script = f"read_verilog design.v\n{mapping}\n"
     script += "tee -q -o stat.json stat -json\n"
     folder = netlist.yosys("resources", script, {"design.v": verilog})
