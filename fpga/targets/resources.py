@@ -47,8 +47,8 @@ def synthesise(
 ) -> Resources:
     """Map module ``top`` to ``family``, with DSP blocks if ``dsp``; cached by content. ``apart``:
     modules stay, so that each is mapped once, however many instances of it are counted: large
-    designs are ECP5's in minutes, and somewhat larger. Raises :class:`ConfigError` for an unknown family, and :class:`.toolchain.ToolError` where Yosys is
-    missing or fails."""
+    designs are ECP5's in minutes, and somewhat larger. Raises :class:`ConfigError` for an unknown
+    family, and :class:`.toolchain.ToolError` where Yosys is missing or fails."""
     if family not in SCRIPTS:
         raise ConfigError(
             f"family: {shown(family)} is none; allowed are {', '.join(SCRIPTS)}"
