@@ -51,7 +51,7 @@ def gemm(
     Raises :class:`ValueError` for operands of the wrong shape or type or outside their format.
     """
     a = operands.checked("a", a, a_format, (None, None))
-    b = weights(b, b_format, (a.shape[1], None))
+    b = weights("b", b, b_format, (a.shape[1], None))
     (m, length), n = a.shape, b.shape[1]
     size = m, length + -length % k
     padded = np.zeros(size, np.float32)
