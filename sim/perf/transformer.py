@@ -70,7 +70,8 @@ def _behind(config: EncoderConfig, step: Step, tokens: int) -> int:
 
 def _attention(config: EncoderConfig, tokens: int, position: int) -> int:
     sizes, shape = config.sizes, config.attend.shape
-    last = shape.score_latency + shape.value_levels + shape.divide_cycles + 12
+    # Of the last query: what is on its way, and its result's words.
+    last = shape.score_latency + shape.value_levels + shape.divide_cycles + 12 + sizes.parts
     # Keys of each query.
     seen = range(position + 1, position + tokens + 1) if sizes.causal else [tokens] * tokens
     found = 0
