@@ -4,16 +4,12 @@ An engine is a preset, with overrides behind commas: ``decode_128,weight='int4'`
 one, and of a decoder single tokens behind it) run on the compiled Verilog, with random models;
 results are compared with the golden model's, cycles with the cycle model, which is an upper bound.
 ``--luts``: an ECP5's cells as Yosys maps the engine, DSP blocks and block RAM allowed, as many as
-it wants. ``--liberty``: area and critical path of the products with weights (the GEMM or lookup
-core between its memories, requantisers included) in standard cells, of the flow of ``matweave
-area`` with the least area times path; memories are not counted.
+it wants.
 """
 
 import re
 import sys
-from pathlib import Path
 
-import attention_area
 import common
 
 ENGINES = (
@@ -91,23 +87,7 @@ def fabric(config) -> dict:
     }  # fmt: skip
 
 
-def products(config, options, library) -> dict:
-    from matweave.hw import emit
-    from matweave.hw.engine import array_choice, core_shape
-    from matweave.hw.transformer.product import Product
-
-    array = array_choice(config.gemm)
-    shape = core_shape(config.gemm, array)
-    block = emit.verilog(Product(sizes=config.sizes, shape=shape, array=array), "block")
-    cells, _ = attention_area.standard_cells(block, options, library)
-    peak = config.macs_per_cycle
-    return {
-        "products_um2": cells["um2"], "ns": cells["ns"], "flow": cells["flow"],
-        "um2_per_mac": cells["um2"] / peak,
-    }  # fmt: skip
-
-
-def measured(options, library):
+def measured(options):
     from matweave.hw import config as configurations
 
     for name in options.engines:
@@ -123,8 +103,6 @@ def measured(options, library):
             figures |= played(config)
         if options.luts:
             figures |= fabric(config)
-        if library is not None:
-            figures |= products(config, options, library)
         print(f"transformers: {name}: done", file=sys.stderr, flush=True)
         yield common.row({"engine": name}, **figures)
 
@@ -141,17 +119,12 @@ def bars(rows) -> list[common.Bar]:
 
 
 def main() -> int:
-    from matweave.fpga.targets.asic import liberty
-
     parser = common.parser(__doc__)
     parser.add_argument("engines", nargs="*", default=list(ENGINES))
-    parser.add_argument("--liberty", type=Path, help="standard cells; without: no area")
-    parser.add_argument("--flows", nargs="+", default=[], help="of those tried; default: all")
     parser.add_argument("--luts", action="store_true", help="ECP5's cells")
     parser.add_argument("--no-jobs", action="store_true", help="simulate nothing")
     options = parser.parse_args()
-    library = liberty.load(options.liberty.absolute()) if options.liberty else None
-    rows = list(measured(options, library))
+    rows = list(measured(options))
     return common.report("transformers", rows, bars(rows), as_json=options.json)
 
 
