@@ -8,8 +8,7 @@ repeated are synthesised once, queues are flip-flops. ``parts``: area of all ins
 cells; ``queues``: of the queues. Energy (``--power``) is of Gaussian operands, logits of two nats,
 256 keys per query (:mod:`matweave.fpga.targets.asic.attention_stimuli`). ``--luts`` counts an
 ECP5's cells as Yosys maps them, module by module and without DSP blocks; ``--route`` places and
-routes the core out of context on an LFE5U-85F, every input behind a register, with DSP blocks or
-(``--no-dsp``) without.
+routes the core out of context on an LFE5U-85F, with DSP blocks, every input behind a register.
 """
 
 import json
@@ -139,9 +138,7 @@ def fabric(shape, options) -> dict:
         registered = out_of_context.Registered(StreamingAttention(shape=shape))
         verilog = emit.verilog(registered, "block")
         try:
-            usage = out_of_context.implement(
-                verilog, "block", dsp=not options.no_dsp, booth=options.no_dsp, clock=options.clock
-            )
+            usage = out_of_context.implement(verilog, "block", dsp=True, clock=options.clock)
         except ToolFailed as error:
             return found | {"why_not_routed": str(error)}
         found |= {"routed_luts": usage.luts, "dsps": usage.dsps, "routed_mhz": round(usage.fmax, 1)}
@@ -217,7 +214,6 @@ def main() -> int:
     parser.add_argument("--power", action="store_true", help="energy too")
     parser.add_argument("--luts", action="store_true", help="ECP5's LUTs")
     parser.add_argument("--route", action="store_true", help="ECP5, placed and routed")
-    parser.add_argument("--no-dsp", action="store_true", help="route Booth multipliers of LUTs")
     parser.add_argument("--clock", type=float, default=60.0, help="MHz to place and route for")
     parser.add_argument(
         "--from", dest="earlier", type=Path, nargs="+", help="JSON of earlier runs; measure nothing"

@@ -58,7 +58,7 @@ def played(config) -> dict:
     from matweave.sim.native import Engine
     from matweave.sim.perf import transformer as perf
 
-    found, wrong, ratios, count = [], 0, [], 0
+    found, wrong, ratios = [], 0, []
     with Engine(config) as engine:
         for job in jobs(config):
             result = engine.job(job)
@@ -66,9 +66,8 @@ def played(config) -> dict:
             predicted = perf.predict(config, len(job.x), load=job.load, position=job.position)
             ratios.append(predicted / result.cycles)
             found.append((len(job.x), result.cycles))
-            count += 1
     tokens, cycles = found[1]
-    figures = {"jobs": count, "jobs_wrong": wrong, "tokens": tokens, "cycles": cycles}
+    figures = {"jobs": len(found), "jobs_wrong": wrong, "tokens": tokens, "cycles": cycles}
     if config.model.causal:
         figures["cycles_of_last_token"] = found[-1][1]
     return figures | {"least_predicted": min(ratios), "most_predicted": max(ratios)}

@@ -88,9 +88,7 @@ def _check_format(value: object) -> Format:
 _FORMATS = [f"{u}int{width}" for u in ("", "u") for width in range(MIN_WIDTH, MAX_WIDTH + 1)]
 FLOAT_ACTIVATIONS = ("fp16", "bf16")
 _SIGNED = [name for name in _FORMATS if name[0] != "u"]
-_ACTIVATIONS = [*_SIGNED, *FLOAT_ACTIVATIONS]
 _SIGNS = ("binary", "ternary")
-_LAYER_WEIGHTS = [*_SIGNS, *_SIGNED]
 
 Name = Annotated[
     str,
@@ -115,34 +113,27 @@ def _check_signed(value: object) -> Format:
     return found
 
 
-def _check_activations(value: object) -> Format | FloatFormat:
-    text = str(value) if isinstance(value, Format | FloatFormat) else value
-    if text in FLOAT_ACTIVATIONS:
-        return FloatFormat.parse(text)
-    if text in _SIGNED:
-        return Format.parse(text)
-    raise wrong(
-        f"{shown(text)} is not a format of activations; allowed are int{MIN_WIDTH} to "
-        f"int{MAX_WIDTH}, {', '.join(FLOAT_ACTIVATIONS)}" + nearest(text, _ACTIVATIONS)
-    )
+def _signed_or(others: tuple[str, ...], cls: type, what: str):
+    """A check that lets through signed integers' formats, and those of ``cls`` called so."""
+
+    def check(value: object) -> object:
+        text = str(value) if isinstance(value, Format | cls) else value
+        if text in others:
+            return cls.parse(text)
+        if text in _SIGNED:
+            return Format.parse(text)
+        raise wrong(
+            f"{shown(text)} is not a format of {what}; allowed are int{MIN_WIDTH} to "
+            f"int{MAX_WIDTH}, {', '.join(others)}" + nearest(text, [*_SIGNED, *others])
+        )
+
+    return check
 
 
 def _check_sums(value: object) -> FloatFormat:
     text = str(value) if isinstance(value, FloatFormat) else value
     one_of("a format of sums of floats", lambda: FLOATS)(text)
     return FloatFormat.parse(text)
-
-
-def _check_layer_weights(value: object) -> Format | WeightFormat:
-    text = str(value) if isinstance(value, Format | WeightFormat) else value
-    if text in _SIGNS:
-        return WeightFormat.parse(text)
-    if text in _SIGNED:
-        return Format.parse(text)
-    raise wrong(
-        f"{shown(text)} is not a format of weights; allowed are {', '.join(_SIGNS)} and "
-        f"int{MIN_WIDTH} to int{MAX_WIDTH}" + nearest(text, _LAYER_WEIGHTS)
-    )
 
 
 def _check_weights(value: object) -> WeightFormat:
@@ -153,9 +144,15 @@ def _check_weights(value: object) -> WeightFormat:
 
 OperandFormat = _format(_check_format, Format, _FORMATS)
 SignedOperandFormat = _format(_check_signed, Format, _SIGNED)
-ActivationFormat = _format(_check_activations, Format | FloatFormat, _ACTIVATIONS)
+ActivationFormat = _format(
+    _signed_or(FLOAT_ACTIVATIONS, FloatFormat, "activations"),
+    Format | FloatFormat,
+    [*_SIGNED, *FLOAT_ACTIVATIONS],
+)
 SumFormat = _format(_check_sums, FloatFormat, list(FLOATS))
-LayerWeightFormat = _format(_check_layer_weights, Format | WeightFormat, _LAYER_WEIGHTS)
+LayerWeightFormat = _format(
+    _signed_or(_SIGNS, WeightFormat, "weights"), Format | WeightFormat, [*_SIGNED, *_SIGNS]
+)
 WeightOperandFormat = _format(_check_weights, WeightFormat, list(WEIGHTS))
 
 

@@ -46,8 +46,8 @@ def synthesise(
     verilog: str, top: str, family: str, *, dsp: bool = False, apart: bool = False
 ) -> Resources:
     """Map module ``top`` to ``family``, with DSP blocks if ``dsp``; cached by content. ``apart``:
-    modules stay, so that each is mapped once, however many instances of it are counted: large
-    designs are ECP5's in minutes, and somewhat larger. Raises :class:`ConfigError` for an unknown
+    modules stay, so that each is mapped once, however many instances of it are counted: faster
+    for large designs, and somewhat more cells. Raises :class:`ConfigError` for an unknown
     family, and :class:`.toolchain.ToolError` where Yosys is missing or fails."""
     if family not in SCRIPTS:
         raise ConfigError(
@@ -58,7 +58,9 @@ def synthesise(
     if dsp:
         mapping = mapping.replace(" -nodsp", "").replace("synth_ice40", "synth_ice40 -dsp")
     if apart:
-        mapping = mapping.replace("synth_ecp5", "synth_ecp5 -noflatten")
+        # Xilinx' script is flat only where it is told to be, the others unless they are.
+        flat = " -flatten" in mapping
+        mapping = mapping.replace(" -flatten", "") if flat else mapping + " -noflatten"
     script = f"read_verilog design.v\n{mapping}\n"
     script += "tee -q -o stat.json stat -json\n"
     folder = netlist.yosys("resources", script, {"design.v": verilog})

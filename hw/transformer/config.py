@@ -22,7 +22,6 @@ SUMS_STAY = {
     "lookup": Lookup,
 }
 """Arrays to which activations come in panels of rows."""
-ASYMMETRIC = Coding.ASYMMETRIC
 LEAST_BITS, MOST_BITS = 4, 8
 """Of an activation; a table of functions has 2**bits entries."""
 
@@ -139,7 +138,7 @@ class EncoderConfig(EngineTable):
                 f"int{MOST_BITS}",
                 "activation",
             )
-        if refusal := self._other_array() or self._contradiction() or self._division():
+        if refusal := self._array_refusal() or self._contradiction() or self._division():
             raise wrong(*refusal)
         for part in (self._gemm_tables, self._attention_tables):
             model, tables = part()
@@ -160,13 +159,14 @@ class EncoderConfig(EngineTable):
         """Whether weights are looked up in tables."""
         return isinstance(self.array, Lookup)
 
-    def _other_array(self) -> tuple[str, str] | None:
-        """What another array would need, and where; ``None``: nothing."""
+    def _array_refusal(self) -> tuple[str, str] | None:
+        """What the array does not take, and where; ``None``: nothing."""
         if self.looks_up != isinstance(self.pe, LookupPe):
             own = "table" if self.looks_up else ", ".join(PES)
             return f"{self.pe.kind} is no PE of {self.array.kind}; allowed are {own}", "pe.kind"
         if self.looks_up and str(self.weight) not in NAMES:
-            allowed = (name for name in NAMES if WeightFormat.parse(name).coding is not ASYMMETRIC)
+            # Zero points are none of a layer's parameters.
+            allowed = [n for n in NAMES if WeightFormat.parse(n).coding is not Coding.ASYMMETRIC]
             return f"{self.weight} is not looked up; allowed are {', '.join(allowed)}", "weight"
         if not self.looks_up and not isinstance(self.weight, Format):
             return (

@@ -248,7 +248,7 @@ class AttentionJob:
             v,
             logit=self.logit,
             scale=self.scale,
-            numbers=numbers(config),
+            numbers=golden.for_config(config),
             block=config.array.block,
             formats=(config.q, config.k, config.v, config.output.format),
             rounding=config.output.rounding,
@@ -286,19 +286,6 @@ class AttentionJob:
         writes = [(AttentionRegister[name], value) for name, value in values.items()]
         writes.append((AttentionRegister.CONTROL, Control.START))
         return [(int(address), int(data) & 0xFFFF_FFFF) for address, data in writes]
-
-
-def numbers(config: AttentionConfig) -> golden.Softmax:
-    """Those of its softmax."""
-    softmax = config.softmax
-    return golden.Softmax(
-        fraction=softmax.fraction,
-        exponential=softmax.exponential,
-        reciprocal=softmax.reciprocal,
-        total=config.shape.total_width,
-        lanes=config.array.lanes,
-        dither=softmax.dither,
-    )
 
 
 def _coded(config: AttentionConfig, name: str) -> Format:

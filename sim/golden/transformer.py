@@ -273,21 +273,12 @@ def _sum_norm(x, y, step: SumNorm, numbers: Numbers) -> tuple[np.ndarray, np.nda
 
 def for_config(config) -> Numbers:
     """The numbers of a ``hw.transformer.config.EncoderConfig``."""
-    softmax = config.softmax
     return Numbers(
         activation=config.activation,
         weight=config.weight_format,
         heads=config.model.heads,
         kv_heads=config.model.kv_heads,
-        softmax=Softmax(
-            fraction=softmax.fraction,
-            exponential=softmax.exponential,
-            reciprocal=softmax.reciprocal,
-            # No sum of so many exponentials is wider, however the hardware counts.
-            total=config.attend.shape.total_width,
-            lanes=config.attention.lanes,
-            dither=softmax.dither,
-        ),
+        softmax=streaming.for_config(config.attend),
         block=config.attention.block,
         causal=config.model.causal,
         normed=config.model.norm != "none",

@@ -44,6 +44,20 @@ class Softmax:
         return LOGIT.min >> self.fraction
 
 
+def for_config(config) -> Softmax:
+    """The numbers of a ``hw.attention.config.AttentionConfig``."""
+    softmax = config.softmax
+    return Softmax(
+        fraction=softmax.fraction,
+        exponential=softmax.exponential,
+        reciprocal=softmax.reciprocal,
+        # No sum of so many exponentials is wider, however the hardware counts.
+        total=config.shape.total_width,
+        lanes=config.array.lanes,
+        dither=softmax.dither,
+    )
+
+
 @dataclass(frozen=True)
 class Scale:
     """``round(x * multiplier / 2**shift) + zero_point``."""

@@ -107,8 +107,8 @@ def test_steps_have_all_weights_and_parameters():
         ("model.norm='batch'", "model.norm: 'batch' is not a norm; allowed are layer, rms, none"),
         ("weight='ternary'", "weight: ternary weights are looked up; set array.kind = 'lookup', or "
          "an int2 to int16"),
-        ("weight='uint4'", "weight: 'uint4' is not a format of weights; allowed are binary, "
-         "ternary and int2 to int16"),
+        ("weight='uint4'", "weight: 'uint4' is not a format of weights; allowed are int2 to int16, "
+         "binary, ternary"),
         ("array.kind='lookup' weight='int5'", "weight: int5 is not looked up; allowed are binary, "
          "ternary, int2, int3, int4, int6, int8"),
         ("array.kind='lookup' pe.kind='ent'", "pe.kind: ent is no PE of lookup; allowed are table"),
