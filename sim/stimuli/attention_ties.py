@@ -62,7 +62,9 @@ def pool(config: AttentionConfig, index: int, rng) -> Iterator[Query]:
     k, (v, *_) = job.operands(config)
     u = golden.logits(q[0], k.reshape(-1, d), logit).reshape(N_POOL, keys)
     every = np.ones(u.shape, bool)
-    state = golden.accumulate(u, v, every, numbers=golden.for_config(config), block=config.array.block)
+    state = golden.accumulate(
+        u, v, every, numbers=golden.for_config(config), block=config.array.block
+    )
     sums = state.output[:, index % d].tolist()
     for row, (total, of_row) in enumerate(zip(state.total.tolist(), sums, strict=True)):
         if of_row:
